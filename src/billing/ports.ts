@@ -1,0 +1,37 @@
+// What a tenant has set up, in Postgres: its meters (metering's port) and its plans. Every change moves the tenant's
+// configuration to its next version, in the same statement.
+
+import type { PageRequest } from '../kernel/page.ts'
+import type { MeterStore } from '../metering/meter-store.ts'
+import type { Plan } from './plan.ts'
+
+export type NewPlan = Omit<Plan, 'createdAt' | 'updatedAt'>
+
+/** What to change: what is absent stays. `default: true` makes it the tenant's default plan. */
+export type PlanPatch = { name?: string | null; prices?: Plan['prices']; default?: true }
+
+export type TenantPlan = { plan: Plan; isDefault: boolean }
+
+/** Keys of prices that name no meter of the tenant. */
+type UnknownMeters = { kind: 'unknown_meters'; meters: string[] }
+
+export type PlanCreated =
+  | ({ kind: 'created' | 'exists'; version: number } & TenantPlan)
+  | UnknownMeters
+  | { kind: 'too_many' }
+
+export type PlanChanged = ({ kind: 'changed'; version: number } & TenantPlan) | UnknownMeters | { kind: 'not_found' }
+
+export const PLANS_PER_TENANT = 200
+
+export interface PlanStore {
+  createPlan(tenantId: string, plan: NewPlan, makeDefault: boolean): Promise<PlanCreated>
+  changePlan(tenantId: string, key: string, patch: PlanPatch): Promise<PlanChanged>
+  findPlan(tenantId: string, key: string): Promise<TenantPlan | null>
+  /** In the order of their keys' bytes; one more than `limit` if there is one. `after` is a key. */
+  listPlans(tenantId: string, page: PageRequest): Promise<TenantPlan[]>
+  /** The plan that this customer is billed by: its own, or the tenant's default one. The customer need not be created. */
+  planOfCustomer(tenantId: string, customerId: string): Promise<TenantPlan | null>
+}
+
+export interface CatalogStore extends MeterStore, PlanStore {}

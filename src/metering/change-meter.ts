@@ -1,0 +1,39 @@
+// Changes a meter: its name, and nothing else. What was counted keeps its meaning.
+
+import { TollgateError } from '../kernel/errors.ts'
+import { type AnnounceServices, announceConfig } from './announce-config.ts'
+import type { Meter, TenantConfig } from './meter.ts'
+import { changedMeaning, type MeterChange } from './meter-input.ts'
+import type { MeterStore } from './meter-store.ts'
+
+type Services = AnnounceServices & { catalog: Pick<MeterStore, 'findMeter' | 'renameMeter'> }
+
+export const noMeter = (key: string) => new TollgateError('not_found', `There is no meter "${key}".`)
+
+/** Throws meaning_would_change if more than the name would be another. */
+export async function changeMeter(
+  services: Services,
+  { tenant }: { tenant: TenantConfig },
+  { key, change }: { key: string; change: MeterChange },
+): Promise<Meter> {
+  const meter = await services.catalog.findMeter(tenant.tenantId, key)
+  if (meter === null) throw noMeter(key)
+  const { name, ...meaning } = change
+  refuseOtherMeaning(meter, meaning)
+  if (name === undefined) return meter
+  const renamed = await services.catalog.renameMeter(tenant.tenantId, key, name)
+  if (renamed === null) throw noMeter(key)
+  await announceConfig(services, tenant.tenantId, renamed.version)
+  return renamed.meter
+}
+
+function refuseOtherMeaning(meter: Meter, sent: Omit<MeterChange, 'name'>): void {
+  const changed = changedMeaning(meter, sent)
+  if (changed.length === 0) return
+  throw new TollgateError(
+    'meaning_would_change',
+    `What "${meter.key}" has counted would mean something else. Create another meter with another key (POST /api/v1/meters), ` +
+      `and archive this one (POST /api/v1/meters/${meter.key}/archive) when nothing needs it any more.`,
+    { issues: changed.map(({ field, is }) => ({ pointer: `#/${field}`, detail: `is ${is}, and can't be changed` })) },
+  )
+}

@@ -1,0 +1,42 @@
+// CloudEvents 1.0 in JSON, as usage events: subject = customer, type = resource type, source and id together = id,
+// time = timestamp, data = properties.
+
+import { z } from 'zod'
+import type { Wrong } from './event.ts'
+
+const required = (name: string) => z.string(`is required: a CloudEvent has a ${name}`).min(1, 'must not be empty')
+
+/** Extension attributes are allowed, as CloudEvents has it; they have no part in the event. */
+export const cloudEventSchema = z.looseObject({
+  specversion: z.literal('1.0', 'must be "1.0"'),
+  id: required('id').meta({ example: 'A234-1234-1234' }),
+  source: required('source')
+    .refine((source) => !/\s/.test(source), 'must be a URI reference, without spaces')
+    .meta({ example: '/my-service' }),
+  type: required('type').meta({ description: 'the resource type', example: 'api_call' }),
+  subject: required('subject').meta({ description: 'the customer', example: 'cust_42' }),
+  time: z.string().optional().meta({ example: '2026-11-22T10:00:00Z' }),
+  datacontenttype: z
+    .string()
+    .refine((type) => /^application\/([\w.-]+\+)?json\b/i.test(type), 'must be application/json')
+    .optional(),
+  data: z.record(z.string(), z.unknown(), 'must be a JSON object: its members are the properties').optional(),
+})
+
+/** The same event in Tollgate's own form, still to be checked as such. An id has no space in its source, so no two events share one. */
+export function fromCloudEvent(sent: unknown, pointer: string): { event: unknown } | Wrong[] {
+  const parsed = cloudEventSchema.safeParse(sent)
+  if (!parsed.success) {
+    return parsed.error.issues.map((issue) => ({ pointer: [pointer, ...issue.path].join('/'), detail: issue.message }))
+  }
+  const { id, source, type, subject, time, data } = parsed.data
+  return {
+    event: {
+      id: `${source} ${id}`,
+      customer_id: subject,
+      resource_type: type,
+      ...(time === undefined ? {} : { timestamp: time }),
+      ...(data === undefined ? {} : { properties: data }),
+    },
+  }
+}

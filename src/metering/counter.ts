@@ -1,0 +1,51 @@
+// A counter: what happened in one bucket to one (tenant, customer, meter, group values), merged so far.
+
+/**
+ * How two values of a counter become one. All are commutative and associative, so order never matters.
+ *   add     a + a, b + b
+ *   min     the smaller a        max   the larger a
+ *   latest  the a with the larger b (its event's time, ms), and of equal times the larger a
+ *   once    nothing: that the counter exists is all it says (one counter a distinct value)
+ */
+export type Merge = 'add' | 'min' | 'max' | 'latest' | 'once'
+
+export type Counter = {
+  tenantId: string
+  customerId: string
+  meter: string
+  bucketMs: number
+  merge: Merge
+  /** canonical JSON array of the group values, strings or null */
+  groups: string
+  /** `once`: the digest of the value; otherwise empty */
+  distinctValue: string
+  /** decimal strings */
+  a: string
+  b: string
+}
+
+const SEPARATOR = '\x1f'
+
+/** The counter's name within its segment. No part can contain the separator: ids and keys refuse control characters, JSON escapes them. */
+export const counterField = (counter: Omit<Counter, 'a' | 'b'>): string =>
+  [
+    counter.tenantId,
+    counter.customerId,
+    counter.meter,
+    counter.bucketMs.toString(36),
+    counter.merge,
+    counter.groups,
+    counter.distinctValue,
+  ].join(SEPARATOR)
+
+/** How the names of all counters of a tenant, or of one customer, begin. */
+export const counterPrefix = (tenantId: string, customerId?: string): string =>
+  tenantId + SEPARATOR + (customerId === undefined ? '' : customerId + SEPARATOR)
+
+/** `value`: `a` or `a b`, as the store keeps it. */
+export function parseCounter(field: string, value: string): Counter {
+  const [tenantId = '', customerId = '', meter = '', bucket = '', merge = '', groups = '', distinctValue = ''] =
+    field.split(SEPARATOR)
+  const [a = '0', b = '0'] = value.split(' ')
+  return { tenantId, customerId, meter, bucketMs: Number.parseInt(bucket, 36), merge: merge as Merge, groups, distinctValue, a, b }
+}

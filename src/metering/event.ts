@@ -1,0 +1,123 @@
+// An event: something was used. What was sent is checked here, and given the one form in which two sendings of the same
+// event are equal.
+
+import { z } from 'zod'
+import { isStorable, line } from '../kernel/text.ts'
+import { CUSTOMER_ID_CHARS, EVENT_ID_CHARS, PROPERTIES_PER_EVENT, PROPERTY_DEPTH, RESOURCE_TYPE_CHARS } from './limits.ts'
+import { quantityText } from './quantity.ts'
+
+
+export const customerIdSchema = line(CUSTOMER_ID_CHARS).meta({
+  description: 'Your own id for the customer. It need not be created first.',
+  example: 'cust_42',
+})
+
+const quantitySchema = z
+  .union([z.string(), z.number()], 'must be a decimal, as a string or a number, such as "12.5"')
+  .transform((sent, context) => {
+    const quantity = quantityText(sent)
+    if ('ok' in quantity) return quantity.ok
+    context.addIssue({ code: 'custom', message: quantity.wrong })
+    return z.NEVER
+  })
+
+export const eventSchema = z.strictObject({
+  id: line(EVENT_ID_CHARS).optional().meta({
+    description: 'Makes a retry safe: an event is counted once per id, for at least 24 hours. Made by the server if absent.',
+    example: 'req_8f14e45f',
+  }),
+  customer_id: customerIdSchema,
+  resource_type: line(RESOURCE_TYPE_CHARS).meta({ description: 'What was used.', example: 'api_call' }),
+  quantity: quantitySchema.optional().meta({
+    description: 'How much; 1 if absent. A decimal string, or a number of at most 15 significant digits.',
+    example: '100',
+  }),
+  timestamp: z.iso
+    .datetime({ offset: true, error: 'must be an RFC 3339 time, such as "2026-11-22T10:00:00Z"' })
+    .optional()
+    .meta({ description: 'When it was used; now if absent.', example: '2026-11-22T10:00:00Z' }),
+  properties: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .meta({ description: 'What meters aggregate or group by.', example: { model: 'large', region: 'eu' } }),
+})
+
+export type Event = {
+  /** the sender's, or made here before the first try */
+  id: string
+  customerId: string
+  resourceType: string
+  /** canonical decimal */
+  quantity: string
+  timestampMs: number
+  properties: Record<string, unknown>
+  /** canonical text of what was sent: equal for equal events, whatever the order of keys or the spelling of numbers */
+  content: string
+}
+
+export type Wrong = { pointer: string; detail: string }
+
+/** Checks one event. `pointer` tells where it stands in the request, such as `#` or `#/3`. */
+export function parseEvent(sent: unknown, pointer: string, nowMs: number, newId: () => string): Event | Wrong[] {
+  const parsed = eventSchema.safeParse(sent)
+  if (!parsed.success) return parsed.error.issues.flatMap((issue) => wrongOf(issue, pointer, sent))
+  const { id, customer_id, resource_type, quantity = '1', timestamp, properties = {} } = parsed.data
+  const wrong = wrongProperties(properties, `${pointer}/properties`)
+  if (wrong) return [wrong]
+  const timestampMs = timestamp === undefined ? nowMs : Date.parse(timestamp)
+  if (Number.isNaN(timestampMs)) return [{ pointer: `${pointer}/timestamp`, detail: 'is no time that exists' }]
+  return {
+    id: id ?? newId(),
+    customerId: customer_id,
+    resourceType: resource_type,
+    quantity,
+    timestampMs,
+    properties,
+    content: canonical([id ?? null, customer_id, resource_type, quantity, timestamp === undefined ? null : timestampMs, properties]),
+  }
+}
+
+function wrongOf(issue: z.core.$ZodIssue, pointer: string, sent: unknown): Wrong[] {
+  if (issue.code === 'unrecognized_keys') {
+    const fields = Object.keys(eventSchema.shape).join(', ')
+    return issue.keys.map((key) => ({ pointer: `${pointer}/${escapePointer(key)}`, detail: `is not a field of an event; these are: ${fields}` }))
+  }
+  const [field] = issue.path
+  const at = field === undefined ? pointer : `${pointer}/${issue.path.map((part) => escapePointer(String(part))).join('/')}`
+  const missing = typeof field === 'string' && typeof sent === 'object' && sent !== null && !(field in sent)
+  return [{ pointer: at, detail: missing ? 'is required' : issue.message }]
+}
+
+export const escapePointer = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1')
+
+function wrongProperties(properties: Record<string, unknown>, pointer: string): Wrong | null {
+  const entries = Object.entries(properties)
+  if (entries.length > PROPERTIES_PER_EVENT) return { pointer, detail: `must have at most ${PROPERTIES_PER_EVENT} properties` }
+  for (const [key, value] of entries) {
+    const at = `${pointer}/${escapePointer(key)}`
+    if (!isStorable(key)) return { pointer, detail: 'must have names of Unicode text without NUL' }
+    const detail = wrongValue(value, PROPERTY_DEPTH)
+    if (detail) return { pointer: at, detail }
+  }
+  return null
+}
+
+function wrongValue(value: unknown, depth: number): string | null {
+  if (typeof value === 'string') return isStorable(value) ? null : 'must be Unicode text without NUL'
+  if (typeof value !== 'object' || value === null) return null
+  if (depth === 0) return `must not be nested deeper than ${PROPERTY_DEPTH} levels`
+  for (const inner of Object.values(value)) {
+    const detail = wrongValue(inner, depth - 1)
+    if (detail) return detail
+  }
+  return null
+}
+
+/** JSON with the keys in order, so that equal content is equal text. */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const object = value as Record<string, unknown>
+  const members = Object.keys(object).sort().map((key) => `${JSON.stringify(key)}:${canonical(object[key])}`)
+  return `{${members.join(',')}}`
+}

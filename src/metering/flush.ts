@@ -1,0 +1,80 @@
+// Flush: the cold path. Seal, and then for each segment that is old enough: read, settle, discard. Any step may be the last
+// one before a crash, and any two runs may overlap: the segment's id in Postgres makes settling it again a no-op.
+
+import { newId } from '../kernel/ids.ts'
+import type { Limits } from './limits.ts'
+import { SegmentRefused, type CounterStore, type SegmentRef, type UsageStore } from './ports.ts'
+
+export type FlushServices = { limits: Limits; counters: CounterStore; usage: UsageStore }
+
+export type FlushReport = {
+  settledSegments: number
+  settledCounters: number
+  /** segments that Postgres had already, from a run that was cut off */
+  alreadySettled: number
+  /** sealed, but younger than settleAfterMs */
+  tooYoung: number
+  /** old enough, but left for the next run */
+  remaining: number
+  quarantined: { id: string; reason: string }[]
+  /** partitions that another run is at work on */
+  leased: number[]
+}
+
+const LEASE_MS = 30_000
+
+/** Settles up to `limits.segmentsPerFlush` segments, oldest first. Throws store_unavailable; what was settled before stays settled. */
+export async function flush(services: FlushServices, options: { retryQuarantined?: boolean; leaseMs?: number } = {}): Promise<FlushReport> {
+  const report: FlushReport = { settledSegments: 0, settledCounters: 0, alreadySettled: 0, tooYoung: 0, remaining: 0, quarantined: [], leased: [] }
+  for (let partition = 0; partition < services.counters.partitions; partition++) {
+    await flushPartition(services, partition, report, options)
+  }
+  return report
+}
+
+async function flushPartition(services: FlushServices, partition: number, report: FlushReport, options: { retryQuarantined?: boolean; leaseMs?: number }): Promise<void> {
+  const { counters, limits } = services
+  const lease = { owner: newId(), ms: options.leaseMs ?? LEASE_MS }
+  const sealed = await counters.seal(partition, lease)
+  if (sealed.kind === 'leased') {
+    report.leased.push(partition)
+    return
+  }
+  const ripe: SegmentRef[] = []
+  for (const segment of sealed.segments) {
+    if (segment.bornMs + limits.settleAfterMs > sealed.nowMs) report.tooYoung++
+    else if (segment.quarantined !== null && !options.retryQuarantined) report.quarantined.push({ id: segment.id, reason: segment.quarantined })
+    else ripe.push(segment)
+  }
+  if (ripe.length === 0) return
+  try {
+    for (const segment of ripe) {
+      if (report.settledSegments + report.alreadySettled >= limits.segmentsPerFlush) report.remaining++
+      else await settleSegment(services, segment, report)
+    }
+  } finally {
+    if (lease.ms > 0) await counters.release(partition, lease.owner)
+  }
+}
+
+async function settleSegment({ counters, usage }: FlushServices, segment: SegmentRef, report: FlushReport): Promise<void> {
+  const content = await counters.readSegment(segment)
+  if (content.length === 0) {
+    // Either another run has just discarded it, and then the mark finds nothing; or Redis lost it, and then it must be seen.
+    await counters.quarantine(segment, 'its counters are missing')
+    return
+  }
+  try {
+    const { applied } = await usage.settle(segment, content)
+    if (applied) {
+      report.settledSegments++
+      report.settledCounters += content.length
+    } else report.alreadySettled++
+  } catch (error) {
+    if (!(error instanceof SegmentRefused)) throw error
+    await counters.quarantine(segment, error.message)
+    report.quarantined.push({ id: segment.id, reason: error.message })
+    return
+  }
+  await counters.discard(segment, content)
+}

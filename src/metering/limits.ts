@@ -1,0 +1,62 @@
+// Every bound of metering, by name. What is configurable is in Limits; the rest is fixed.
+
+/** Events in one request. */
+export const EVENTS_PER_BATCH = 1_000
+/** Active meters that one resource type can feed. */
+export const METERS_PER_RESOURCE_TYPE = 10
+/** Meters of one tenant, archived ones too. */
+export const METERS_PER_TENANT = 200
+export const GROUP_BY_PROPERTIES = 5
+/** UTF-8 bytes of the group values of one counter, as a JSON array: they are part of a Postgres index key. */
+export const GROUP_VALUES_BYTES = 1_024
+/** Characters of a customer's id, of an event's id, of a resource type. */
+export const CUSTOMER_ID_CHARS = 128
+export const EVENT_ID_CHARS = 512
+export const RESOURCE_TYPE_CHARS = 128
+export const PROPERTIES_PER_EVENT = 64
+/** Levels of objects and arrays in a property's value. */
+export const PROPERTY_DEPTH = 8
+/** Digits before the point of a counter's total (an event's quantity: 15). */
+export const COUNTER_INTEGER_DIGITS = 24
+/** Live counters of one customer that one read will take from Redis. */
+export const LIVE_COUNTERS_PER_READ = 50_000
+
+/** Rows of one usage answer, and windows that it may be cut into. */
+export const ROWS_PER_READ = 20_000
+export const WINDOWS_PER_READ = 1_000
+
+export type Limits = {
+  /** Record writes only to an open segment younger than this. Infinity where the counters can't come back from the past. */
+  segmentMaxAgeMs: number
+  /** Settle waits until a segment is at least this old: segmentMaxAgeMs and a slack. 0 where it needs no fence. */
+  settleAfterMs: number
+  /** A segment is sealed at so many counters, or bytes of counters. */
+  segmentMaxCounters: number
+  segmentMaxBytes: number
+  /** Unsettled counters of a partition, and one tenant's share of them; above, new counters are answered 503. */
+  backlogMaxCounters: number
+  backlogMaxCountersPerTenant: number
+  /** An event id is known for at least this long. */
+  dedupeWindowMs: number
+  /** Ids in one dedupe generation: at 88 bytes each, 1,000,000 stay below a record of 100 MB. */
+  dedupeMaxIds: number
+  /** Segments that one flush settles at most. */
+  segmentsPerFlush: number
+  /** How far an event's own timestamp may lie back, and ahead. */
+  eventMaxAgeMs: number
+  eventMaxAheadMs: number
+}
+
+export const defaultLimits: Limits = {
+  segmentMaxAgeMs: 60_000,
+  settleAfterMs: 75_000,
+  segmentMaxCounters: 10_000,
+  segmentMaxBytes: 3_000_000,
+  backlogMaxCounters: 1_000_000,
+  backlogMaxCountersPerTenant: 250_000,
+  dedupeWindowMs: 86_400_000,
+  dedupeMaxIds: 1_000_000,
+  segmentsPerFlush: 15,
+  eventMaxAgeMs: 35 * 86_400_000,
+  eventMaxAheadMs: 5 * 60_000,
+}

@@ -1,0 +1,22 @@
+// What metering needs of Postgres to set up meters. Every change moves the tenant's configuration to its next version, in
+// the same statement: the version is what makes caches notice.
+
+import type { PageRequest } from '../kernel/page.ts'
+import type { Meter } from './meter.ts'
+import type { NewMeter } from './meter-input.ts'
+
+export type MeterCreated =
+  | { kind: 'created' | 'exists'; meter: Meter; version: number }
+  /** the tenant has all the meters it can have, or this resource type feeds all that it can feed */
+  | { kind: 'too_many'; of: 'tenant' | 'resource_type' }
+
+export interface MeterStore {
+  createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated>
+  /** null: no such meter. */
+  renameMeter(tenantId: string, key: string, name: string | null): Promise<{ meter: Meter; version: number } | null>
+  /** Archiving it again changes nothing. null: no such meter. */
+  archiveMeter(tenantId: string, key: string): Promise<{ meter: Meter; version: number } | null>
+  findMeter(tenantId: string, key: string): Promise<Meter | null>
+  /** In the order of their keys' bytes, archived ones too; one more than `limit` if there is one. `after` is a key. */
+  listMeters(tenantId: string, page: PageRequest): Promise<Meter[]>
+}

@@ -1,0 +1,33 @@
+// A meter says how the events of one resource type become a number.
+
+export const aggregations = ['sum', 'count', 'min', 'max', 'latest', 'unique_count', 'avg', 'weighted_sum'] as const
+export type Aggregation = (typeof aggregations)[number]
+
+export type Meter = {
+  /** The tenant's own name for it; never used again for another meaning. */
+  key: string
+  name: string | null
+  resourceType: string
+  aggregation: Aggregation
+  /** `quantity`, or the name of the property whose value is aggregated (for `count` it has no part). */
+  value: string
+  /** Properties whose values keep separate counters. */
+  groupBy: string[]
+  createdAt: Date
+  archivedAt: Date | null
+}
+
+/** What the hot path knows of a tenant. It is cached; `version` tells whether it is still what Postgres has. */
+export type TenantConfig = {
+  tenantId: string
+  /** IANA name, such as Asia/Kolkata */
+  timezone: string
+  /** ISO 4217 */
+  currency: string
+  version: number
+  /** all of them, archived ones too */
+  meters: Meter[]
+}
+
+export const activeMeters = (config: TenantConfig, resourceType: string): Meter[] =>
+  config.meters.filter((meter) => meter.resourceType === resourceType && meter.archivedAt === null)

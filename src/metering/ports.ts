@@ -1,0 +1,121 @@
+// The two stores that metering needs. A method is one whole atomic operation; nothing of a client or a connection shows.
+
+import type { Counter } from './counter.ts'
+import type { TenantConfig } from './meter.ts'
+
+/** One new event, ready to be counted: digests instead of texts, and what it adds to which counters. */
+export type CountedEvent = {
+  idDigest: string
+  fingerprint: string
+  /** `counter` is an index into the batch's counters; `a` and `b` are decimal strings. */
+  deltas: { counter: number; a: string; b: string }[]
+}
+
+export type RecordBatch = {
+  tenantId: string
+  configVersion: number
+  /** strict: one bad verdict and nothing is counted. lenient: the good ones are. */
+  handling: 'strict' | 'lenient'
+  /** distinct counters that the events touch; their own `a` and `b` are not looked at */
+  counters: { field: string; merge: Counter['merge'] }[]
+  events: CountedEvent[]
+}
+
+export type Verdict = 'accepted' | 'duplicate' | 'conflict' | 'out_of_range'
+
+export type RecordOutcome =
+  | { kind: 'recorded'; verdicts: Verdict[] }
+  /** strict, and some verdict was conflict or out_of_range: nothing was counted */
+  | { kind: 'refused'; verdicts: Verdict[] }
+  /** the tenant's configuration is a newer one than the caller's: nothing was counted */
+  | { kind: 'stale_config'; version: number }
+  | { kind: 'backlog_full'; scope: 'tenant' | 'partition' | 'dedupe' }
+
+export type SegmentRef = { id: string; partition: number; bornMs: number; quarantined: string | null }
+
+export type SealOutcome =
+  /** `segments`: every sealed one, oldest first; `nowMs`: Redis's clock */
+  { kind: 'sealed'; nowMs: number; segments: SegmentRef[] } | { kind: 'leased'; untilMs: number }
+
+export type LiveCounter = Counter & { segment: string }
+
+export type PartitionState = {
+  partition: number
+  nowMs: number
+  open: { id: string; bornMs: number; counters: number; bytes: number } | null
+  sealed: SegmentRef[]
+  unsettledCounters: number
+  lastFlushMs: number | null
+}
+
+export interface CounterStore {
+  readonly partitions: number
+  /** Claims the ids and counts the events, in one step. Throws store_unavailable when the outcome is unknown. */
+  record(batch: RecordBatch): Promise<RecordOutcome>
+  /** Closes the open segment of a partition, if it has counters, and lists the sealed ones. */
+  seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome>
+  /** The counters of a sealed segment; empty if it is gone. */
+  readSegment(segment: SegmentRef): Promise<Counter[]>
+  /** Drops a settled segment, if it is still listed. `counters`: what readSegment gave. */
+  discard(segment: SegmentRef, counters: Counter[]): Promise<void>
+  /** Marks a segment that Postgres refuses for its content, or one whose counters are missing. */
+  quarantine(segment: SegmentRef, reason: string): Promise<void>
+  /** Gives back the lease. */
+  release(partition: number, owner: string): Promise<void>
+  /** Every counter of these customers that is not yet discarded, and the configuration's version as Redis knows it (null: unknown). */
+  readLive(tenantId: string, customerIds: string[]): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
+  /** Customers with counters not yet discarded, in byte order, after `after`. */
+  liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
+  /** Says that a tenant's configuration is now this version, or newer. */
+  publishConfig(tenantId: string, version: number): Promise<void>
+  state(partition: number): Promise<PartitionState>
+  ping(): Promise<void>
+}
+
+export type TotalsQuery = {
+  tenantId: string
+  customerIds: string[]
+  /** null: all */
+  meters: string[] | null
+  /** Ascending instants; window i is [boundariesMs[i], boundariesMs[i + 1]). */
+  boundariesMs: number[]
+  /** Meters whose changes before the first boundary are wanted too, as window -1: the level that the period starts from. */
+  levelMeters: string[]
+  /** Positions in the meter's group_by to keep apart; empty: all groups together. */
+  groupPositions: number[]
+}
+
+/** One customer's merged counters of one meter in one window. `settled…`: what of it Postgres already has. */
+export type Totals = {
+  customerId: string
+  meter: string
+  merge: Counter['merge']
+  /** -1: before the first boundary (needed for levels) */
+  window: number
+  /** the kept group values, null where the property was absent */
+  groups: (string | null)[]
+  all: MergedValue
+  settled: MergedValue | null
+}
+
+/** add: Σa, Σb, and Σ(a · bucket start in ms); min, max, latest: a; once: how many distinct values, in `a`. */
+export type MergedValue = { a: string; b: string; aTimesBucketMs: string }
+
+export interface UsageStore {
+  /** Applies a segment once, as a whole. `applied: false`: Postgres already had it. Throws SegmentRefused for its content. */
+  settle(segment: SegmentRef, counters: Counter[]): Promise<{ applied: boolean }>
+  /** Merges what is settled with the live counters whose segment is not, in one snapshot. */
+  totals(query: TotalsQuery, live: LiveCounter[]): Promise<Totals[]>
+  /** Customers with settled usage, in byte order, after `after`. */
+  settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
+  ping(): Promise<void>
+}
+
+/** Where the hot path's configuration comes from. */
+export interface TenantConfigs {
+  /** Loads it anew, unless what is cached is new enough for the reason. */
+  reload(tenantId: string, reason: { newerVersion: number } | 'unknown_resource_type'): Promise<TenantConfig>
+}
+
+/** Postgres will never take this segment, whatever the number of tries. */
+export class SegmentRefused extends Error {}

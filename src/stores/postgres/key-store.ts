@@ -1,0 +1,98 @@
+// API keys in Postgres, by their hash, and the configuration that a key leads to.
+
+import { type SQL, sql } from 'drizzle-orm'
+import type { ApiKey } from '../../access/api-key.ts'
+import { KEYS_PER_TENANT } from '../../access/create-key.ts'
+import type { KeyStore, NewKey } from '../../access/ports.ts'
+import { TollgateError } from '../../kernel/errors.ts'
+import type { PageRequest } from '../../kernel/page.ts'
+import type { TenantConfig } from '../../metering/meter.ts'
+import type { Db } from './db.ts'
+import { query } from './failure.ts'
+import { apiKeyFrom, configFrom } from './rows.ts'
+
+/** A tenant with all its meters, in their keys' order: a row of `tenants` must be in scope. */
+const configJson: SQL = sql`jsonb_build_object(
+  'tenant', to_jsonb(tenants),
+  'meters', coalesce(
+    (select jsonb_agg(to_jsonb(meters) order by meters.key) from meters where meters.tenant_id = tenants.id),
+    '[]'::jsonb
+  ))::text`
+
+export class PostgresKeyStore implements KeyStore {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  /** The bound is not strict: of two keys that are made at the same instant, both may be the last one. */
+  async createKey(
+    tenantId: string,
+    key: NewKey,
+  ): Promise<{ kind: 'created'; key: ApiKey } | { kind: 'no_tenant' | 'too_many' }> {
+    const [row] = await query<{ key: string | null }>(
+      this.#db,
+      sql`
+        with tenant as (
+          select id, (select count(*) from api_keys where tenant_id = tenants.id and revoked_at is null) as keys
+          from tenants where id = ${tenantId}::uuid
+        ), key as (
+          insert into api_keys (id, tenant_id, name, hash, hint)
+          select ${key.id}::uuid, tenant.id, ${key.name}::text, ${key.hash}::text, ${key.hint}::text
+          from tenant where keys < ${KEYS_PER_TENANT}::int
+          returning *
+        )
+        select (select to_jsonb(key)::text from key) as key from tenant`,
+    )
+    if (!row) return { kind: 'no_tenant' }
+    return row.key === null ? { kind: 'too_many' } : { kind: 'created', key: apiKeyFrom(row.key) }
+  }
+
+  async listKeys(tenantId: string, { after, limit }: PageRequest): Promise<ApiKey[] | null> {
+    const found = await query<{ key: string | null }>(
+      this.#db,
+      sql`
+        select to_jsonb(key)::text as key
+        from tenants left join lateral (
+          select * from api_keys
+          where tenant_id = tenants.id and (${after}::uuid is null or (created_at, id) > (
+            select last.created_at, last.id from api_keys as last
+            where last.tenant_id = tenants.id and last.id = ${after}::uuid))
+          order by created_at, id limit ${limit + 1}::int
+        ) as key on true
+        where tenants.id = ${tenantId}::uuid
+        order by key.created_at, key.id`,
+    )
+    if (found.length === 0) return null
+    return found.flatMap((row) => (row.key === null ? [] : [apiKeyFrom(row.key)]))
+  }
+
+  async revokeKey(id: string): Promise<{ hash: string } | null> {
+    const [row] = await query<{ hash: string }>(
+      this.#db,
+      sql`update api_keys set revoked_at = coalesce(revoked_at, now()) where id = ${id}::uuid returning hash`,
+    )
+    return row ?? null
+  }
+
+  async findKey(hash: string): Promise<{ keyId: string; config: TenantConfig } | null> {
+    const [row] = await query<{ id: string; config: string }>(
+      this.#db,
+      sql`
+        select api_keys.id::text as id, ${configJson} as config
+        from api_keys join tenants on tenants.id = api_keys.tenant_id
+        where api_keys.hash = ${hash}::text and api_keys.revoked_at is null`,
+    )
+    return row ? { keyId: row.id, config: configFrom(row.config) } : null
+  }
+
+  async loadConfig(tenantId: string): Promise<TenantConfig> {
+    const [row] = await query<{ config: string }>(
+      this.#db,
+      sql`select ${configJson} as config from tenants where id = ${tenantId}::uuid`,
+    )
+    if (!row) throw new TollgateError('not_found', `There is no tenant ${tenantId}.`)
+    return configFrom(row.config)
+  }
+}

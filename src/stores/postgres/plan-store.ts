@@ -1,0 +1,158 @@
+// Plans in Postgres. How changes at the same instant come one after the other: see meter-store.ts.
+
+import { type SQL, sql } from 'drizzle-orm'
+import type { PlanPrice } from '../../billing/plan.ts'
+import {
+  type NewPlan,
+  PLANS_PER_TENANT,
+  type PlanChanged,
+  type PlanCreated,
+  type PlanPatch,
+  type PlanStore,
+  type TenantPlan,
+} from '../../billing/ports.ts'
+import type { PageRequest } from '../../kernel/page.ts'
+import { changing } from './changing.ts'
+import type { Db } from './db.ts'
+import { query } from './failure.ts'
+import { planFrom } from './rows.ts'
+
+/** Which of the prices' meters the tenant does not have, as a JSON array. Meters are never deleted: what is found stays. */
+const unknownMeters = (tenantId: string, prices: PlanPrice[]): SQL => sql`coalesce((
+  select jsonb_agg(priced.meter)
+  from jsonb_array_elements_text(${JSON.stringify(prices.map(({ meter }) => meter))}::text::jsonb) as priced (meter)
+  where not exists (select 1 from meters where tenant_id = ${tenantId}::uuid and meters.key = priced.meter)
+), '[]'::jsonb)`
+
+const tenantPlan = (row: { plan: string; is_default: string }): TenantPlan => ({
+  plan: planFrom(row.plan),
+  isDefault: row.is_default === 'true',
+})
+
+const selected: SQL = sql`to_jsonb(plans)::text as plan, (plans.key is not distinct from tenants.default_plan)::text as is_default`
+
+export class PostgresPlanStore implements PlanStore {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  createPlan(tenantId: string, plan: NewPlan, makeDefault: boolean): Promise<PlanCreated> {
+    return changing(() => this.#createPlan(tenantId, plan, makeDefault))
+  }
+
+  async #createPlan(tenantId: string, plan: NewPlan, makeDefault: boolean): Promise<PlanCreated | null> {
+    const [row] = await query<CreatedRow>(
+      this.#db,
+      sql`
+        with seen as (
+          select tenants.id, config_version, default_plan, existing.row as existing,
+            ${unknownMeters(tenantId, plan.prices)} as unknown_meters,
+            (select count(*) from plans where tenant_id = tenants.id) >= ${PLANS_PER_TENANT}::int as is_full
+          from tenants left join lateral (
+            select to_jsonb(plans) as row from plans where tenant_id = tenants.id and key = ${plan.key}::text
+          ) as existing on true
+          where tenants.id = ${tenantId}::uuid
+        ), moved as (
+          update tenants set config_version = tenants.config_version + 1
+            ${makeDefault ? sql`, default_plan = ${plan.key}::text` : sql``}
+          from seen
+          where tenants.id = seen.id and tenants.config_version = seen.config_version
+            and seen.existing is null and not is_full and unknown_meters = '[]'::jsonb
+          returning tenants.id, tenants.config_version
+        ), created as (
+          insert into plans (tenant_id, key, name, currency, prices)
+          select moved.id, ${plan.key}::text, ${plan.name}::text, ${plan.currency}::text, ${JSON.stringify(plan.prices)}::text::jsonb
+          from moved
+          returning *
+        )
+        select existing::text as existing, unknown_meters::text as unknown_meters, is_full::text as is_full,
+          (default_plan is not distinct from ${plan.key}::text)::text as is_default,
+          (select to_jsonb(created)::text from created) as created,
+          coalesce((select config_version from moved), seen.config_version)::text as version
+        from seen`,
+    )
+    const version = Number(row!.version)
+    if (row!.created !== null) return { kind: 'created', plan: planFrom(row!.created), isDefault: makeDefault, version }
+    if (row!.existing !== null) {
+      return { kind: 'exists', ...tenantPlan({ plan: row!.existing, is_default: row!.is_default }), version }
+    }
+    if (row!.unknown_meters !== '[]') return { kind: 'unknown_meters', meters: JSON.parse(row!.unknown_meters) as string[] }
+    return row!.is_full === 'true' ? { kind: 'too_many' } : null
+  }
+
+  async changePlan(tenantId: string, key: string, patch: PlanPatch): Promise<PlanChanged> {
+    const { name, prices } = patch
+    const sets = [sql`updated_at = now()`]
+    if (name !== undefined) sets.push(sql`name = ${name}::text`)
+    if (prices !== undefined) sets.push(sql`prices = ${JSON.stringify(prices)}::text::jsonb`)
+    const [row] = await query<ChangedRow>(
+      this.#db,
+      sql`
+        with seen as (
+          select tenant_id, ${unknownMeters(tenantId, prices ?? [])} as unknown_meters
+          from plans where tenant_id = ${tenantId}::uuid and key = ${key}::text
+        ), moved as (
+          update tenants set config_version = config_version + 1
+            ${patch.default ? sql`, default_plan = ${key}::text` : sql``}
+          from seen where id = seen.tenant_id and seen.unknown_meters = '[]'::jsonb
+          returning id, config_version, default_plan
+        ), changed as (
+          update plans set ${sql.join(sets, sql`, `)} from moved where tenant_id = moved.id and key = ${key}::text
+          returning plans.*
+        )
+        select seen.unknown_meters::text as unknown_meters, to_jsonb(changed)::text as plan,
+          (changed.key is not distinct from moved.default_plan)::text as is_default, moved.config_version::text as version
+        from seen left join moved on true left join changed on true`,
+    )
+    if (!row) return { kind: 'not_found' }
+    if (row.plan === null) return { kind: 'unknown_meters', meters: JSON.parse(row.unknown_meters) as string[] }
+    return { kind: 'changed', ...tenantPlan({ plan: row.plan, is_default: row.is_default }), version: Number(row.version) }
+  }
+
+  async findPlan(tenantId: string, key: string): Promise<TenantPlan | null> {
+    const [row] = await query<{ plan: string; is_default: string }>(
+      this.#db,
+      sql`
+        select ${selected} from plans join tenants on tenants.id = plans.tenant_id
+        where plans.tenant_id = ${tenantId}::uuid and plans.key = ${key}::text`,
+    )
+    return row ? tenantPlan(row) : null
+  }
+
+  async listPlans(tenantId: string, { after, limit }: PageRequest): Promise<TenantPlan[]> {
+    const found = await query<{ plan: string; is_default: string }>(
+      this.#db,
+      sql`
+        select ${selected} from plans join tenants on tenants.id = plans.tenant_id
+        where plans.tenant_id = ${tenantId}::uuid and plans.key > ${after ?? ''}::text
+        order by plans.key limit ${limit + 1}::int`,
+    )
+    return found.map(tenantPlan)
+  }
+
+  async planOfCustomer(tenantId: string, customerId: string): Promise<TenantPlan | null> {
+    const [row] = await query<{ plan: string; is_default: string }>(
+      this.#db,
+      sql`
+        select ${selected}
+        from tenants
+        left join customers on customers.tenant_id = tenants.id and customers.customer_id = ${customerId}::text
+        join plans on plans.tenant_id = tenants.id and plans.key = coalesce(customers.plan, tenants.default_plan)
+        where tenants.id = ${tenantId}::uuid`,
+    )
+    return row ? tenantPlan(row) : null
+  }
+}
+
+type CreatedRow = {
+  existing: string | null
+  unknown_meters: string
+  is_full: string
+  is_default: string
+  created: string | null
+  version: string
+}
+
+type ChangedRow = { unknown_meters: string; plan: string | null; is_default: string; version: string }

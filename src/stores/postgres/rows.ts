@@ -1,0 +1,79 @@
+// Rows as JSON (`to_jsonb(row)::text`), which every driver hands over alike, and the domain's types made of them.
+
+import type { ApiKey } from '../../access/api-key.ts'
+import type { Customer } from '../../access/customer.ts'
+import type { Tenant } from '../../access/tenant.ts'
+import type { Plan } from '../../billing/plan.ts'
+import type { Aggregation, Meter, TenantConfig } from '../../metering/meter.ts'
+
+type Row = Record<string, unknown>
+const parse = (json: string): Row => JSON.parse(json) as Row
+
+const date = (value: unknown): Date => new Date(value as string)
+const dateOrNull = (value: unknown): Date | null => (value === null ? null : date(value))
+
+const tenant = (row: Row): Tenant => ({
+  id: row.id as string,
+  name: row.name as string,
+  timezone: row.timezone as string,
+  currency: row.currency as string,
+  defaultPlan: row.default_plan as string | null,
+  createdAt: date(row.created_at),
+})
+
+const apiKey = (row: Row): ApiKey => ({
+  id: row.id as string,
+  tenantId: row.tenant_id as string,
+  name: row.name as string,
+  hint: row.hint as string,
+  createdAt: date(row.created_at),
+  revokedAt: dateOrNull(row.revoked_at),
+})
+
+const meter = (row: Row): Meter => ({
+  key: row.key as string,
+  name: row.name as string | null,
+  resourceType: row.resource_type as string,
+  aggregation: row.aggregation as Aggregation,
+  value: row.value as string,
+  groupBy: row.group_by as string[],
+  createdAt: date(row.created_at),
+  archivedAt: dateOrNull(row.archived_at),
+})
+
+const customer = (row: Row): Customer => ({
+  customerId: row.customer_id as string,
+  name: row.name as string | null,
+  email: row.email as string | null,
+  plan: row.plan as string | null,
+  metadata: row.metadata as Record<string, string>,
+  createdAt: date(row.created_at),
+  updatedAt: date(row.updated_at),
+})
+
+const plan = (row: Row): Plan => ({
+  key: row.key as string,
+  name: row.name as string | null,
+  currency: row.currency as string,
+  prices: row.prices as Plan['prices'],
+  createdAt: date(row.created_at),
+  updatedAt: date(row.updated_at),
+})
+
+/** `{tenant, meters}`, as `configJson` selects them. */
+export function configFrom(json: string): TenantConfig {
+  const { tenant, meters } = JSON.parse(json) as { tenant: Row; meters: Row[] }
+  return {
+    tenantId: tenant.id as string,
+    timezone: tenant.timezone as string,
+    currency: tenant.currency as string,
+    version: tenant.config_version as number,
+    meters: meters.map(meter),
+  }
+}
+
+export const tenantFrom = (json: string): Tenant => tenant(parse(json))
+export const apiKeyFrom = (json: string): ApiKey => apiKey(parse(json))
+export const meterFrom = (json: string): Meter => meter(parse(json))
+export const customerFrom = (json: string): Customer => customer(parse(json))
+export const planFrom = (json: string): Plan => plan(parse(json))

@@ -1,0 +1,109 @@
+// The tables. `usage` and `segments` are the cold half of metering; the rest is what a tenant has set up.
+// Text that is compared with Redis's byte order, or is part of a key, has the collation "C".
+
+import { bigint, customType, index, integer, jsonb, numeric, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+
+const bytewise = customType<{ data: string }>({ dataType: () => 'text collate "C"' })
+const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+
+export const tenants = pgTable('tenants', {
+  id: uuid('id').primaryKey(),
+  name: text('name').notNull(),
+  timezone: text('timezone').notNull(),
+  currency: text('currency').notNull(),
+  /** Goes up by one with every change to meters or plans; Redis and every cache compare it. */
+  configVersion: bigint('config_version', { mode: 'number' }).notNull().default(1),
+  defaultPlan: text('default_plan'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    name: text('name').notNull(),
+    /** SHA-256 of the whole key, hex. The key itself is stored nowhere. */
+    hash: text('hash').notNull().unique(),
+    /** The last four characters, to tell keys apart in a list. */
+    hint: text('hint').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    revokedAt: instant('revoked_at'),
+  },
+  (t) => [index('api_keys_tenant').on(t.tenantId, t.createdAt, t.id)],
+)
+
+export const meters = pgTable(
+  'meters',
+  {
+    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    key: bytewise('key').notNull(),
+    name: text('name'),
+    resourceType: text('resource_type').notNull(),
+    aggregation: text('aggregation').notNull(),
+    value: text('value').notNull(),
+    groupBy: jsonb('group_by').$type<string[]>().notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    archivedAt: instant('archived_at'),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
+)
+
+export const customers = pgTable(
+  'customers',
+  {
+    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    customerId: bytewise('customer_id').notNull(),
+    name: text('name'),
+    email: text('email'),
+    /** null: the tenant's default plan */
+    plan: text('plan'),
+    metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.customerId] })],
+)
+
+export const plans = pgTable(
+  'plans',
+  {
+    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    key: bytewise('key').notNull(),
+    name: text('name'),
+    currency: text('currency').notNull(),
+    /** [{meter, price}], as the API takes it */
+    prices: jsonb('prices').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
+)
+
+/** One settled counter a row. No foreign keys: usage may come before its customer, and must never be refused for it. */
+export const usage = pgTable(
+  'usage',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    meter: bytewise('meter').notNull(),
+    bucket: instant('bucket').notNull(),
+    /** JSON array of the group values, in the order of the meter's group_by */
+    groups: bytewise('groups').notNull(),
+    /** unique_count: the digest of one value seen; otherwise empty */
+    distinctValue: bytewise('distinct_value').notNull(),
+    /** how two of these merge: add, min, max, latest, once */
+    merge: text('merge').notNull(),
+    a: numeric('a').notNull(),
+    b: numeric('b').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.customerId, t.meter, t.bucket, t.groups, t.distinctValue] })],
+)
+
+/** The ledger: every segment that `usage` contains. It outlives every backup of Redis. */
+export const segments = pgTable('segments', {
+  id: bytewise('id').primaryKey(),
+  partition: integer('partition').notNull(),
+  counters: integer('counters').notNull(),
+  settledAt: instant('settled_at').notNull().defaultNow(),
+})

@@ -1,0 +1,60 @@
+// Tenants in Postgres.
+
+import { sql } from 'drizzle-orm'
+import type { ApiKey } from '../../access/api-key.ts'
+import type { NewKey, NewTenant, TenantStore } from '../../access/ports.ts'
+import type { Tenant } from '../../access/tenant.ts'
+import type { PageRequest } from '../../kernel/page.ts'
+import type { Db } from './db.ts'
+import { query } from './failure.ts'
+import { apiKeyFrom, tenantFrom } from './rows.ts'
+
+export class PostgresTenantStore implements TenantStore {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  async createTenant(tenant: NewTenant, key: NewKey, defaultPlan: string): Promise<{ tenant: Tenant; key: ApiKey }> {
+    // Foreign keys are checked at the end of the statement, so the three inserts may stand side by side.
+    const [row] = await query<{ tenant: string; key: string }>(
+      this.#db,
+      sql`
+        with tenant as (
+          insert into tenants (id, name, timezone, currency, default_plan)
+          values (${tenant.id}::uuid, ${tenant.name}::text, ${tenant.timezone}::text, ${tenant.currency}::text, ${defaultPlan}::text)
+          returning *
+        ), key as (
+          insert into api_keys (id, tenant_id, name, hash, hint)
+          select ${key.id}::uuid, tenant.id, ${key.name}::text, ${key.hash}::text, ${key.hint}::text from tenant
+          returning *
+        ), plan as (
+          insert into plans (tenant_id, key, name, currency, prices)
+          select tenant.id, ${defaultPlan}::text, null, tenant.currency, '[]'::jsonb from tenant
+        )
+        select to_jsonb(tenant)::text as tenant, to_jsonb(key)::text as key from tenant, key`,
+    )
+    return { tenant: tenantFrom(row!.tenant), key: apiKeyFrom(row!.key) }
+  }
+
+  async findTenant(id: string): Promise<Tenant | null> {
+    const [row] = await query<{ tenant: string }>(
+      this.#db,
+      sql`select to_jsonb(tenants)::text as tenant from tenants where id = ${id}::uuid`,
+    )
+    return row ? tenantFrom(row.tenant) : null
+  }
+
+  async listTenants({ after, limit }: PageRequest): Promise<Tenant[]> {
+    const found = await query<{ tenant: string }>(
+      this.#db,
+      sql`
+        select to_jsonb(tenants)::text as tenant from tenants
+        where ${after}::uuid is null
+          or (created_at, id) > (select last.created_at, last.id from tenants as last where last.id = ${after}::uuid)
+        order by created_at, id limit ${limit + 1}::int`,
+    )
+    return found.map((row) => tenantFrom(row.tenant))
+  }
+}

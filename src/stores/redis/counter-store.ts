@@ -1,0 +1,204 @@
+// The CounterStore over Redis: one script a method. Which client carries it there is the connection's affair.
+
+import { parseCounter, type Counter, type Merge } from '../../metering/counter.ts'
+import { LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
+import type {
+  CounterStore,
+  LiveCounter,
+  PartitionState,
+  RecordBatch,
+  RecordOutcome,
+  SealOutcome,
+  SegmentRef,
+  Verdict,
+} from '../../metering/ports.ts'
+import { TollgateError } from '../../kernel/errors.ts'
+import { compareUtf8 } from '../../kernel/page.ts'
+import type { RedisConnection, Reply, Script } from './connection.ts'
+import { metaKey } from './keys.ts'
+import { partitionOf } from './partition.ts'
+import { runScript } from './script.ts'
+import { liveCustomers, publishConfig, readLive } from './scripts/live.ts'
+import { record } from './scripts/record.ts'
+import { release, seal, state } from './scripts/seal.ts'
+import { discard, quarantine, readSegment } from './scripts/segment.ts'
+
+const MERGE_LETTERS: Record<Merge, string> = { add: 'a', min: 'n', max: 'x', latest: 'l', once: 'o' }
+const VERDICTS: Record<string, Verdict> = { n: 'accepted', d: 'duplicate', c: 'conflict', r: 'out_of_range' }
+/** Generations of event ids that one tenant may have alive: 64 million ids a window with the default size. */
+const DEDUPE_GENERATIONS = 64
+
+export class RedisCounterStore implements CounterStore {
+  readonly #connection: RedisConnection
+  readonly #limits: Limits
+  readonly partitions: number
+
+  constructor(connection: RedisConnection, limits: Limits, partitions: number) {
+    this.#connection = connection
+    this.#limits = limits
+    this.partitions = partitions
+  }
+
+  async record(batch: RecordBatch): Promise<RecordOutcome> {
+    const reply = await this.#run(record, partitionOf(batch.tenantId, this.partitions), this.#recordArguments(batch))
+    const [kind, detail] = reply as [string, string]
+    switch (kind) {
+      case 'recorded':
+      case 'refused':
+        return { kind, verdicts: [...detail].map((letter) => VERDICTS[letter]!) }
+      case 'stale':
+        return { kind: 'stale_config', version: Number(detail) }
+      case 'backlog':
+        return { kind: 'backlog_full', scope: detail as 'tenant' | 'partition' | 'dedupe' }
+      default:
+        throw this.#wrongPartitions(detail)
+    }
+  }
+
+  #recordArguments({ tenantId, configVersion, handling, counters, events }: RecordBatch): string[] {
+    const limits = this.#limits
+    const args = [
+      tenantId,
+      String(configVersion),
+      String(this.partitions),
+      handling,
+      nonce(),
+      milliseconds(limits.segmentMaxAgeMs),
+      String(limits.segmentMaxCounters),
+      String(limits.segmentMaxBytes),
+      String(limits.backlogMaxCounters),
+      String(limits.backlogMaxCountersPerTenant),
+      milliseconds(limits.dedupeWindowMs),
+      String(limits.dedupeMaxIds),
+      String(DEDUPE_GENERATIONS),
+      counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
+    ]
+    for (const counter of counters) args.push(counter.field)
+    for (const event of events) {
+      args.push(event.idDigest, event.fingerprint, String(event.deltas.length))
+      for (const delta of event.deltas) args.push(String(delta.counter + 1), delta.a, delta.b)
+    }
+    return args
+  }
+
+  async seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome> {
+    const args = [lease.owner, milliseconds(lease.ms), milliseconds(this.#limits.settleAfterMs), String(this.partitions)]
+    const [kind, detail, listed] = (await this.#run(seal, partition, args)) as [string, string, Reply[]]
+    if (kind === 'leased') return { kind, untilMs: Number(detail) }
+    if (kind !== 'sealed') throw this.#wrongPartitions(detail)
+    return { kind, nowMs: Number(detail), segments: segmentRefs(partition, listed) }
+  }
+
+  async readSegment(segment: SegmentRef): Promise<Counter[]> {
+    const flat = (await this.#run(readSegment, segment.partition, [segment.id])) as string[]
+    return [...fieldsOf(flat)].map(([field, value]) => parseCounter(field, value))
+  }
+
+  async discard(segment: SegmentRef, counters: Counter[]): Promise<void> {
+    const ofTenant = new Map<string, number>()
+    for (const { tenantId } of counters) ofTenant.set(tenantId, (ofTenant.get(tenantId) ?? 0) + 1)
+    const shares = [...ofTenant].flatMap(([tenantId, count]) => [tenantId, String(count)])
+    await this.#run(discard, segment.partition, [segment.id, ...shares])
+  }
+
+  async quarantine(segment: SegmentRef, reason: string): Promise<void> {
+    await this.#run(quarantine, segment.partition, [segment.id, reason.slice(0, 500)])
+  }
+
+  async release(partition: number, owner: string): Promise<void> {
+    await this.#run(release, partition, [owner])
+  }
+
+  async readLive(
+    tenantId: string,
+    customerIds: string[],
+  ): Promise<{ configVersion: number | null; counters: LiveCounter[] }> {
+    const args = [tenantId, String(LIVE_COUNTERS_PER_READ), ...customerIds]
+    const reply = (await this.#run(readLive, partitionOf(tenantId, this.partitions), args)) as Reply[]
+    if (reply[0] === 'too_many') {
+      throw new TollgateError(
+        'too_many_counters',
+        `More than ${LIVE_COUNTERS_PER_READ} counters of these customers wait to be settled. Ask for fewer customers, or again in a minute.`,
+        { retryAfterSeconds: 60 },
+      )
+    }
+    const counters: LiveCounter[] = []
+    for (const [segment, flat] of reply[2] as [string, string[]][]) {
+      for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
+    }
+    return { configVersion: reply[1] === null ? null : Number(reply[1]), counters }
+  }
+
+  async liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]> {
+    const partition = partitionOf(tenantId, this.partitions)
+    const found = (await this.#run(liveCustomers, partition, [tenantId, after, String(limit)])) as string[]
+    return [...new Set(found)].sort(compareUtf8).slice(0, limit)
+  }
+
+  async publishConfig(tenantId: string, version: number): Promise<void> {
+    await this.#run(publishConfig, partitionOf(tenantId, this.partitions), [tenantId, String(version)])
+  }
+
+  async state(partition: number): Promise<PartitionState> {
+    const [nowMs, open, sealed, unsettled, lastFlush] = (await this.#run(state, partition, [])) as [
+      string,
+      (string | null)[],
+      Reply[],
+      string | null,
+      string | null,
+    ]
+    return {
+      partition,
+      nowMs: Number(nowMs),
+      open: open[0]
+        ? { id: open[0], bornMs: Number(open[1]), counters: Number(open[2]), bytes: Number(open[3]) }
+        : null,
+      sealed: segmentRefs(partition, sealed),
+      unsettledCounters: Number(unsettled ?? 0),
+      lastFlushMs: lastFlush === null ? null : Number(lastFlush),
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.#guard(() => this.#connection.ping())
+  }
+
+  #run(script: Script, partition: number, args: string[]): Promise<Reply> {
+    return this.#guard(() => runScript(this.#connection, script, [metaKey(partition)], args))
+  }
+
+  /** Whatever goes wrong on the way: the caller may try the same call again, every script bears it. */
+  async #guard<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (error) {
+      throw new TollgateError('store_unavailable', 'The counters can’t be reached at present. Send the same request again.', {
+        retryAfterSeconds: 5,
+        internal: error,
+      })
+    }
+  }
+
+  #wrongPartitions(stored: string): TollgateError {
+    return new TollgateError('misconfigured', 'The service is not configured for its data.', {
+      internal: `PARTITIONS is ${this.partitions}, but the counters in Redis were written with ${stored}. Set it to ${stored}.`,
+    })
+  }
+}
+
+function* fieldsOf(flat: string[]): Generator<[field: string, value: string]> {
+  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!]
+}
+
+const segmentRefs = (partition: number, listed: Reply[]): SegmentRef[] =>
+  (listed as [string, string, string | null][]).map(([id, bornMs, quarantined]) => ({
+    id,
+    partition,
+    bornMs: Number(bornMs),
+    quarantined: quarantined ?? null,
+  }))
+
+const milliseconds = (ms: number): string => (Number.isFinite(ms) ? String(ms) : '9000000000000000')
+
+const nonce = (): string => crypto.randomUUID().slice(0, 8)
+

@@ -1,0 +1,24 @@
+// Running a script: by its hash, and by its text when the server doesn't know the hash (yet, or after a restart).
+
+import { createHash } from 'node:crypto'
+import type { RedisConnection, Reply, Script } from './connection.ts'
+import { luaKeys } from './keys.ts'
+
+export function script(name: string, body: string): Script {
+  const text = `${luaKeys}\n${body}`
+  return { name, text, hash: createHash('sha1').update(text).digest('hex') }
+}
+
+export async function runScript(
+  connection: RedisConnection,
+  { hash, text }: Script,
+  keys: string[],
+  args: string[],
+): Promise<Reply> {
+  try {
+    return await connection.evalsha(hash, keys, args)
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.includes('NOSCRIPT')) throw error
+    return await connection.eval(text, keys, args)
+  }
+}

@@ -1,0 +1,43 @@
+import { script } from '../script.ts'
+
+/**
+ * The counters of a sealed segment. Nothing writes to it any more, so this is all of it; empty if it is gone.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  id      Returns  {field, value, …}
+ */
+export const readSegment = script('read-segment', `return redis.call('HGETALL', segment_key(ARGV[1]))`)
+
+/**
+ * Drops a settled segment, if it is still listed; a second time does nothing.
+ *
+ * KEYS  1  the partition's meta
+ * ARGV  1  id   2… a tenant and how many of the counters are its, for each tenant in the segment
+ */
+export const discard = script(
+  'discard',
+  `
+if redis.call('ZREM', SEALED, ARGV[1]) == 0 then return 'GONE' end
+redis.call('UNLINK', segment_key(ARGV[1]), index_key(ARGV[1]))
+redis.call('HDEL', QUARANTINE, ARGV[1])
+local unsettled = tonumber(redis.call('HGET', META, 'unsettled') or '0')
+for i = 2, #ARGV, 2 do
+  local counters = tonumber(ARGV[i + 1])
+  unsettled = unsettled - counters
+  local left = tonumber(redis.call('HGET', META, 'u:' .. ARGV[i]) or '0') - counters
+  if left > 0 then redis.call('HSET', META, 'u:' .. ARGV[i], integer(left)) else redis.call('HDEL', META, 'u:' .. ARGV[i]) end
+end
+redis.call('HSET', META, 'unsettled', integer(math.max(unsettled, 0)))
+return 'OK'
+`,
+)
+
+/**
+ * Marks a sealed segment that can't be settled. Its counters stay, and stay part of every bill.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  id   2  why
+ */
+export const quarantine = script(
+  'quarantine',
+  `if redis.call('ZSCORE', SEALED, ARGV[1]) then redis.call('HSET', QUARANTINE, ARGV[1], ARGV[2]) end
+return 'OK'`,
+)

@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
+import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
+import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import { batch, meter, tenantConfig } from '../support/metering.ts'
+import { real, redisBackends, type RedisBackend } from '../support/redis.ts'
+
+const noLease = { owner: 'test', ms: 0 }
+
+describe.each(redisBackends)('a counter store on $name', ({ open }) => {
+  let backend: RedisBackend
+  let store: CounterStore
+  const config = tenantConfig()
+  const storeWith = (limits: Partial<Limits>, partitions = 1) =>
+    new RedisCounterStore(backend.connection, { ...defaultLimits, ...limits }, partitions)
+  const totals = async (of = config, customers = ['alice']) =>
+    (await store.readLive(of.tenantId, customers)).counters.map(({ customerId, meter, a, b }) => ({ customerId, meter, a, b }))
+  const sealed = async (): Promise<SegmentRef[]> => {
+    const outcome = await store.seal(0, noLease)
+    if (outcome.kind !== 'sealed') throw new Error(outcome.kind)
+    return outcome.segments
+  }
+
+  beforeAll(async () => {
+    backend = await open(1)
+  })
+  afterAll(() => backend.close())
+  beforeEach(async () => {
+    await backend.client.flushdb()
+    store = storeWith({})
+  })
+
+  it('counts an id once, however often and in whatever company it is sent', async () => {
+    expect(await store.record(batch(config, [{ id: 'a', quantity: 2 }]))).toEqual({ kind: 'recorded', verdicts: ['accepted'] })
+    expect(await store.record(batch(config, [{ id: 'a', quantity: 2 }, { id: 'b', quantity: 3 }, { id: 'b', quantity: '3.0' }]))).toEqual({
+      kind: 'recorded',
+      verdicts: ['duplicate', 'accepted', 'duplicate'],
+    })
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '5', b: '0' }])
+  })
+
+  it('names an id with other content a conflict and counts nothing of a strict batch', async () => {
+    await store.record(batch(config, [{ id: 'a', quantity: 2 }]))
+    expect(await store.record(batch(config, [{ id: 'new' }, { id: 'a', quantity: 3 }]))).toEqual({ kind: 'refused', verdicts: ['accepted', 'conflict'] })
+    expect(await store.record(batch(config, [{ id: 'x' }, { id: 'x', quantity: 9 }]))).toEqual({ kind: 'refused', verdicts: ['accepted', 'conflict'] })
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '2', b: '0' }])
+  })
+
+  it('counts the good ones of a lenient batch', async () => {
+    await store.record(batch(config, [{ id: 'a', quantity: 2 }]))
+    const outcome = await store.record(batch(config, [{ id: 'new' }, { id: 'a', quantity: 3 }], 'lenient'))
+    expect(outcome).toEqual({ kind: 'recorded', verdicts: ['accepted', 'conflict'] })
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '3', b: '0' }])
+  })
+
+  it('adds decimals exactly, below zero and across every carry', async () => {
+    const gauge = tenantConfig([meter('gauge', 'weighted_sum')])
+    const timestamp = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000).toISOString()
+    const add = async (quantity: string) => {
+      await store.record(batch(gauge, [{ quantity, timestamp }]))
+      return (await totals(gauge))[0]!.a
+    }
+    expect(await add('0.1')).toBe('0.1')
+    expect(await add('0.2')).toBe('0.3')
+    expect(await add('-0.3')).toBe('0')
+    expect(await add('-0.000000000001')).toBe('-0.000000000001')
+    expect(await add('999999999999.999999999999')).toBe('999999999999.999999999998')
+    expect(await add('0.000000000002')).toBe('1000000000000')
+    expect(await add('999999999999999.999999999999')).toBe('1000999999999999.999999999999')
+    expect(await add('-1')).toBe('1000999999999998.999999999999')
+  })
+
+  it('merges each aggregation in its own way', async () => {
+    const every = tenantConfig([
+      meter('sum', 'sum'),
+      meter('count', 'count'),
+      meter('min', 'min'),
+      meter('max', 'max'),
+      meter('latest', 'latest'),
+      meter('avg', 'avg'),
+    ])
+    const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
+    const at = (seconds: number) => new Date(hour + seconds * 1000).toISOString()
+    await store.record(batch(every, [{ quantity: 5, timestamp: at(10) }, { quantity: '2.5', timestamp: at(30) }]))
+    await store.record(batch(every, [{ quantity: 9, timestamp: at(20) }, { quantity: 1, timestamp: at(30) }]))
+    expect(Object.fromEntries((await totals(every)).map(({ meter, a, b }) => [meter, [a, b]]))).toEqual({
+      sum: ['17.5', '0'],
+      count: ['4', '0'],
+      min: ['1', '0'],
+      max: ['9', '0'],
+      latest: ['2.5', String(hour + 30_000)],
+      avg: ['17.5', '4'],
+    })
+  })
+
+  it('keeps one counter a distinct value', async () => {
+    const users = tenantConfig([meter('users', 'unique_count', { value: 'user' })])
+    for (const user of ['u1', 'u2', 'u1']) await store.record(batch(users, [{ properties: { user } }]))
+    const { counters } = await store.readLive(users.tenantId, ['alice'])
+    expect(new Set(counters.map((counter) => counter.distinctValue)).size).toBe(2)
+    expect(counters).toHaveLength(2)
+  })
+
+  it('refuses a total out of range instead of losing digits', async () => {
+    const gauge = tenantConfig([meter('gauge', 'weighted_sum')])
+    // 999999999999999 units in the last millisecond of the hour weigh 3.6·10^21: 278 of them go past 10^24.
+    const timestamp = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 1).toISOString()
+    const big = { quantity: '999999999999999', timestamp }
+    await store.record(batch(gauge, Array.from({ length: 277 }, () => big)))
+    expect(await store.record(batch(gauge, [big]))).toEqual({ kind: 'refused', verdicts: ['out_of_range'] })
+    expect((await totals(gauge))[0]!.a).toBe('276999999999999723')
+  })
+
+  it('writes nothing for a caller whose configuration is older than the newest seen', async () => {
+    await store.publishConfig(config.tenantId, 5)
+    expect(await store.record(batch({ ...config, version: 4 }, [{}]))).toEqual({ kind: 'stale_config', version: 5 })
+    expect(await store.record(batch({ ...config, version: 6 }, [{ id: 'a' }]))).toMatchObject({ kind: 'recorded' })
+    expect(await store.record(batch({ ...config, version: 5 }, [{}]))).toEqual({ kind: 'stale_config', version: 6 })
+    await store.publishConfig(config.tenantId, 2)
+    expect((await store.readLive(config.tenantId, ['alice'])).configVersion).toBe(6)
+  })
+
+  it('seals, reads and discards a segment, and never gives its id again', async () => {
+    expect(await sealed()).toEqual([])
+    await store.record(batch(config, [{ quantity: 7 }]))
+    const [first] = await sealed()
+    await store.record(batch(config, [{ quantity: 8 }]))
+    const [again, second] = await sealed()
+    expect(again).toEqual(first)
+    expect(second!.id).not.toBe(first!.id)
+    expect((await totals()).map(({ a }) => a)).toEqual(['7', '8'])
+    const content = await store.readSegment(first!)
+    expect(content).toMatchObject([{ tenantId: config.tenantId, customerId: 'alice', meter: 'calls', merge: 'add', a: '7', b: '0', groups: '[]' }])
+    await store.discard(first!, content)
+    await store.discard(first!, content)
+    expect(await store.readSegment(first!)).toEqual([])
+    expect(await sealed()).toEqual([second])
+    expect((await store.state(0)).unsettledCounters).toBe(1)
+    await store.discard(second!, await store.readSegment(second!))
+    const left = (await backend.client.keys('*')).map((key) => key.replace(config.tenantId, '<tenant>')).sort()
+    expect(left).toEqual(['tg:{0}:dd:<tenant>:1', 'tg:{0}:meta'])
+  })
+
+  it('opens another segment when the open one is too old, or full', async () => {
+    store = storeWith({ segmentMaxAgeMs: 0 })
+    await store.record(batch(config, [{ quantity: 1 }]))
+    await store.record(batch(config, [{ quantity: 1 }]))
+    expect((await store.state(0)).sealed).toHaveLength(1)
+    store = storeWith({ segmentMaxCounters: 2 })
+    for (const customer_id of ['c1', 'c2', 'c3', 'c4']) await store.record(batch(config, [{ customer_id }]))
+    const segments = await sealed()
+    const sizes = await Promise.all(segments.map(async (segment) => (await store.readSegment(segment)).length))
+    expect(Math.max(...sizes)).toBe(2)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(6)
+  })
+
+  it('says so when too much waits to be settled, and one tenant can’t fill it for the others', async () => {
+    store = storeWith({ backlogMaxCounters: 4, backlogMaxCountersPerTenant: 2 })
+    const other = tenantConfig()
+    for (const customer_id of ['c1', 'c2']) await store.record(batch(config, [{ customer_id }]))
+    expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({ kind: 'backlog_full', scope: 'tenant' })
+    expect(await store.record(batch(config, [{ customer_id: 'c1' }]))).toMatchObject({ kind: 'recorded' })
+    for (const customer_id of ['c1', 'c2']) expect(await store.record(batch(other, [{ customer_id }]))).toMatchObject({ kind: 'recorded' })
+    expect(await store.record(batch(tenantConfig(), [{}]))).toEqual({ kind: 'backlog_full', scope: 'partition' })
+    for (const segment of await sealed()) await store.discard(segment, await store.readSegment(segment))
+    expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toMatchObject({ kind: 'recorded' })
+  })
+
+  it('knows an id for a whole window, over as many generations as it takes, and forgets it after two', async () => {
+    store = storeWith({ dedupeMaxIds: 2, dedupeWindowMs: 60_000 })
+    const ids = Array.from({ length: 7 }, (_, i) => `id-${i}`)
+    for (const id of ids) await store.record(batch(config, [{ id }]))
+    const again = await store.record(batch(config, ids.map((id) => ({ id }))))
+    expect(again).toEqual({ kind: 'recorded', verdicts: ids.map(() => 'duplicate') })
+    expect((await backend.client.keys('*:dd:*')).length).toBe(4)
+    // With a window of 0 every older generation is dead at once, and goes with the next write.
+    store = storeWith({ dedupeWindowMs: 0 })
+    await store.record(batch(config, [{ id: 'next' }]))
+    await store.record(batch(config, [{ id: 'after' }]))
+    expect((await backend.client.keys('*:dd:*')).length).toBeLessThanOrEqual(2)
+  })
+
+  // The embedded server keeps no such statistics.
+  it.runIf(real)('takes as many Redis commands for a hundred events as for one: ten at most', async () => {
+    const calls = async (name: string, sent: Parameters<typeof batch>[1]) => {
+      await backend.client.config('RESETSTAT')
+      await store.record(batch(config, sent))
+      const stats = await backend.client.info('commandstats')
+      const counted = [...stats.matchAll(/cmdstat_([^:|]+)[^:]*:calls=(\d+)/g)].filter(([, command]) => !['info', 'config'].includes(command!))
+      return { name, calls: counted.reduce((sum, [, , calls]) => sum + Number(calls), 0) }
+    }
+    await store.record(batch(config, [{}])) // the script is known from here on
+    const one = await calls('one', [{ customer_id: 'n1' }])
+    const hundred = await calls('hundred', Array.from({ length: 100 }, (_, i) => ({ customer_id: `n${i}` })))
+    expect(one.calls).toBeGreaterThan(0)
+    expect(one.calls).toBeLessThanOrEqual(10)
+    expect(hundred.calls).toBe(one.calls)
+  })
+
+  it('lists and reads only the customers asked for, whatever their names begin with', async () => {
+    const names = ['a', 'a b', 'ab', 'a!', 'é', '\u{10000}', '\uffee', 'a:b', '{a}', '["a"]']
+    for (const customer_id of names) await store.record(batch(config, [{ customer_id }]))
+    await store.record(batch(tenantConfig(), [{ customer_id: 'stranger' }]))
+    await sealed()
+    for (const customer_id of ['a', 'zz']) await store.record(batch(config, [{ customer_id }]))
+    const byBytes = [...names, 'zz'].sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)))
+    expect(await store.liveCustomers(config.tenantId, '', 100)).toEqual(byBytes)
+    expect(await store.liveCustomers(config.tenantId, byBytes[2]!, 3)).toEqual(byBytes.slice(3, 6))
+    for (const name of names) {
+      const found = await totals(config, [name])
+      expect(found.map((counter) => counter.customerId)).toEqual(name === 'a' ? ['a', 'a'] : [name])
+    }
+  })
+
+  it('reads segments oldest first, the open one last', async () => {
+    const seen: LiveCounter['segment'][] = []
+    for (let i = 0; i < 3; i++) {
+      await store.record(batch(config, [{}]))
+      if (i < 2) await sealed()
+    }
+    for (const counter of (await store.readLive(config.tenantId, ['alice'])).counters) seen.push(counter.segment)
+    const { open, sealed: closed } = await store.state(0)
+    expect(seen).toEqual([...closed.map(({ id }) => id), open!.id])
+  })
+
+  it('lets one run at a time settle, as long as its lease lasts', async () => {
+    store = storeWith({ settleAfterMs: 0 })
+    await store.record(batch(config, [{}]))
+    expect((await store.seal(0, { owner: 'a', ms: 60_000 })).kind).toBe('sealed')
+    expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
+    await store.release(0, 'b')
+    expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
+    await store.release(0, 'a')
+    expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('sealed')
+  })
+
+  it('keeps a quarantined segment in every read until it is discarded', async () => {
+    await store.record(batch(config, [{ quantity: 3 }]))
+    const [segment] = await sealed()
+    await store.quarantine(segment!, 'refused')
+    expect((await sealed())[0]!.quarantined).toBe('refused')
+    expect(await totals()).toMatchObject([{ a: '3' }])
+    await store.discard(segment!, await store.readSegment(segment!))
+    await store.quarantine(segment!, 'too late')
+    expect((await store.state(0)).sealed).toEqual([])
+    expect(await backend.client.exists('tg:{0}:quarantine')).toBe(0)
+  })
+
+  it('refuses data that was written with another number of partitions', async () => {
+    await store.record(batch(config, [{}]))
+    const other = storeWith({}, 2)
+    await expect(other.seal(0, noLease)).rejects.toMatchObject({ code: 'misconfigured' })
+  })
+
+  it('goes on after a restart that lost the script cache', async () => {
+    await store.record(batch(config, [{ id: 'a' }]))
+    await backend.client.script('FLUSH')
+    expect(await store.record(batch(config, [{ id: 'a' }]))).toEqual({ kind: 'recorded', verdicts: ['duplicate'] })
+  })
+
+  it('takes the largest batch', async () => {
+    const meters = Array.from({ length: 10 }, (_, i) => meter(`m${i}`, 'sum'))
+    const wide = tenantConfig(meters)
+    const events = Array.from({ length: 1_000 }, (_, i) => ({ id: `e${i}`, customer_id: `c${i}` }))
+    const outcome = await store.record(batch(wide, events))
+    expect(outcome).toEqual({ kind: 'recorded', verdicts: events.map(() => 'accepted') })
+    const [segment] = await sealed()
+    expect(await store.readSegment(segment!)).toHaveLength(10_000)
+  })
+})

@@ -1,0 +1,68 @@
+// The Postgres backends that a suite runs on: PGlite by default, with TEST_SERVERS=real the server at DATABASE_URL, in
+// a database of its own that is dropped afterwards.
+
+import pg from 'pg'
+import { startNeonBridge } from '../../src/local/neon-bridge.ts'
+import type { Db } from '../../src/stores/postgres/db.ts'
+import { migrateNodePostgres, migratePglite } from '../../src/stores/postgres/migrate.ts'
+import { openNeon } from '../../src/stores/postgres/neon.ts'
+import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
+import { openPglite } from '../../src/stores/postgres/pglite.ts'
+import { real, required } from './redis.ts'
+
+export type PostgresBackend = { db: Db; close(): Promise<void> }
+
+type FarEnd = PostgresBackend & { backend: Parameters<typeof startNeonBridge>[0]['backend']; url: string | null }
+
+async function withAdmin(statement: string): Promise<void> {
+  const admin = new pg.Client(required('DATABASE_URL'))
+  await admin.connect()
+  await admin.query(statement).finally(() => admin.end())
+}
+
+/** A database of its own on the real server. */
+export async function freshDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `tollgate_test_${crypto.randomUUID().replaceAll('-', '')}`
+  await withAdmin(`create database ${name}`)
+  const url = new URL(required('DATABASE_URL'))
+  url.pathname = `/${name}`
+  return { url: url.href, drop: () => withAdmin(`drop database ${name} with (force)`) }
+}
+
+async function openFarEnd(): Promise<FarEnd> {
+  if (!real) {
+    const { db, client, close } = await openPglite(null)
+    await migratePglite(db)
+    return { db, backend: client, url: null, close }
+  }
+  const { url, drop } = await freshDatabase()
+  await migrateNodePostgres(url)
+  const { db, pool, close } = openNodePostgres(url, { max: 8, timeoutMs: 20_000 })
+  return {
+    db,
+    backend: pool,
+    url,
+    close: async () => {
+      await close()
+      await drop()
+    },
+  }
+}
+
+async function bridged(): Promise<PostgresBackend> {
+  const farEnd = await openFarEnd()
+  const bridge = await startNeonBridge({ backend: farEnd.backend, password: 'secret' })
+  const { db } = openNeon(bridge.connectionString, { fetchEndpoint: bridge.fetchEndpoint, timeoutMs: 20_000 })
+  return {
+    db,
+    close: async () => {
+      await bridge.close()
+      await farEnd.close()
+    },
+  }
+}
+
+export const postgresBackends: { name: string; open: () => Promise<PostgresBackend> }[] = [
+  { name: real ? 'node-postgres' : 'PGlite', open: openFarEnd },
+  { name: `the Neon client, through the bridge to ${real ? 'Postgres' : 'PGlite'}`, open: bridged },
+]
