@@ -4,11 +4,9 @@ import { sha256Hex } from '../kernel/digest.ts'
 import { TollgateError } from '../kernel/errors.ts'
 import { newId } from '../kernel/ids.ts'
 import { type ApiKey, hintOf, makeKey } from './api-key.ts'
-import type { AccessStore, NewKey } from './ports.ts'
+import { type AccessStore, KEYS_PER_TENANT, type NewKey } from './ports.ts'
 import type { KeyInput } from './tenant.ts'
 
-/** Keys of one tenant that are not revoked. */
-export const KEYS_PER_TENANT = 100
 export const DEFAULT_KEY_NAME = 'default'
 
 type Services = { access: Pick<AccessStore, 'createKey'> }
@@ -25,9 +23,7 @@ export const noTenant = (id: string) => new TollgateError('not_found', `There is
 export async function createKey(services: Services, input: KeyInput): Promise<{ key: ApiKey; secret: string }> {
   const { secret, stored } = newKey(input.name)
   const outcome = await services.access.createKey(input.tenant_id, stored)
+  if (outcome.kind === 'created') return { key: outcome.key, secret }
   if (outcome.kind === 'no_tenant') throw noTenant(input.tenant_id)
-  if (outcome.kind === 'too_many') {
-    throw new TollgateError('validation_failed', `A tenant has ${KEYS_PER_TENANT} keys at most. Revoke one first.`)
-  }
-  return { key: outcome.key, secret }
+  throw new TollgateError('validation_failed', `A tenant has ${KEYS_PER_TENANT} keys at most. Revoke one first.`)
 }

@@ -11,6 +11,9 @@ export type NewTenant = { id: string; name: string; timezone: string; currency: 
 export type NewKey = { id: string; name: string; hash: string; hint: string }
 export type NewCustomer = Omit<Customer, 'createdAt' | 'updatedAt'>
 
+/** Keys of one tenant that are not revoked. */
+export const KEYS_PER_TENANT = 100
+
 /** Lists give one item more than `limit` if there is one: it says that there is a next page. */
 export interface TenantStore {
   /** The tenant, its first key and its default plan without prices, all or none. */

@@ -45,12 +45,10 @@ export const billLineSchema = z
     settled_quantity: quantity('What of it is settled in Postgres.', '1380'),
     live_quantity: quantity('What is still counted in Redis: quantity − settled_quantity.', '120'),
     price: priceSchema.nullable().meta({ description: 'null: the plan has no price for this meter.' }),
-    unpriced: z
-      .boolean()
-      .meta({
-        description: 'Used, but the plan has no price for it: not free, but forgotten.',
-        example: false,
-      }),
+    unpriced: z.boolean().meta({
+      description: 'Used, but the plan has no price for it: not free, but forgotten.',
+      example: false,
+    }),
     ...ratedFields,
   })
   .meta({ id: 'BillLine' })

@@ -20,12 +20,12 @@ export type Fault =
   | { status: number; error: string }
 
 /** Asked before every request. May wait itself, to hold a request back until a test lets it go. */
-export type FaultHook<Seen> = (request: Seen) => Fault | undefined | Promise<Fault | undefined>
+export type FaultHookOn<Seen> = (request: Seen) => Fault | undefined | Promise<Fault | undefined>
 
 /** `text`: JSON */
 export type Answer = { status: number; text: string; headers?: Record<string, string> }
 
-/** A request that was understood: what a FaultHook sees of it, and how to apply it. */
+/** A request that was understood: what a fault hook sees of it, and how to apply it. */
 export type Work<Seen> = { seen: Seen; apply: () => Promise<Answer> }
 
 export type BridgeRequest = { method: string; path: string; headers: IncomingHttpHeaders; body: string }
@@ -34,7 +34,7 @@ export type Bridge<Seen> = {
   /** 0, or left out: any free one */
   port?: number | undefined
   maxBodyBytes: number
-  fault?: FaultHook<Seen> | undefined
+  fault?: FaultHookOn<Seen> | undefined
   /** An Answer refuses the request. */
   understand: (request: BridgeRequest) => Answer | Work<Seen>
   /** How this protocol says that something is wrong. */

@@ -7,7 +7,8 @@ import { sameSecret } from '../kernel/digest.ts'
 import {
   type Answer,
   type BridgeRequest,
-  type FaultHook,
+  type Fault,
+  type FaultHookOn,
   startBridgeServer,
   type Work,
 } from './bridge-server.ts'
@@ -28,6 +29,9 @@ const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 /** `batch`: they run as one transaction. */
 export type NeonRequest = { batch: boolean; queries: { query: string; params: (string | null)[] }[] }
 
+export type FaultHook = FaultHookOn<NeonRequest>
+export type { Fault }
+
 const errorFields =
   'severity code detail hint position internalPosition internalQuery where schema table column dataType constraint file line routine'.split(
     ' ',
@@ -37,7 +41,7 @@ export async function startNeonBridge(options: {
   backend: PGlite | pg.Pool
   password: string
   port?: number
-  fault?: FaultHook<NeonRequest>
+  fault?: FaultHook
 }): Promise<{ fetchEndpoint: string; connectionString: string; close(): Promise<void> }> {
   const { backend, password, port, fault } = options
   const sql = 'totalCount' in backend ? overPool(backend) : overPglite(backend)

@@ -6,7 +6,8 @@ import { sameSecret } from '../kernel/digest.ts'
 import {
   type Answer,
   type BridgeRequest,
-  type FaultHook,
+  type Fault,
+  type FaultHookOn,
   startBridgeServer,
   type Work,
 } from './bridge-server.ts'
@@ -18,13 +19,16 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024
 /** `path`: /, /pipeline or /multi-exec */
 export type UpstashRequest = { path: string; commands: string[][] }
 
+export type FaultHook = FaultHookOn<UpstashRequest>
+export type { Fault }
+
 type Outcome = { result: unknown } | { error: string }
 
 export async function startUpstashBridge(options: {
   client: Redis
   token: string
   port?: number
-  fault?: FaultHook<UpstashRequest>
+  fault?: FaultHook
 }): Promise<{ url: string; close(): Promise<void> }> {
   const { client, token, port, fault } = options
   const server = await startBridgeServer<UpstashRequest>({

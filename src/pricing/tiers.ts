@@ -9,12 +9,10 @@ import { amountField } from './modifiers.ts'
 export const TIERS_PER_PRICE = 100
 
 const tierSchema = knownFields('A tier', {
-  up_to: decimalString({ above: '0', otherwise: 'or null in the last tier' })
-    .nullable()
-    .meta({
-      description: 'The last unit in the tier. null in the last tier, and only there.',
-      example: '1000',
-    }),
+  up_to: decimalString({ above: '0', otherwise: 'or null in the last tier' }).nullable().meta({
+    description: 'The last unit in the tier. null in the last tier, and only there.',
+    example: '1000',
+  }),
   unit_amount: amountField('What each unit costs. Omitted: 0.', '0.01').optional(),
   flat_amount: amountField('Due once when the tier is used. Omitted: 0.', '0').optional(),
 })

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { currencies, currencySchema, isCurrency, minorUnits, roundedAmount } from '../../src/kernel/currency.ts'
+import {
+  currencies,
+  currencySchema,
+  isCurrency,
+  minorUnits,
+  roundedAmount,
+} from '../../src/kernel/currency.ts'
 import { decimal } from '../../src/kernel/decimal.ts'
 
 describe('currencies', () => {
@@ -7,7 +13,9 @@ describe('currencies', () => {
   test('are the 165 of ISO 4217 with a minor unit, each once', () => {
     expect(new Set(currencies).size).toBe(currencies.length)
     const counts = Object.groupBy(currencies, (code) => minorUnits(code).toString())
-    expect(Object.fromEntries(Object.entries(counts).map(([digits, codes]) => [digits, codes!.length]))).toEqual({
+    expect(
+      Object.fromEntries(Object.entries(counts).map(([digits, codes]) => [digits, codes!.length])),
+    ).toEqual({
       0: 17,
       2: 139,
       3: 7,

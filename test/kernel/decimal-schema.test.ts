@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { decimalString } from '../../src/kernel/decimal-schema.ts'
 import { knownFields } from '../../src/kernel/object-schema.ts'
 
-const message = (schema: { safeParse(sent: unknown): { error?: { issues: { message: string }[] } } }, sent: unknown) =>
-  schema.safeParse(sent).error?.issues.map((issue) => issue.message)
+const message = (
+  schema: { safeParse(sent: unknown): { error?: { issues: { message: string }[] } } },
+  sent: unknown,
+) => schema.safeParse(sent).error?.issues.map((issue) => issue.message)
 
 const amount = decimalString({ min: '0' })
 const size = decimalString({ above: '0' })
@@ -31,7 +33,10 @@ describe('a decimal string', () => {
   test.each<[unknown, string]>([
     [0.01, 'must be a string, so that no digit is lost: send "0.01", not 0.01'],
     [1e-7, 'must be a string, so that no digit is lost: send "0.0000001", not 0.0000001'],
-    [1e21, 'must be a string, so that no digit is lost: send "1000000000000000000000", not 1000000000000000000000'],
+    [
+      1e21,
+      'must be a string, so that no digit is lost: send "1000000000000000000000", not 1000000000000000000000',
+    ],
     [undefined, 'must be a decimal string, such as "0.01"'],
     [null, 'must be a decimal string, such as "0.01"'],
     [true, 'must be a decimal string, such as "0.01"'],

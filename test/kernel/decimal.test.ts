@@ -64,9 +64,13 @@ describe('a decimal', () => {
         expect(toPicos(x.plus(y))).toBe(a + b)
         expect(toPicos(x.minus(y))).toBe(a - b)
         expect(toPicos(sum([x, y, x]))).toBe(a + b + a)
-        expect(x.times(y).toFixed(24).replace('.', '').replace(/^(-?)0+(?=\d)/, '$1')).toBe(
-          a * b === 0n ? '0' : (a * b).toString(),
-        )
+        expect(
+          x
+            .times(y)
+            .toFixed(24)
+            .replace('.', '')
+            .replace(/^(-?)0+(?=\d)/, '$1'),
+        ).toBe(a * b === 0n ? '0' : (a * b).toString())
       }),
     )
   })
@@ -94,7 +98,9 @@ describe('rounding', () => {
         const unit = 10n ** BigInt(12 - places)
         const magnitude = a < 0n ? -a : a
         const rounded = ((magnitude + unit / 2n) / unit) * unit
-        expect(toPicos(roundHalfAwayFromZero(decimal(fromPicos(a)), places))).toBe(a < 0n ? -rounded : rounded)
+        expect(toPicos(roundHalfAwayFromZero(decimal(fromPicos(a)), places))).toBe(
+          a < 0n ? -rounded : rounded,
+        )
       }),
     )
   })
@@ -155,7 +161,9 @@ describe('division', () => {
   test('rounded up agrees with whole-number arithmetic', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 27n }), positive, (a, b) => {
-        expect(text(quotientRoundedUp(decimal(fromPicos(a)), decimal(fromPicos(b))))).toBe(ceiling(a, b).toString())
+        expect(text(quotientRoundedUp(decimal(fromPicos(a)), decimal(fromPicos(b))))).toBe(
+          ceiling(a, b).toString(),
+        )
       }),
     )
   })

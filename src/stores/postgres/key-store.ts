@@ -2,8 +2,7 @@
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { ApiKey } from '../../access/api-key.ts'
-import { KEYS_PER_TENANT } from '../../access/create-key.ts'
-import type { KeyStore, NewKey } from '../../access/ports.ts'
+import { KEYS_PER_TENANT, type KeyStore, type NewKey } from '../../access/ports.ts'
 import { TollgateError } from '../../kernel/errors.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import type { TenantConfig } from '../../metering/meter.ts'

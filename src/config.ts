@@ -1,0 +1,87 @@
+// The only reader of the environment. Every variable is named here; an empty one is unset; what is wrong stops the start
+// with its name. `.env.example` says what each is for.
+
+import { z } from 'zod'
+import { defaultLimits, type Limits } from './metering/limits.ts'
+
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`)
+
+const url = (...protocols: string[]) =>
+  z.string().refine((value) => protocols.some((protocol) => URL.canParse(value) && new URL(value).protocol === `${protocol}:`), `must be a URL that begins with ${protocols.map((one) => `${one}://`).join(' or ')}`)
+
+const schema = z
+  .object({
+    PORT: whole(0, 65_535).default(8787),
+    HOST: z.string().default('127.0.0.1'),
+    ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+    DATA_DIR: z.string().default('.data'),
+    REDIS_URL: url('redis', 'rediss').optional(),
+    UPSTASH_REDIS_REST_URL: url('http', 'https').optional(),
+    UPSTASH_REDIS_REST_TOKEN: z.string().optional(),
+    DATABASE_URL: url('postgres', 'postgresql').optional(),
+    NEON_FETCH_ENDPOINT: url('http', 'https').optional(),
+    PARTITIONS: whole(1, 1_024).default(1),
+    SEGMENT_MAX_AGE_SECONDS: whole(0, 3_600).optional(),
+    SETTLE_AFTER_SECONDS: whole(0, 7_200).optional(),
+    DEDUPE_WINDOW_HOURS: whole(1, 24 * 35).default(24),
+    EVENT_MAX_AGE_DAYS: whole(1, 3_650).default(35),
+    EVENT_MAX_AHEAD_MINUTES: whole(0, 1_440).default(5),
+    FLUSH_EVERY_SECONDS: whole(1, 3_600).default(60),
+    SEGMENTS_PER_FLUSH: whole(1, 1_000).default(15),
+  })
+  .refine((env) => (env.UPSTASH_REDIS_REST_URL === undefined) === (env.UPSTASH_REDIS_REST_TOKEN === undefined), {
+    path: ['UPSTASH_REDIS_REST_TOKEN'],
+    message: 'must be set together with UPSTASH_REDIS_REST_URL',
+  })
+  .refine((env) => env.REDIS_URL === undefined || env.UPSTASH_REDIS_REST_URL === undefined, {
+    path: ['REDIS_URL'],
+    message: 'must not be set together with UPSTASH_REDIS_REST_URL: the counters are in one place',
+  })
+
+export type Config = z.output<typeof schema>
+
+/** `env`: process.env in Node, the bindings in a Worker. Throws an Error that names every wrong variable. */
+export function readConfig(env: Record<string, unknown>): Config {
+  const known = Object.keys(schema.shape)
+  const set = Object.fromEntries(known.filter((name) => env[name] !== undefined && env[name] !== '').map((name) => [name, String(env[name])]))
+  const parsed = schema.safeParse(set)
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`)
+  throw new Error(`The environment is not right:\n${lines.join('\n')}`)
+}
+
+/** Tells that a variable the entry can't do without is missing. */
+export function requireConfig<Name extends keyof Config>(config: Config, ...names: Name[]): { [N in Name]: NonNullable<Config[N]> } {
+  const missing = names.filter((name) => config[name] === undefined)
+  if (missing.length > 0) throw new Error(`The environment is not right:\n${missing.map((name) => `  ${name} is required`).join('\n')}`)
+  return config as { [N in Name]: NonNullable<Config[N]> }
+}
+
+/**
+ * Counters in another process can come back from the past after a failover, and need the fence of a segment's age. Embedded
+ * ones can't. SEGMENT_MAX_AGE_SECONDS=0 says that there is no fence.
+ */
+export function limitsOf(config: Config, counters: 'embedded' | 'remote'): Limits {
+  const ageSeconds = config.SEGMENT_MAX_AGE_SECONDS ?? (counters === 'embedded' ? 0 : defaultLimits.segmentMaxAgeMs / 1000)
+  const settleAfterSeconds = config.SETTLE_AFTER_SECONDS ?? (ageSeconds === 0 ? 0 : ageSeconds + FENCE_SLACK_SECONDS)
+  if (ageSeconds > 0 && settleAfterSeconds < ageSeconds + FENCE_SLACK_SECONDS) {
+    throw new Error(`The environment is not right:\n  SETTLE_AFTER_SECONDS must be at least ${FENCE_SLACK_SECONDS} more than SEGMENT_MAX_AGE_SECONDS`)
+  }
+  return {
+    ...defaultLimits,
+    segmentMaxAgeMs: ageSeconds === 0 ? Number.POSITIVE_INFINITY : ageSeconds * 1000,
+    settleAfterMs: settleAfterSeconds * 1000,
+    dedupeWindowMs: config.DEDUPE_WINDOW_HOURS * 3_600_000,
+    eventMaxAgeMs: config.EVENT_MAX_AGE_DAYS * 86_400_000,
+    eventMaxAheadMs: config.EVENT_MAX_AHEAD_MINUTES * 60_000,
+    segmentsPerFlush: config.SEGMENTS_PER_FLUSH,
+  }
+}
+
+/** How far the clocks of two Redis nodes may be apart. */
+const FENCE_SLACK_SECONDS = 15

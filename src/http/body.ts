@@ -1,0 +1,101 @@
+// Reads a request's body: bounded, and refused with the reason when it is not what was asked for. No middleware, because
+// this is on the hot path.
+
+import type { Context } from 'hono'
+import { TollgateError } from '../kernel/errors.ts'
+import type { Env } from './env.ts'
+
+/** 1 MiB */
+export const BODY_BYTES = 1_048_576
+
+export const JSON_TYPE = 'application/json'
+
+/** The body as JSON, and its media type, which is one of `mediaTypes`. */
+export async function readJson(c: Context<Env>, mediaTypes: readonly string[]): Promise<{ json: unknown; mediaType: string }> {
+  const mediaType = mediaTypeOf(c, mediaTypes)
+  const text = decoded(await readBytes(c))
+  try {
+    const json: unknown = JSON.parse(text)
+    if (text.includes('"__proto__"')) refuseProto(json)
+    return { json, mediaType }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    const where = text.trim() === '' ? 'it is empty' : error.message
+    throw new TollgateError('malformed_json', `The body is not JSON: ${where.slice(0, 200)}.`)
+  }
+}
+
+function mediaTypeOf(c: Context<Env>, mediaTypes: readonly string[]): string {
+  const sent = c.req.header('content-type')
+  const encoding = c.req.header('content-encoding')
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new TollgateError('unsupported_media_type', `Content-Encoding "${encoding.slice(0, 40)}" is not taken: send the body as it is.`)
+  }
+  if (sent === mediaTypes[0]) return sent
+  const [type = '', ...parameters] = (sent ?? '').toLowerCase().split(';').map((part) => part.trim())
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length).replaceAll('"', '')
+  if (mediaTypes.includes(type) && (charset === undefined || charset === 'utf-8' || charset === 'utf8')) return type
+  throw new TollgateError(
+    'unsupported_media_type',
+    `${sent === undefined ? 'There is no Content-Type' : `Content-Type "${sent.slice(0, 100)}" is not taken here`}: send ${mediaTypes.map((one) => `"${one}"`).join(' or ')}, in UTF-8.`,
+  )
+}
+
+async function readBytes(c: Context<Env>): Promise<ArrayBuffer | Uint8Array> {
+  const length = c.req.header('content-length')
+  // A length that was announced is kept to by HTTP itself; a chunked body has none.
+  if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
+    if (Number(length) > BODY_BYTES) throw tooLarge()
+    return await c.req.raw.arrayBuffer()
+  }
+  return await readStream(c.req.raw.body)
+}
+
+async function readStream(stream: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+  if (stream === null) return new Uint8Array()
+  const reader = stream.getReader()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length
+    if (size > BODY_BYTES) {
+      await reader.cancel().catch(() => {})
+      throw tooLarge()
+    }
+    chunks.push(next.value)
+  }
+  const whole = new Uint8Array(size)
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}
+
+const tooLarge = () =>
+  new TollgateError('body_too_large', `A body has at most ${BODY_BYTES} bytes. Send less at once.`)
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Broken UTF-8 is refused: replaced by U+FFFD, two ids that differ would become the same. */
+function decoded(bytes: ArrayBuffer | Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new TollgateError('malformed_json', 'The body is not JSON: it is not valid UTF-8.')
+  }
+}
+
+/** No field, property or note can have this name: JavaScript objects would lose it, silently. A stack, not recursion: the body may be deep. */
+function refuseProto(json: unknown): void {
+  const parts: unknown[] = [json]
+  while (parts.length > 0) {
+    const part = parts.pop()
+    if (typeof part !== 'object' || part === null) continue
+    if (Object.hasOwn(part, '__proto__')) {
+      throw new TollgateError('validation_failed', 'The body has a name that can’t be used: "__proto__".')
+    }
+    for (const inner of Object.values(part)) parts.push(inner)
+  }
+}

@@ -1,0 +1,25 @@
+// What a request carries through the app, and what every route is given.
+
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { ConfigCache } from '../access/config-cache.ts'
+import type { KeyCache } from '../access/key-cache.ts'
+import type { TenantConfig } from '../metering/meter.ts'
+import type { Services } from '../services.ts'
+import type { Router } from './router.ts'
+
+export type Env = {
+  Variables: {
+    requestId: string
+    /** only on tenants' routes */
+    tenant: TenantConfig
+    keyId: string
+  }
+}
+
+/** The services, and this instance's caches. */
+export type Deps = Services & { configs: ConfigCache; keys: KeyCache }
+
+export type App = OpenAPIHono<Env>
+
+/** Adds a group of routes to the app: `(router, deps) => { router.add({…}) }`. */
+export type Routes = (router: Router, deps: Deps) => void

@@ -1,0 +1,94 @@
+// Adds endpoints to the app. Each is one handler and no middleware stands before it: this way Hono calls it directly.
+// Mistakes in a definition fail here, when the app is made.
+
+import type { Context, Handler } from 'hono'
+import { newId } from '../kernel/ids.ts'
+import { TollgateError } from '../kernel/errors.ts'
+import { admit } from './admit.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { App, Deps, Env } from './env.ts'
+import { logError } from './log.ts'
+import { describeEndpoint } from './openapi.ts'
+import { isOurs, problemResponse } from './problem.ts'
+import { inputReader } from './read-input.ts'
+import { nothing } from './reply.ts'
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/
+
+export class Router {
+  readonly #app: App
+  readonly #deps: Deps
+  /** by path template */
+  readonly #paths = new Map<string, { pattern: RegExp; methods: string[] }>()
+  readonly #ids = new Set<string>()
+
+  constructor(app: App, deps: Deps) {
+    this.#app = app
+    this.#deps = deps
+    app.notFound((c) => this.#nothingHere(c))
+    app.onError((error, c) => failed(c, error))
+  }
+
+  add<Params = undefined, Query = undefined, Body = undefined>(endpoint: Endpoint<Params, Query, Body>): void {
+    this.#check(endpoint as Endpoint)
+    const read = inputReader(endpoint)
+    const handler: Handler<Env> = async (c) => {
+      try {
+        c.set('requestId', requestIdOf(c))
+        await admit(c, this.#deps, endpoint.access)
+        return await endpoint.handle(c, await read(c))
+      } catch (error) {
+        return failed(c, error)
+      }
+    }
+    this.#app.on(endpoint.method.toUpperCase(), endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'), handler)
+    this.#app.openAPIRegistry.registerPath(describeEndpoint(endpoint as Endpoint))
+  }
+
+  #check({ method, path, id, params, body, uncheckedBody }: Endpoint): void {
+    const wrong = (what: string) => new Error(`${method.toUpperCase()} ${path}: ${what}`)
+    if (!/^\/[\w./{}-]*$/.test(path)) throw wrong('the path is not one')
+    const known = this.#paths.get(path) ?? { pattern: patternOf(path), methods: [] }
+    if (known.methods.includes(method.toUpperCase())) throw wrong('is there already')
+    if (this.#ids.has(id)) throw wrong(`the id ${id} is used already`)
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+    const inSchema = Object.keys((params as { shape?: object } | undefined)?.shape ?? {})
+    if (inPath.sort().join() !== inSchema.sort().join()) throw wrong(`params should be ${inPath.join() || 'none'}`)
+    if (body && uncheckedBody) throw wrong('has two bodies')
+    this.#ids.add(id)
+    this.#paths.set(path, known)
+    known.methods.push(method.toUpperCase())
+  }
+
+  /** No endpoint has this method and path: 405 if the path is one, else 404. */
+  #nothingHere(c: Context<Env>): Response {
+    c.set('requestId', requestIdOf(c))
+    const { method, path } = c.req
+    const methods = [...this.#paths.values()].flatMap((known) => (known.pattern.test(path) ? known.methods : []))
+    if (methods.length === 0) {
+      return failed(c, new TollgateError('not_found', `There is nothing at ${path.slice(0, 200)}. The reference is at /docs.`))
+    }
+    const allow = [...(methods.includes('GET') ? ['HEAD'] : []), ...methods].join(', ')
+    if (method === 'OPTIONS') {
+      const response = nothing(c)
+      response.headers.set('allow', allow)
+      return response
+    }
+    return failed(c, new TollgateError('method_not_allowed', `${method} is not possible here, but ${allow} is.`), { allow })
+  }
+}
+
+/** The caller's own, if it is one that a log can hold, so that both sides' logs can be told together. */
+function requestIdOf(c: Context<Env>): string {
+  const sent = c.req.header('x-request-id')
+  return sent !== undefined && REQUEST_ID.test(sent) ? sent : newId()
+}
+
+function failed(c: Context<Env>, error: unknown, headers?: Record<string, string>): Response {
+  const requestId = c.get('requestId') ?? newId()
+  if (isOurs(error)) logError(error, { id: requestId, method: c.req.method, path: c.req.path })
+  return problemResponse(error, requestId, headers)
+}
+
+const patternOf = (path: string): RegExp =>
+  new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`)

@@ -1,0 +1,16 @@
+// How a table of cases is checked: the price is what the API would have let through, the amounts are worked out by hand.
+
+import { expect, test } from 'vitest'
+import { decimal } from '../../src/kernel/decimal.ts'
+import { type Price, priceSchema } from '../../src/pricing/price.ts'
+import { rate } from '../../src/pricing/rate.ts'
+
+/** quantity, amount, exact amount */
+export type Case = [quantity: string, amount: string, unrounded: string]
+
+export function costs(name: string, price: Price, currency: string, cases: Case[]): void {
+  test.each(cases)(`${name}: %s costs ${currency} %s (exactly %s)`, (quantity, amount, unrounded) => {
+    const rated = rate(priceSchema.parse(price), decimal(quantity), currency)
+    expect([rated.amount, rated.unrounded_amount]).toEqual([amount, unrounded])
+  })
+}

@@ -1,0 +1,65 @@
+// Record, flush and bill over a pair of stores: what the tests of the laws turn and break.
+
+import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
+import type { TenantConfig } from '../../src/metering/meter.ts'
+import type { CounterStore, TenantConfigs, UsageStore } from '../../src/metering/ports.ts'
+import { readUsage } from '../../src/metering/read-usage.ts'
+import { recordUsage, type RecordResult } from '../../src/metering/record-usage.ts'
+import { HOUR_MS } from '../../src/kernel/time.ts'
+import { text } from '../../src/kernel/decimal.ts'
+import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
+import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import type { Sent } from './metering.ts'
+import type { PostgresBackend } from './postgres.ts'
+import type { RedisBackend } from './redis.ts'
+
+export type World = {
+  clock: () => number
+  limits: Limits
+  counters: CounterStore
+  usage: UsageStore
+  configs: TenantConfigs
+}
+
+/** Without a fence unless `limits` says otherwise, so that a flush settles at once. */
+export function worldOn(redis: RedisBackend, postgres: PostgresBackend, config: TenantConfig, more: Partial<Limits> = {}): World {
+  const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0, ...more }
+  return {
+    clock: Date.now,
+    limits,
+    counters: new RedisCounterStore(redis.connection, limits, 1),
+    usage: new PostgresUsageStore(postgres.db),
+    configs: { reload: async () => config },
+  }
+}
+
+export const send = (world: World, config: TenantConfig, events: Sent[], handling: 'strict' | 'lenient' = 'strict'): Promise<RecordResult> =>
+  recordUsage(world, config, {
+    events: events.map((event, i) => ({ sent: { customer_id: 'alice', resource_type: 'api_call', ...event }, pointer: `#/${i}` })),
+    handling,
+  })
+
+/** Quantities by meter over the last 40 days and the hours around now. */
+export async function totals(world: World, config: TenantConfig, customerId = 'alice'): Promise<Record<string, string>> {
+  const now = Math.floor(Date.now() / HOUR_MS) * HOUR_MS
+  const { quantities } = await readUsage(world, config, {
+    customerIds: [customerId],
+    meter: null,
+    boundariesMs: [now - 40 * 24 * HOUR_MS, now + 2 * HOUR_MS],
+    groupBy: [],
+  })
+  return Object.fromEntries(quantities.map(({ meter, quantity }) => [meter.key, text(quantity)]))
+}
+
+type Port = { [name: string]: unknown }
+
+/** The same port, with `around` called in place of every method: it decides whether and when the real one is called. */
+export function intercept<P extends object>(port: P, around: (name: string, call: () => Promise<unknown>) => Promise<unknown>): P {
+  return new Proxy(port, {
+    get(target, name) {
+      const member = (target as Port)[name as string]
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]) => around(String(name), () => member.apply(target, args) as Promise<unknown>)
+    },
+  })
+}
