@@ -22,7 +22,9 @@ export type ApiKey = {
 }
 
 /** A new key. `fillRandom` fills the array with random bytes. */
-export function makeKey(fillRandom: (bytes: Uint8Array<ArrayBuffer>) => unknown = (bytes) => crypto.getRandomValues(bytes)): string {
+export function makeKey(
+  fillRandom: (bytes: Uint8Array<ArrayBuffer>) => unknown = (bytes) => crypto.getRandomValues(bytes),
+): string {
   let random = ''
   const bytes = new Uint8Array(RANDOM_CHARS)
   while (random.length < RANDOM_CHARS) {

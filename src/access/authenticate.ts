@@ -10,7 +10,12 @@ import type { AccessStore } from './ports.ts'
 
 export type Caller = { keyId: string; tenant: TenantConfig }
 
-type Needs = { access: Pick<AccessStore, 'findKey'>; keys: KeyCache; configs: ConfigCache; clock: () => number }
+type Needs = {
+  access: Pick<AccessStore, 'findKey'>
+  keys: KeyCache
+  configs: ConfigCache
+  clock: () => number
+}
 
 /** Throws `unauthorized` for what is no key, unknown or revoked. */
 export async function authenticate(services: Needs, key: string): Promise<Caller> {
@@ -56,4 +61,7 @@ async function renewed(services: Needs, hash: string, cached: Caller): Promise<C
 }
 
 const unknownKey = () =>
-  new TollgateError('unauthorized', 'This API key is unknown or was revoked. Ask whoever runs this Tollgate for another.')
+  new TollgateError(
+    'unauthorized',
+    'This API key is unknown or was revoked. Ask whoever runs this Tollgate for another.',
+  )

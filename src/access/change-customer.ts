@@ -29,8 +29,17 @@ export async function changeCustomer(
     case 'no_plan':
       throw noSuchPlan(change.plan)
     case 'too_much_metadata':
-      throw new TollgateError('validation_failed', `A customer has ${METADATA_KEYS} names in its metadata at most.`, {
-        issues: [{ pointer: '#/metadata', detail: 'would have too many: send null for those that are no longer needed' }],
-      })
+      throw new TollgateError(
+        'validation_failed',
+        `A customer has ${METADATA_KEYS} names in its metadata at most.`,
+        {
+          issues: [
+            {
+              pointer: '#/metadata',
+              detail: 'would have too many: send null for those that are no longer needed',
+            },
+          ],
+        },
+      )
   }
 }

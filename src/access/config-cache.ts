@@ -2,6 +2,7 @@
 // unnoticed: counting compares its version with Redis's. Nothing here does I/O but `reload`.
 
 import type { TenantConfig } from '../metering/meter.ts'
+import type { TenantConfigs } from '../metering/ports.ts'
 import { AgedCache } from './aged-cache.ts'
 
 export const CONFIG_MAX_AGE_MS = 30_000
@@ -13,10 +14,9 @@ const RELOAD_EVERY_MS = 1_000
 
 export type ConfigSource = { loadConfig(tenantId: string): Promise<TenantConfig> }
 
-/** Why a reload is asked for: the counters know a newer version (this one or later), or an event's resource type is not there. */
-export type ReloadReason = { newerVersion: number } | 'unknown_resource_type'
+type ReloadReason = Parameters<TenantConfigs['reload']>[1]
 
-export class ConfigCache {
+export class ConfigCache implements TenantConfigs {
   readonly #cache: AgedCache<TenantConfig>
   /** The time at which a tenant's allowance of forced reloads is full again; it moves ahead with every reload. */
   readonly #allowance: AgedCache<number>
@@ -40,7 +40,8 @@ export class ConfigCache {
   /** Keeps a configuration, unless a newer version came in while this one was under way. */
   put(config: TenantConfig, loadedAtMs: number): void {
     const known = this.get(config.tenantId)
-    if (known === undefined || known.version <= config.version) this.#cache.put(config.tenantId, config, loadedAtMs)
+    if (known === undefined || known.version <= config.version)
+      this.#cache.put(config.tenantId, config, loadedAtMs)
   }
 
   /** The tenant's configuration has changed here. */
@@ -60,7 +61,8 @@ export class ConfigCache {
   async reload(tenantId: string, reason: ReloadReason): Promise<TenantConfig> {
     const known = this.get(tenantId)
     if (known !== undefined) {
-      const enough = reason === 'unknown_resource_type' ? !this.#take(tenantId) : known.version >= reason.newerVersion
+      const enough =
+        reason === 'unknown_resource_type' ? !this.#take(tenantId) : known.version >= reason.newerVersion
       if (enough) return known
     }
     return await this.#fetch(tenantId)

@@ -24,12 +24,19 @@ export async function createCustomer(
   const outcome = await services.access.createCustomer(tenant.tenantId, wanted)
   if (outcome.kind === 'no_plan') throw noSuchPlan(plan)
   const { customer } = outcome
-  const fields = (['name', 'email', 'plan', 'metadata'] as const).filter((field) => !sameJson(customer[field], wanted[field]))
+  const fields = (['name', 'email', 'plan', 'metadata'] as const).filter(
+    (field) => !sameJson(customer[field], wanted[field]),
+  )
   if (fields.length > 0) {
     throw new TollgateError(
       'already_exists',
       `There is a customer "${customerId}" already, and it is another: ${fields.join(', ')}. To change it: PATCH /api/v1/customers/${encodeURIComponent(customerId)}`,
-      { issues: fields.map((field) => ({ pointer: `#/${field}`, detail: `is ${JSON.stringify(customer[field])} there` })) },
+      {
+        issues: fields.map((field) => ({
+          pointer: `#/${field}`,
+          detail: `is ${JSON.stringify(customer[field])} there`,
+        })),
+      },
     )
   }
   return { customer, created: outcome.kind === 'created' }

@@ -20,10 +20,16 @@ export function newKey(name: string): { secret: string; stored: NewKey } {
 export const noTenant = (id: string) => new TollgateError('not_found', `There is no tenant ${id}.`)
 
 /** `secret` is the key itself, which is stored nowhere. */
-export async function createKey(services: Services, input: KeyInput): Promise<{ key: ApiKey; secret: string }> {
+export async function createKey(
+  services: Services,
+  input: KeyInput,
+): Promise<{ key: ApiKey; secret: string }> {
   const { secret, stored } = newKey(input.name)
   const outcome = await services.access.createKey(input.tenant_id, stored)
   if (outcome.kind === 'created') return { key: outcome.key, secret }
   if (outcome.kind === 'no_tenant') throw noTenant(input.tenant_id)
-  throw new TollgateError('validation_failed', `A tenant has ${KEYS_PER_TENANT} keys at most. Revoke one first.`)
+  throw new TollgateError(
+    'validation_failed',
+    `A tenant has ${KEYS_PER_TENANT} keys at most. Revoke one first.`,
+  )
 }

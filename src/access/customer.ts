@@ -40,7 +40,10 @@ const metadataValue = z
   .string()
   .max(METADATA_VALUE_CHARS)
   .refine(isStorable, 'must be valid Unicode without NUL characters')
-const METADATA = { description: 'Your own notes: up to 50 names with a text each.', example: { crm_id: '4711' } }
+const METADATA = {
+  description: 'Your own notes: up to 50 names with a text each.',
+  example: { crm_id: '4711' },
+}
 
 const name = line(NAME_CHARS).nullable().meta({ description: 'Its name.', example: 'Globex' })
 const email = z
@@ -50,7 +53,9 @@ const email = z
   .refine((text) => text.isWellFormed(), 'must be valid Unicode')
   .nullable()
   .meta({ description: 'Where its bills go.', example: 'billing@globex.example' })
-const plan = keySchema.nullable().meta({ description: 'Key of its plan; null or absent: the default plan.', example: 'default' })
+const plan = keySchema
+  .nullable()
+  .meta({ description: 'Key of its plan; null or absent: the default plan.', example: 'default' })
 
 export const customerInputSchema = knownFields('A customer', {
   customer_id: customerIdSchema,
@@ -74,7 +79,10 @@ export const customerChangeSchema = knownFields('A change of a customer', {
     .record(metadataKey, metadataValue.nullable())
     .refine((metadata) => Object.keys(metadata).length <= METADATA_KEYS, tooManyNames())
     .optional()
-    .meta({ ...METADATA, description: `${METADATA.description} Those that are not sent stay; null takes one away.` }),
+    .meta({
+      ...METADATA,
+      description: `${METADATA.description} Those that are not sent stay; null takes one away.`,
+    }),
 })
 export type CustomerChange = z.output<typeof customerChangeSchema>
 

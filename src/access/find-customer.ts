@@ -31,7 +31,11 @@ export async function findCustomer(
   throw noCustomer(customerId)
 }
 
-async function hasLiveUsage({ counters }: FindServices, tenantId: string, customerId: string): Promise<boolean> {
+async function hasLiveUsage(
+  { counters }: FindServices,
+  tenantId: string,
+  customerId: string,
+): Promise<boolean> {
   try {
     const live = await counters.readLive(tenantId, [customerId])
     return live.counters.length > 0

@@ -28,5 +28,7 @@ export async function listCustomers(
     services.access.listCustomers(tenantId, page),
   ])
   const createdById = new Map(created.map((customer) => [customer.customerId, customer]))
-  return mergeUtf8([live, settled, [...createdById.keys()]], limit).map((id) => createdById.get(id) ?? usedOnly(id))
+  return mergeUtf8([live, settled, [...createdById.keys()]], limit).map(
+    (id) => createdById.get(id) ?? usedOnly(id),
+  )
 }

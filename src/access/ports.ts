@@ -24,7 +24,10 @@ export interface TenantStore {
 }
 
 export interface KeyStore {
-  createKey(tenantId: string, key: NewKey): Promise<{ kind: 'created'; key: ApiKey } | { kind: 'no_tenant' | 'too_many' }>
+  createKey(
+    tenantId: string,
+    key: NewKey,
+  ): Promise<{ kind: 'created'; key: ApiKey } | { kind: 'no_tenant' | 'too_many' }>
   /** Revoked ones too, oldest first; `after` is an id. null: no such tenant. */
   listKeys(tenantId: string, page: PageRequest): Promise<ApiKey[] | null>
   /** The key's hash; null: no such key. Revoking it again changes nothing. */
@@ -45,7 +48,9 @@ export interface CustomerStore {
     customerId: string,
     change: CustomerChange,
     create: boolean,
-  ): Promise<{ kind: 'changed'; customer: Customer } | { kind: 'not_found' | 'no_plan' | 'too_much_metadata' }>
+  ): Promise<
+    { kind: 'changed'; customer: Customer } | { kind: 'not_found' | 'no_plan' | 'too_much_metadata' }
+  >
   /** `used`: whether settled usage knows it. */
   findCustomer(tenantId: string, customerId: string): Promise<{ customer: Customer | null; used: boolean }>
   /** Created ones, in byte order; `after` is a customer's id. */

@@ -38,15 +38,23 @@ export const tenantInputSchema = knownFields('A tenant', {
     .max(64)
     .refine(isTimezone, 'must be an IANA time zone name, such as "UTC" or "Asia/Kolkata"')
     .default('UTC')
-    .meta({ description: 'IANA time zone: where its days and months begin. It can’t be changed later.', example: 'Asia/Kolkata' }),
+    .meta({
+      description: 'IANA time zone: where its days and months begin. It can’t be changed later.',
+      example: 'Asia/Kolkata',
+    }),
   currency: currencySchema
     .default('USD')
-    .meta({ description: 'ISO 4217 currency of the default plan that is made with the tenant.', example: 'USD' }),
+    .meta({
+      description: 'ISO 4217 currency of the default plan that is made with the tenant.',
+      example: 'USD',
+    }),
 })
 export type TenantInput = z.output<typeof tenantInputSchema>
 
 export const keyInputSchema = knownFields('An API key', {
   tenant_id: z.guid('must be a tenant’s id, a UUID').meta({ description: 'Whose key it is.' }),
-  name: line(NAME_CHARS).default('default').meta({ description: 'To tell it from other keys.', example: 'production' }),
+  name: line(NAME_CHARS)
+    .default('default')
+    .meta({ description: 'To tell it from other keys.', example: 'production' }),
 })
 export type KeyInput = z.output<typeof keyInputSchema>

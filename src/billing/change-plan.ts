@@ -21,7 +21,11 @@ export async function changePlan(
   if (existing === null) throw noPlan(key)
   refuseCurrency(existing, change.currency)
   refuseNoDefault(existing, change.default)
-  const patch: PlanPatch = { name: change.name, prices: change.prices, ...(change.default && { default: true }) }
+  const patch: PlanPatch = {
+    name: change.name,
+    prices: change.prices,
+    ...(change.default && { default: true }),
+  }
   const outcome = await services.catalog.changePlan(tenant.tenantId, key, patch)
   if (outcome.kind === 'not_found') throw noPlan(key)
   if (outcome.kind === 'unknown_meters') throw unknownMeters(outcome.meters, change.prices ?? [])
@@ -41,7 +45,11 @@ function refuseCurrency({ plan }: TenantPlan, currency: string | undefined): voi
 /** There is always a default plan: it is moved, not taken away. */
 function refuseNoDefault({ isDefault }: TenantPlan, wanted: boolean | undefined): void {
   if (wanted !== false || !isDefault) return
-  throw new TollgateError('validation_failed', 'This is the default plan. Make another one the default instead.', {
-    issues: [{ pointer: '#/default', detail: 'must be true, until another plan is made the default' }],
-  })
+  throw new TollgateError(
+    'validation_failed',
+    'This is the default plan. Make another one the default instead.',
+    {
+      issues: [{ pointer: '#/default', detail: 'must be true, until another plan is made the default' }],
+    },
+  )
 }

@@ -15,7 +15,12 @@ export async function createPlan(
   { tenant }: { tenant: TenantConfig },
   input: PlanInput,
 ): Promise<TenantPlan & { created: boolean }> {
-  const wanted: NewPlan = { key: input.key, name: input.name ?? null, currency: input.currency, prices: input.prices }
+  const wanted: NewPlan = {
+    key: input.key,
+    name: input.name ?? null,
+    currency: input.currency,
+    prices: input.prices,
+  }
   const outcome = await services.catalog.createPlan(tenant.tenantId, wanted, input.default === true)
   if (outcome.kind === 'unknown_meters') throw unknownMeters(outcome.meters, input.prices)
   if (outcome.kind === 'too_many') {
@@ -27,9 +32,18 @@ export async function createPlan(
   return { plan, isDefault, created: kind === 'created' }
 }
 
-function refuseOtherContent({ plan, isDefault }: TenantPlan, wanted: NewPlan, wantedDefault: boolean | undefined): void {
-  const differing = (['name', 'currency', 'prices'] as const).filter((field) => !sameJson(plan[field], wanted[field]))
-  const fields = [...differing, ...(wantedDefault === undefined || wantedDefault === isDefault ? [] : ['default'])]
+function refuseOtherContent(
+  { plan, isDefault }: TenantPlan,
+  wanted: NewPlan,
+  wantedDefault: boolean | undefined,
+): void {
+  const differing = (['name', 'currency', 'prices'] as const).filter(
+    (field) => !sameJson(plan[field], wanted[field]),
+  )
+  const fields = [
+    ...differing,
+    ...(wantedDefault === undefined || wantedDefault === isDefault ? [] : ['default']),
+  ]
   if (fields.length === 0) return
   throw new TollgateError(
     'already_exists',
@@ -39,11 +53,20 @@ function refuseOtherContent({ plan, isDefault }: TenantPlan, wanted: NewPlan, wa
 }
 
 export function unknownMeters(meters: string[], prices: PlanPrice[]): TollgateError {
-  return new TollgateError('validation_failed', 'A price names a meter that there is not. Create the meter first.', {
-    issues: prices.flatMap(({ meter }, index) =>
-      meters.includes(meter)
-        ? [{ pointer: `#/prices/${index}/meter`, detail: `must be the key of a meter; there is no "${meter}"` }]
-        : [],
-    ),
-  })
+  return new TollgateError(
+    'validation_failed',
+    'A price names a meter that there is not. Create the meter first.',
+    {
+      issues: prices.flatMap(({ meter }, index) =>
+        meters.includes(meter)
+          ? [
+              {
+                pointer: `#/prices/${index}/meter`,
+                detail: `must be the key of a meter; there is no "${meter}"`,
+              },
+            ]
+          : [],
+      ),
+    },
+  )
 }

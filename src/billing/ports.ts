@@ -20,7 +20,10 @@ export type PlanCreated =
   | UnknownMeters
   | { kind: 'too_many' }
 
-export type PlanChanged = ({ kind: 'changed'; version: number } & TenantPlan) | UnknownMeters | { kind: 'not_found' }
+export type PlanChanged =
+  | ({ kind: 'changed'; version: number } & TenantPlan)
+  | UnknownMeters
+  | { kind: 'not_found' }
 
 export const PLANS_PER_TENANT = 200
 

@@ -37,10 +37,8 @@ export async function readBill(services: BillServices, tenant: TenantConfig, inp
 
 /** A bill of zero for a mistyped id would look like a customer who used nothing. */
 async function mustBeKnown(services: BillServices, tenant: TenantConfig, customerId: string): Promise<void> {
-  const [live, { customer, used }] = [
-    await services.counters.readLive(tenant.tenantId, [customerId]),
-    await services.access.findCustomer(tenant.tenantId, customerId),
-  ]
+  const live = await services.counters.readLive(tenant.tenantId, [customerId])
+  const { customer, used } = await services.access.findCustomer(tenant.tenantId, customerId)
   if (customer === null && !used && live.counters.length === 0) {
     throw new TollgateError('not_found', `Nothing is known of a customer ${JSON.stringify(customerId)}: no record and no usage.`)
   }

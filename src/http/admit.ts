@@ -21,7 +21,9 @@ export async function admit(c: Context<Env>, deps: Deps, access: Access): Promis
 async function admitTenant(c: Context<Env>, deps: Deps): Promise<void> {
   const token = bearer(c, 'your API key: "Authorization: Bearer tg_…"')
   if (!looksLikeKey(token) && isAdminToken(deps, token)) {
-    throw unauthorized('This is the admin token. Send a tenant’s API key here: POST /api/v1/api-keys makes one.')
+    throw unauthorized(
+      'This is the admin token. Send a tenant’s API key here: POST /api/v1/api-keys makes one.',
+    )
   }
   const { tenant, keyId } = await authenticate(deps, token)
   c.set('tenant', tenant)
@@ -30,7 +32,9 @@ async function admitTenant(c: Context<Env>, deps: Deps): Promise<void> {
 
 function admitAdmin(c: Context<Env>, deps: Deps): void {
   if (deps.adminToken === null) {
-    throw unauthorized('ADMIN_TOKEN is not set where this Tollgate runs, so nobody has access to this. Set it and restart.')
+    throw unauthorized(
+      'ADMIN_TOKEN is not set where this Tollgate runs, so nobody has access to this. Set it and restart.',
+    )
   }
   const token = bearer(c, 'the admin token: "Authorization: Bearer <ADMIN_TOKEN>"')
   if (isAdminToken(deps, token)) return
@@ -48,6 +52,7 @@ function bearer(c: Context<Env>, wanted: string): string {
   const header = c.req.header('authorization')
   if (header === undefined) throw unauthorized(`Send ${wanted}.`)
   const token = BEARER.exec(header)?.[1]
-  if (token === undefined) throw unauthorized(`The Authorization header is not of the form "Bearer <token>". Send ${wanted}.`)
+  if (token === undefined)
+    throw unauthorized(`The Authorization header is not of the form "Bearer <token>". Send ${wanted}.`)
   return token
 }

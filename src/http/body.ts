@@ -11,7 +11,10 @@ export const BODY_BYTES = 1_048_576
 export const JSON_TYPE = 'application/json'
 
 /** The body as JSON, and its media type, which is one of `mediaTypes`. */
-export async function readJson(c: Context<Env>, mediaTypes: readonly string[]): Promise<{ json: unknown; mediaType: string }> {
+export async function readJson(
+  c: Context<Env>,
+  mediaTypes: readonly string[],
+): Promise<{ json: unknown; mediaType: string }> {
   const mediaType = mediaTypeOf(c, mediaTypes)
   const text = decoded(await readBytes(c))
   try {
@@ -29,12 +32,22 @@ function mediaTypeOf(c: Context<Env>, mediaTypes: readonly string[]): string {
   const sent = c.req.header('content-type')
   const encoding = c.req.header('content-encoding')
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new TollgateError('unsupported_media_type', `Content-Encoding "${encoding.slice(0, 40)}" is not taken: send the body as it is.`)
+    throw new TollgateError(
+      'unsupported_media_type',
+      `Content-Encoding "${encoding.slice(0, 40)}" is not taken: send the body as it is.`,
+    )
   }
-  if (sent === mediaTypes[0]) return sent
-  const [type = '', ...parameters] = (sent ?? '').toLowerCase().split(';').map((part) => part.trim())
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length).replaceAll('"', '')
-  if (mediaTypes.includes(type) && (charset === undefined || charset === 'utf-8' || charset === 'utf8')) return type
+  if (sent !== undefined && sent === mediaTypes[0]) return sent
+  const [type = '', ...parameters] = (sent ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice('charset='.length)
+    .replaceAll('"', '')
+  if (mediaTypes.includes(type) && (charset === undefined || charset === 'utf-8' || charset === 'utf8'))
+    return type
   throw new TollgateError(
     'unsupported_media_type',
     `${sent === undefined ? 'There is no Content-Type' : `Content-Type "${sent.slice(0, 100)}" is not taken here`}: send ${mediaTypes.map((one) => `"${one}"`).join(' or ')}, in UTF-8.`,
@@ -42,6 +55,16 @@ function mediaTypeOf(c: Context<Env>, mediaTypes: readonly string[]): string {
 }
 
 async function readBytes(c: Context<Env>): Promise<ArrayBuffer | Uint8Array> {
+  try {
+    return await readBounded(c)
+  } catch (error) {
+    if (error instanceof TollgateError) throw error
+    // The caller went away, or the connection broke.
+    throw new TollgateError('malformed_json', 'The body is not JSON: it broke off.', { internal: error })
+  }
+}
+
+async function readBounded(c: Context<Env>): Promise<ArrayBuffer | Uint8Array> {
   const length = c.req.header('content-length')
   // A length that was announced is kept to by HTTP itself; a chunked body has none.
   if (length !== undefined && c.req.header('transfer-encoding') === undefined) {

@@ -45,10 +45,16 @@ export type Input<Params, Query, Body> = {
 /** The error codes that an endpoint can answer with. */
 export function errorCodesOf(endpoint: Endpoint): ErrorCode[] {
   const codes = new Set<ErrorCode>(endpoint.errors)
-  if (endpoint.access !== 'public') for (const code of ['unauthorized', 'store_unavailable'] as const) codes.add(code)
+  if (endpoint.access !== 'public')
+    for (const code of ['unauthorized', 'store_unavailable'] as const) codes.add(code)
   if (endpoint.params || endpoint.query) codes.add('validation_failed')
   if (endpoint.body || endpoint.uncheckedBody) {
-    for (const code of ['malformed_json', 'body_too_large', 'unsupported_media_type', 'validation_failed'] as const) {
+    for (const code of [
+      'malformed_json',
+      'body_too_large',
+      'unsupported_media_type',
+      'validation_failed',
+    ] as const) {
       codes.add(code)
     }
   }

@@ -22,12 +22,17 @@ export const TAGS = {
 const ABOUT = `Usage events in, bills out. Every accepted event is counted exactly once, and a bill is exact at any instant.
 
 Quantities and amounts are decimal strings, times are RFC 3339 in UTC, errors are problem documents (RFC 9457) with a \`code\`.
-What was answered with 503 may be sent again as it is, after \`Retry-After\` seconds.`
+What was answered with 503 may be sent again as it is, after \`Retry-After\` seconds: events that have an \`id\` are counted once however
+often they are sent, and to create the same meter, plan or customer again gives the one that there is.
+
+A tenant's routes take its API key, as \`Authorization: Bearer tg_…\`; the operator's take the \`ADMIN_TOKEN\` in its place.`
 
 const SECURITY = { tenant: [{ apiKey: [] }], admin: [{ adminToken: [] }], public: [] }
 
 const issueSchema = z.object({
-  pointer: z.string().meta({ description: 'JSON pointer into the body, or a parameter’s name.', example: '#/3/quantity' }),
+  pointer: z
+    .string()
+    .meta({ description: 'JSON pointer into the body, or a parameter’s name.', example: '#/3/quantity' }),
   detail: z.string().meta({ description: 'What would be right.', example: 'is required' }),
 })
 
@@ -44,7 +49,8 @@ export const problemSchema = z
   .meta({ id: 'Problem' })
 
 export function describeEndpoint(endpoint: Endpoint): RouteConfig {
-  const { method, path, id, tag, summary, description, access, params, query, body, uncheckedBody, headers } = endpoint
+  const { method, path, id, tag, summary, description, access, params, query, body, uncheckedBody, headers } =
+    endpoint
   if (!(tag in TAGS)) throw new Error(`${path}: there is no tag ${tag}`)
   const content = body ? { 'application/json': { schema: body } } : uncheckedBody && mediaTypes(uncheckedBody)
   return {
@@ -96,7 +102,12 @@ export type OpenApiDocument = ReturnType<App['getOpenAPI31Document']>
 export function openApiDocument(app: App): OpenApiDocument {
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'Tollgate', version: API_VERSION, description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
+    info: {
+      title: 'Tollgate',
+      version: API_VERSION,
+      description: ABOUT,
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+    },
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
   })
@@ -112,6 +123,7 @@ export function describeSecurity(app: App): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'adminToken', {
     type: 'http',
     scheme: 'bearer',
-    description: 'The operator’s token, `ADMIN_TOKEN` where Tollgate runs: `Authorization: Bearer <ADMIN_TOKEN>`',
+    description:
+      'The operator’s token, `ADMIN_TOKEN` where Tollgate runs: `Authorization: Bearer <ADMIN_TOKEN>`',
   })
 }

@@ -43,7 +43,11 @@ export type Problem = {
 export const problemType = (code: ErrorCode): string => `/docs#${code}`
 
 /** The answer to an error. What is no TollgateError is answered with nothing but the request's id. */
-export function problemResponse(error: unknown, requestId: string, headers: Record<string, string> = {}): Response {
+export function problemResponse(
+  error: unknown,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Response {
   const known = error instanceof TollgateError && error.code !== 'internal' ? error : null
   const code = known?.code ?? 'internal'
   const { status, title } = problems[code]
@@ -64,4 +68,5 @@ export function problemResponse(error: unknown, requestId: string, headers: Reco
 }
 
 /** Whether the log should tell of it: what is our side's, not what a caller did wrong. */
-export const isOurs = (error: unknown): boolean => !(error instanceof TollgateError) || problems[error.code].status >= 500
+export const isOurs = (error: unknown): boolean =>
+  !(error instanceof TollgateError) || problems[error.code].status >= 500

@@ -14,7 +14,11 @@ export function inputReader<Params, Query, Body>(
   const { params, query, body, uncheckedBody } = endpoint
   const mediaTypes = uncheckedBody ? Object.keys(uncheckedBody) : [JSON_TYPE]
   return async (c) => {
-    const input = { params: undefined, query: undefined, body: undefined, mediaType: '' } as Input<Params, Query, Body>
+    const input = { params: undefined, query: undefined, body: undefined, mediaType: '' } as Input<
+      Params,
+      Query,
+      Body
+    >
     if ((params || query) && c.req.url.includes('%')) refuseBrokenEscapes(c.req.url)
     if (params) input.params = parsed(params, c.req.param(), 'The path', parameterPointer)
     if (query) input.query = parsed(query, queryOf(c.req.url), 'The query', parameterPointer)
@@ -44,6 +48,9 @@ function refuseBrokenEscapes(url: string): void {
   try {
     decodeURIComponent(url)
   } catch {
-    throw new TollgateError('validation_failed', 'The address has a "%" that begins no valid escape. Send "%" itself as "%25".')
+    throw new TollgateError(
+      'validation_failed',
+      'The address has a "%" that begins no valid escape. Send "%" itself as "%25".',
+    )
   }
 }

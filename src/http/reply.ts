@@ -24,9 +24,16 @@ export function respond(
 }
 
 /** A JSON answer. */
-export const reply = (c: Context<Env>, status: number, body: unknown, headers?: Record<string, string>): Response =>
-  respond(c.get('requestId'), status, JSON.stringify(body), 'application/json', headers)
+export const reply = (
+  c: Context<Env>,
+  status: number,
+  body: unknown,
+  headers?: Record<string, string>,
+): Response => respond(c.get('requestId'), status, JSON.stringify(body), 'application/json', headers)
 
 /** 204 */
 export const nothing = (c: Context<Env>): Response =>
-  new Response(null, { status: 204, headers: { 'x-request-id': c.get('requestId'), 'cache-control': 'no-store' } })
+  new Response(null, {
+    status: 204,
+    headers: { 'x-request-id': c.get('requestId'), 'cache-control': 'no-store' },
+  })

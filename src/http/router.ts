@@ -2,8 +2,8 @@
 // Mistakes in a definition fail here, when the app is made.
 
 import type { Context, Handler } from 'hono'
-import { newId } from '../kernel/ids.ts'
 import { TollgateError } from '../kernel/errors.ts'
+import { newId } from '../kernel/ids.ts'
 import { admit } from './admit.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { App, Deps, Env } from './env.ts'
@@ -29,7 +29,9 @@ export class Router {
     app.onError((error, c) => failed(c, error))
   }
 
-  add<Params = undefined, Query = undefined, Body = undefined>(endpoint: Endpoint<Params, Query, Body>): void {
+  add<Params = undefined, Query = undefined, Body = undefined>(
+    endpoint: Endpoint<Params, Query, Body>,
+  ): void {
     this.#check(endpoint as Endpoint)
     const read = inputReader(endpoint)
     const handler: Handler<Env> = async (c) => {
@@ -53,7 +55,8 @@ export class Router {
     if (this.#ids.has(id)) throw wrong(`the id ${id} is used already`)
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
     const inSchema = Object.keys((params as { shape?: object } | undefined)?.shape ?? {})
-    if (inPath.sort().join() !== inSchema.sort().join()) throw wrong(`params should be ${inPath.join() || 'none'}`)
+    if (inPath.sort().join() !== inSchema.sort().join())
+      throw wrong(`params should be ${inPath.join() || 'none'}`)
     if (body && uncheckedBody) throw wrong('has two bodies')
     this.#ids.add(id)
     this.#paths.set(path, known)
@@ -64,9 +67,17 @@ export class Router {
   #nothingHere(c: Context<Env>): Response {
     c.set('requestId', requestIdOf(c))
     const { method, path } = c.req
-    const methods = [...this.#paths.values()].flatMap((known) => (known.pattern.test(path) ? known.methods : []))
+    const methods = [...this.#paths.values()].flatMap((known) =>
+      known.pattern.test(path) ? known.methods : [],
+    )
     if (methods.length === 0) {
-      return failed(c, new TollgateError('not_found', `There is nothing at ${path.slice(0, 200)}. The reference is at /docs.`))
+      return failed(
+        c,
+        new TollgateError(
+          'not_found',
+          `There is nothing at ${path.slice(0, 200)}. The reference is at /docs.`,
+        ),
+      )
     }
     const allow = [...(methods.includes('GET') ? ['HEAD'] : []), ...methods].join(', ')
     if (method === 'OPTIONS') {
@@ -74,7 +85,11 @@ export class Router {
       response.headers.set('allow', allow)
       return response
     }
-    return failed(c, new TollgateError('method_not_allowed', `${method} is not possible here, but ${allow} is.`), { allow })
+    return failed(
+      c,
+      new TollgateError('method_not_allowed', `${method} is not possible here. These are: ${allow}.`),
+      { allow },
+    )
   }
 }
 

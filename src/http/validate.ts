@@ -1,7 +1,7 @@
 // From what zod found wrong to what the caller is told: where (a JSON pointer, or a parameter's name), and what would be
 // right. A schema's own text goes first; here are the words for what schemas don't say themselves.
 
-import { z } from 'zod'
+import type { z } from 'zod'
 import { type Issue, TollgateError } from '../kernel/errors.ts'
 
 export const ERRORS_SHOWN = 100
@@ -16,19 +16,27 @@ export const parameterPointer: Pointer = (path) => path.map(String).join('.')
 const escaped = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** The parsed value. Throws validation_failed with every issue. `what` begins the sentence: "The body", "The query". */
-export function parsed<Output>(schema: z.ZodType<Output>, value: unknown, what: string, pointer: Pointer): Output {
+export function parsed<Output>(
+  schema: z.ZodType<Output>,
+  value: unknown,
+  what: string,
+  pointer: Pointer,
+): Output {
   const result = schema.safeParse(value, { error: explained })
   if (result.success) return result.data
   const issues = issuesOf(result.error.issues, pointer)
-  const more = issues.length > ERRORS_SHOWN ? `, of which ${ERRORS_SHOWN} are shown` : ''
-  throw new TollgateError(
-    'validation_failed',
-    `${what} has ${issues.length === 1 ? 'a mistake' : `${issues.length} mistakes`}${more}.`,
-    { issues: issues.slice(0, ERRORS_SHOWN) },
-  )
+  const [first] = issues
+  const count = issues.length === 1 ? 'a mistake' : `${issues.length} mistakes, the first`
+  throw new TollgateError('validation_failed', `${what} has ${count}: ${first?.pointer} ${first?.detail}.`, {
+    issues: issues.slice(0, ERRORS_SHOWN),
+  })
 }
 
-export function issuesOf(found: readonly z.core.$ZodIssue[], pointer: Pointer, at: PropertyKey[] = []): Issue[] {
+export function issuesOf(
+  found: readonly z.core.$ZodIssue[],
+  pointer: Pointer,
+  at: PropertyKey[] = [],
+): Issue[] {
   return found.flatMap((issue): Issue[] => {
     const path = [...at, ...issue.path]
     if (issue.code === 'unrecognized_keys') {
@@ -47,14 +55,18 @@ export function issuesOf(found: readonly z.core.$ZodIssue[], pointer: Pointer, a
   })
 }
 
-const depth = (issues: readonly z.core.$ZodIssue[]): number => Math.max(0, ...issues.map((issue) => issue.path.length))
+const depth = (issues: readonly z.core.$ZodIssue[]): number =>
+  Math.max(0, ...issues.map((issue) => issue.path.length))
 
 /** What is right instead, for issues whose schema has no text of its own. */
 export function explained(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value')) return 'is required'
+  if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value'))
+    return 'is required'
   switch (issue.code) {
     case 'invalid_type':
-      return Array.isArray(issue.input) && issue.expected === 'string' ? 'must be one string' : `must be ${a(String(issue.expected))}`
+      return Array.isArray(issue.input) && issue.expected === 'string'
+        ? 'must be one string, not a list'
+        : `must be ${a(String(issue.expected))}`
     case 'invalid_value':
       return `must be ${listed((issue.values as unknown[]).map((value) => JSON.stringify(value)))}`
     case 'too_small':
@@ -66,7 +78,9 @@ export function explained(issue: z.core.$ZodRawIssue): string | undefined {
       return `is not known here; these are: ${Object.keys(shape ?? {}).join(', ')}`
     }
     case 'invalid_union':
-      return issue.discriminator && Array.isArray(issue.options) ? `must be ${listed(issue.options.map((value) => JSON.stringify(value)))}` : undefined
+      return issue.discriminator && Array.isArray(issue.options)
+        ? `must be ${listed(issue.options.map((value) => JSON.stringify(value)))}`
+        : undefined
     case 'invalid_format':
       return issue.pattern ? `must be like ${String(issue.pattern)}` : `must be ${a(String(issue.format))}`
     default:
@@ -75,15 +89,31 @@ export function explained(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 function bound(issue: z.core.$ZodRawIssue, atLeast: string, count: number): string {
-  const things: Record<string, string> = { string: 'character', array: 'item', object: 'field', map: 'field', set: 'item' }
+  const things: Record<string, string> = {
+    string: 'character',
+    array: 'item',
+    object: 'field',
+    map: 'field',
+    set: 'item',
+  }
   const thing = things[String(issue.origin)]
-  return thing === undefined ? `be ${atLeast} ${count}` : `have ${atLeast} ${count} ${thing}${count === 1 ? '' : 's'}`
+  return thing === undefined
+    ? `be ${atLeast} ${count}`
+    : `have ${atLeast} ${count} ${thing}${count === 1 ? '' : 's'}`
 }
 
 const a = (type: string): string => {
-  const name = { record: 'an object', object: 'an object', array: 'a list', int: 'a whole number', null: 'null' }[type]
+  const name = {
+    record: 'an object',
+    object: 'an object',
+    array: 'a list',
+    int: 'a whole number',
+    null: 'null',
+  }[type]
   return name ?? `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
 }
 
 const listed = (values: string[]): string =>
-  values.length === 1 ? values[0]! : `one of ${values.slice(0, VALUES_SHOWN).join(', ')}${values.length > VALUES_SHOWN ? ', …' : ''}`
+  values.length === 1
+    ? values[0]!
+    : `one of ${values.slice(0, VALUES_SHOWN).join(', ')}${values.length > VALUES_SHOWN ? ', …' : ''}`

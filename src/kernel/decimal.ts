@@ -67,7 +67,5 @@ export const roundUp = (value: Decimal): Decimal => {
 export const text = (value: Decimal): string => (value.eq('0') ? '0' : value.toFixed())
 
 /** Text with exactly `places` decimals, rounded half away from zero: 1.5 → "1.50". No exponent, no minus zero. */
-export function fixedText(value: Decimal, places: number): string {
-  const rounded = roundHalfAwayFromZero(value, places)
-  return (rounded.eq('0') ? zero : rounded).toFixed(places)
-}
+export const fixedText = (value: Decimal, places: number): string =>
+  roundHalfAwayFromZero(value, places).toFixed(places)

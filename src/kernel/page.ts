@@ -12,10 +12,16 @@ const CURSOR_CHARS = 2_000
 export const pageParameters = {
   limit: z
     .string()
-    .refine((text) => /^[1-9]\d{0,2}$/.test(text) && Number(text) <= PAGE_MAX, `must be a whole number from 1 to ${PAGE_MAX}`)
+    .refine(
+      (text) => /^[1-9]\d{0,2}$/.test(text) && Number(text) <= PAGE_MAX,
+      `must be a whole number from 1 to ${PAGE_MAX}`,
+    )
     .transform(Number)
     .optional()
-    .meta({ description: `How many items at most: 1 to ${PAGE_MAX}, ${PAGE_DEFAULT} by default.`, example: '20' }),
+    .meta({
+      description: `How many items at most: 1 to ${PAGE_MAX}, ${PAGE_DEFAULT} by default.`,
+      example: '20',
+    }),
   cursor: z.string().max(CURSOR_CHARS).optional().meta({ description: '`next_cursor` of the page before.' }),
 }
 
@@ -38,7 +44,12 @@ export function pageRequest(list: string, query: PageQuery, position: z.ZodType<
 }
 
 /** Makes the page from the items after the cursor, of which the caller asked for one more than fit: that one says there is a next page. */
-export function pageOf<Item>(list: string, items: Item[], limit: number, positionOf: (item: Item) => string): Page<Item> {
+export function pageOf<Item>(
+  list: string,
+  items: Item[],
+  limit: number,
+  positionOf: (item: Item) => string,
+): Page<Item> {
   const data = items.slice(0, limit)
   const last = data.at(-1)
   const more = items.length > limit && last !== undefined
@@ -47,7 +58,10 @@ export function pageOf<Item>(list: string, items: Item[], limit: number, positio
 
 function encode(parts: string[]): string {
   const bytes = new TextEncoder().encode(JSON.stringify(parts))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
 }
 
 function decode(cursor: string): unknown {

@@ -1,7 +1,8 @@
 /** Whether two JSON values are equal, whatever the order of their objects' keys (Postgres keeps another than the sender). */
 export const sameJson = (left: unknown, right: unknown): boolean => ordered(left) === ordered(right)
 
-const ordered = (value: unknown): string => JSON.stringify(value, (_, part: unknown) => (isObject(part) ? sorted(part) : part))
+const ordered = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => (isObject(part) ? sorted(part) : part))
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

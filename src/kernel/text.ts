@@ -10,7 +10,11 @@ export const isLine = (text: string): boolean => text.isWellFormed() && !CONTROL
 
 /** A string of 1 to `maxChars` characters on one line. */
 export const line = (maxChars: number) =>
-  z.string().min(1).max(maxChars).refine(isLine, 'must be one line of valid Unicode, without control characters')
+  z
+    .string()
+    .min(1)
+    .max(maxChars)
+    .refine(isLine, 'must be one line of valid Unicode, without control characters')
 
 /** Text that Postgres can hold, of several lines perhaps. */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')

@@ -10,7 +10,11 @@ export type AnnounceServices = {
   configs: { forget(tenantId: string): void }
 }
 
-export async function announceConfig(services: AnnounceServices, tenantId: string, version: number): Promise<void> {
+export async function announceConfig(
+  services: AnnounceServices,
+  tenantId: string,
+  version: number,
+): Promise<void> {
   services.configs.forget(tenantId)
   try {
     await services.counters.publishConfig(tenantId, version)

@@ -34,6 +34,11 @@ function refuseOtherMeaning(meter: Meter, sent: Omit<MeterChange, 'name'>): void
     'meaning_would_change',
     `What "${meter.key}" has counted would mean something else. Create another meter with another key (POST /api/v1/meters), ` +
       `and archive this one (POST /api/v1/meters/${meter.key}/archive) when nothing needs it any more.`,
-    { issues: changed.map(({ field, is }) => ({ pointer: `#/${field}`, detail: `is ${is}, and can't be changed` })) },
+    {
+      issues: changed.map(({ field, is }) => ({
+        pointer: `#/${field}`,
+        detail: `is ${is}, and can't be changed`,
+      })),
+    },
   )
 }

@@ -25,7 +25,10 @@ export async function createMeter(
 
 function refuseOtherContent(existing: Meter, wanted: ReturnType<typeof newMeter>): void {
   const differing = differences(existing, wanted)
-  const issues = differing.map(({ field, is, sent }) => ({ pointer: `#/${field}`, detail: `is ${is} there, not ${sent}` }))
+  const issues = differing.map(({ field, is, sent }) => ({
+    pointer: `#/${field}`,
+    detail: `is ${is} there, not ${sent}`,
+  }))
   if (existing.archivedAt !== null) {
     throw new TollgateError(
       'already_exists',
@@ -43,15 +46,23 @@ function refuseOtherContent(existing: Meter, wanted: ReturnType<typeof newMeter>
 
 function tooMany(of: 'tenant' | 'resource_type', input: MeterInput): TollgateError {
   return of === 'tenant'
-    ? new TollgateError('validation_failed', `A tenant has ${METERS_PER_TENANT} meters at most, archived ones too.`, {
-        issues: [{ pointer: '#', detail: `would be meter number ${METERS_PER_TENANT + 1}` }],
-      })
-    : new TollgateError('validation_failed', `A resource type feeds ${METERS_PER_RESOURCE_TYPE} active meters at most.`, {
-        issues: [
-          {
-            pointer: '#/resource_type',
-            detail: `"${input.resource_type}" feeds ${METERS_PER_RESOURCE_TYPE} active meters already: archive one of them, or group one by a property instead`,
-          },
-        ],
-      })
+    ? new TollgateError(
+        'validation_failed',
+        `A tenant has ${METERS_PER_TENANT} meters at most, archived ones too.`,
+        {
+          issues: [{ pointer: '#', detail: `would be meter number ${METERS_PER_TENANT + 1}` }],
+        },
+      )
+    : new TollgateError(
+        'validation_failed',
+        `A resource type feeds ${METERS_PER_RESOURCE_TYPE} active meters at most.`,
+        {
+          issues: [
+            {
+              pointer: '#/resource_type',
+              detail: `"${input.resource_type}" feeds ${METERS_PER_RESOURCE_TYPE} active meters already: archive one of them, or group one by a property instead`,
+            },
+          ],
+        },
+      )
 }

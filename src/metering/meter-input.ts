@@ -13,10 +13,15 @@ const QUANTITY = 'quantity'
 export type NewMeter = Omit<Meter, 'createdAt' | 'archivedAt'>
 
 const propertyName = line(PROPERTY_NAME_CHARS)
-const nameSchema = line(METER_NAME_CHARS).nullable().meta({ description: 'For people to read.', example: 'API calls' })
+const nameSchema = line(METER_NAME_CHARS)
+  .nullable()
+  .meta({ description: 'For people to read.', example: 'API calls' })
 
 const fields = {
-  key: keySchema.meta({ description: 'Your own name for it; never used again for another meaning.', example: 'api_calls' }),
+  key: keySchema.meta({
+    description: 'Your own name for it; never used again for another meaning.',
+    example: 'api_calls',
+  }),
   resource_type: line(RESOURCE_TYPE_CHARS).meta({
     description: 'Which events it counts: those with this `resource_type`.',
     example: 'api_call',
@@ -35,7 +40,10 @@ const fields = {
     .array(propertyName)
     .max(GROUP_BY_PROPERTIES)
     .refine((names) => new Set(names).size === names.length, 'must not name a property twice')
-    .meta({ description: `Properties whose values are counted apart, ${GROUP_BY_PROPERTIES} at most.`, example: ['region'] }),
+    .meta({
+      description: `Properties whose values are counted apart, ${GROUP_BY_PROPERTIES} at most.`,
+      example: ['region'],
+    }),
 }
 
 export const meterInputSchema = knownFields('A meter', {
@@ -92,7 +100,10 @@ const meaningOf = (meter: NewMeter): Meaning => ({
 })
 
 /** The fields, of those that were sent, which would give the meter another meaning. */
-export function changedMeaning(meter: Meter, sent: Partial<Meaning>): { field: string; is: string; sent: string }[] {
+export function changedMeaning(
+  meter: Meter,
+  sent: Partial<Meaning>,
+): { field: string; is: string; sent: string }[] {
   return Object.entries(meaningOf(meter)).flatMap(([field, value]) => {
     const wanted = sent[field as keyof Meaning]
     const [is, asked] = [JSON.stringify(value), JSON.stringify(wanted)]
@@ -101,7 +112,10 @@ export function changedMeaning(meter: Meter, sent: Partial<Meaning>): { field: s
 }
 
 /** The fields in which an existing meter is another than the one to be created. */
-export const differences = (existing: Meter, wanted: NewMeter): { field: string; is: string; sent: string }[] => [
+export const differences = (
+  existing: Meter,
+  wanted: NewMeter,
+): { field: string; is: string; sent: string }[] => [
   ...changedMeaning(existing, meaningOf(wanted)),
   ...(existing.name === wanted.name
     ? []

@@ -13,7 +13,11 @@ export type MeterCreated =
 export interface MeterStore {
   createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated>
   /** null: no such meter. */
-  renameMeter(tenantId: string, key: string, name: string | null): Promise<{ meter: Meter; version: number } | null>
+  renameMeter(
+    tenantId: string,
+    key: string,
+    name: string | null,
+  ): Promise<{ meter: Meter; version: number } | null>
   /** Archiving it again changes nothing. null: no such meter. */
   archiveMeter(tenantId: string, key: string): Promise<{ meter: Meter; version: number } | null>
   findMeter(tenantId: string, key: string): Promise<Meter | null>

@@ -208,13 +208,11 @@ describe('every bill', () => {
     .uniqueArray(fc.tuple(fc.constantFrom(...meters), quantity, quantity), { selector: ([meter]) => meter })
     .map((entries) => new Map(entries.map(([meter, all, settled]) => [meter, used(all, settled)])))
   const currency = fc.constantFrom('JPY', 'USD', 'KWD', 'CLF')
-  const bills = fc
-    .record({ prices, usage, currency })
-    .map(({ prices, usage, currency }) => ({
-      usage,
-      prices,
-      bill: computeBill(facts({ plan: planOf(prices, currency), usage })),
-    }))
+  const bills = fc.record({ prices, usage, currency }).map(({ prices, usage, currency }) => ({
+    usage,
+    prices,
+    bill: computeBill(facts({ plan: planOf(prices, currency), usage })),
+  }))
 
   test('has a total that is the sum of its lines, in minor units', () => {
     const minor = (amount: string): bigint => BigInt(amount.replace('.', ''))

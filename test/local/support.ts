@@ -49,13 +49,8 @@ async function openDatabase(url: string): Promise<SqlFarEnd> {
   const pool = new pg.Pool({ connectionString: own, max: 4 })
   const types = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
   const query = async (text: string, values: (string | null)[] = []) => {
-    const { rows, fields } = await pool.query<(string | null)[]>({
-      text,
-      values,
-      types,
-      rowMode: 'array',
-      queryMode: 'extended',
-    })
+    const config = { text, values, types, rowMode: 'array', queryMode: 'extended' } as const
+    const { rows, fields } = await pool.query<(string | null)[]>(config)
     return { rows, types: fields.map((field) => field.dataTypeID), names: fields.map((field) => field.name) }
   }
   const close = async () => {

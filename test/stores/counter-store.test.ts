@@ -250,6 +250,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.record(batch(config, [{}]))
     const other = storeWith({}, 2)
     await expect(other.seal(0, noLease)).rejects.toMatchObject({ code: 'misconfigured' })
+    await expect(other.state(0)).rejects.toMatchObject({ code: 'misconfigured' })
   })
 
   it('goes on after a restart that lost the script cache', async () => {

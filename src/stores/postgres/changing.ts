@@ -10,7 +10,11 @@ export async function changing<Outcome>(run: () => Promise<Outcome | null>): Pro
     const outcome = await run()
     if (outcome !== null) return outcome
   }
-  throw new TollgateError('store_unavailable', 'Too many changes at this moment. Send the same request again.', {
-    retryAfterSeconds: 1,
-  })
+  throw new TollgateError(
+    'store_unavailable',
+    'Too many changes at this moment. Send the same request again.',
+    {
+      retryAfterSeconds: 1,
+    },
+  )
 }

@@ -48,9 +48,13 @@ export class PostgresCustomerStore implements CustomerStore {
       if (row!.existing !== null) return { kind: 'exists', customer: customerFrom(row!.existing) }
       if (row!.plan_found === 'false') return { kind: 'no_plan' }
     }
-    throw new TollgateError('store_unavailable', 'This customer is being created at this moment. Send the same request again.', {
-      retryAfterSeconds: 1,
-    })
+    throw new TollgateError(
+      'store_unavailable',
+      'This customer is being created at this moment. Send the same request again.',
+      {
+        retryAfterSeconds: 1,
+      },
+    )
   }
 
   async changeCustomer(
@@ -58,7 +62,9 @@ export class PostgresCustomerStore implements CustomerStore {
     customerId: string,
     change: CustomerChange,
     create: boolean,
-  ): Promise<{ kind: 'changed'; customer: Customer } | { kind: 'not_found' | 'no_plan' | 'too_much_metadata' }> {
+  ): Promise<
+    { kind: 'changed'; customer: Customer } | { kind: 'not_found' | 'no_plan' | 'too_much_metadata' }
+  > {
     const { name, email, plan } = change
     const metadata = JSON.stringify(change.metadata ?? {})
     const [row] = await query<{ plan_found: string; names: string; found: string; changed: string | null }>(
@@ -95,7 +101,10 @@ export class PostgresCustomerStore implements CustomerStore {
     return row!.plan_found === 'false' ? { kind: 'no_plan' } : { kind: 'too_much_metadata' }
   }
 
-  async findCustomer(tenantId: string, customerId: string): Promise<{ customer: Customer | null; used: boolean }> {
+  async findCustomer(
+    tenantId: string,
+    customerId: string,
+  ): Promise<{ customer: Customer | null; used: boolean }> {
     const [row] = await query<{ customer: string | null; used: string }>(
       this.#db,
       sql`
@@ -104,7 +113,10 @@ export class PostgresCustomerStore implements CustomerStore {
             where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}::text) as customer,
           exists (select 1 from usage where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}::text)::text as used`,
     )
-    return { customer: row!.customer === null ? null : customerFrom(row!.customer), used: row!.used === 'true' }
+    return {
+      customer: row!.customer === null ? null : customerFrom(row!.customer),
+      used: row!.used === 'true',
+    }
   }
 
   async listCustomers(tenantId: string, { after, limit }: PageRequest): Promise<Customer[]> {

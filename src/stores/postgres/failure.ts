@@ -68,14 +68,21 @@ export function isUnavailable(error: unknown): boolean {
 /** What to throw for an error of a driver: `store_unavailable` where a retry may help, else the error as it is. */
 export function unavailable(error: unknown): unknown {
   if (error instanceof TollgateError || !isUnavailable(error)) return error
-  return new TollgateError('store_unavailable', 'The database can’t be reached at present. Send the same request again.', {
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-    internal: error,
-  })
+  return new TollgateError(
+    'store_unavailable',
+    'The database can’t be reached at present. Send the same request again.',
+    {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      internal: error,
+    },
+  )
 }
 
 /** Runs one raw statement, every column of which is text or null; throws what `unavailable` makes of an error. */
-export async function query<Row extends Record<string, string | null>>(db: Db, statement: SQL): Promise<Row[]> {
+export async function query<Row extends Record<string, string | null>>(
+  db: Db,
+  statement: SQL,
+): Promise<Row[]> {
   try {
     return await rows<Row>(db, statement)
   } catch (error) {

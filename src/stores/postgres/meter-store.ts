@@ -62,7 +62,11 @@ export class PostgresMeterStore implements MeterStore {
     return row!.type_full === 'true' ? { kind: 'too_many', of: 'resource_type' } : null
   }
 
-  renameMeter(tenantId: string, key: string, name: string | null): Promise<{ meter: Meter; version: number } | null> {
+  renameMeter(
+    tenantId: string,
+    key: string,
+    name: string | null,
+  ): Promise<{ meter: Meter; version: number } | null> {
     return this.#change(tenantId, key, sql`name = ${name}::text`)
   }
 
@@ -71,7 +75,11 @@ export class PostgresMeterStore implements MeterStore {
   }
 
   /** The tenant's row is locked first, as in every change of a catalog: no two of them can deadlock. */
-  async #change(tenantId: string, key: string, set: ReturnType<typeof sql>): Promise<{ meter: Meter; version: number } | null> {
+  async #change(
+    tenantId: string,
+    key: string,
+    set: ReturnType<typeof sql>,
+  ): Promise<{ meter: Meter; version: number } | null> {
     const [row] = await query<{ meter: string; version: string }>(
       this.#db,
       sql`

@@ -74,11 +74,13 @@ export class PostgresPlanStore implements PlanStore {
         from seen`,
     )
     const version = Number(row!.version)
-    if (row!.created !== null) return { kind: 'created', plan: planFrom(row!.created), isDefault: makeDefault, version }
+    if (row!.created !== null)
+      return { kind: 'created', plan: planFrom(row!.created), isDefault: makeDefault, version }
     if (row!.existing !== null) {
       return { kind: 'exists', ...tenantPlan({ plan: row!.existing, is_default: row!.is_default }), version }
     }
-    if (row!.unknown_meters !== '[]') return { kind: 'unknown_meters', meters: JSON.parse(row!.unknown_meters) as string[] }
+    if (row!.unknown_meters !== '[]')
+      return { kind: 'unknown_meters', meters: JSON.parse(row!.unknown_meters) as string[] }
     return row!.is_full === 'true' ? { kind: 'too_many' } : null
   }
 
@@ -107,8 +109,13 @@ export class PostgresPlanStore implements PlanStore {
         from seen left join moved on true left join changed on true`,
     )
     if (!row) return { kind: 'not_found' }
-    if (row.plan === null) return { kind: 'unknown_meters', meters: JSON.parse(row.unknown_meters) as string[] }
-    return { kind: 'changed', ...tenantPlan({ plan: row.plan, is_default: row.is_default }), version: Number(row.version) }
+    if (row.plan === null)
+      return { kind: 'unknown_meters', meters: JSON.parse(row.unknown_meters) as string[] }
+    return {
+      kind: 'changed',
+      ...tenantPlan({ plan: row.plan, is_default: row.is_default }),
+      version: Number(row.version),
+    }
   }
 
   async findPlan(tenantId: string, key: string): Promise<TenantPlan | null> {

@@ -12,7 +12,8 @@ import { PostgresTenantStore } from './tenant-store.ts'
 export const postgresAccess = (db: Db): AccessStore =>
   combined(new PostgresTenantStore(db), new PostgresKeyStore(db), new PostgresCustomerStore(db))
 
-export const postgresCatalog = (db: Db): CatalogStore => combined(new PostgresMeterStore(db), new PostgresPlanStore(db))
+export const postgresCatalog = (db: Db): CatalogStore =>
+  combined(new PostgresMeterStore(db), new PostgresPlanStore(db))
 
 /** One object with the methods of all the parts, each run on its own part. */
 function combined<Parts extends object[]>(...parts: Parts): Intersection<Parts> {
@@ -27,4 +28,6 @@ function combined<Parts extends object[]>(...parts: Parts): Intersection<Parts> 
   return whole as Intersection<Parts>
 }
 
-type Intersection<Parts extends unknown[]> = Parts extends [infer First, ...infer Rest] ? First & Intersection<Rest> : unknown
+type Intersection<Parts extends unknown[]> = Parts extends [infer First, ...infer Rest]
+  ? First & Intersection<Rest>
+  : unknown

@@ -16,7 +16,11 @@ export class PostgresTenantStore implements TenantStore {
     this.#db = db
   }
 
-  async createTenant(tenant: NewTenant, key: NewKey, defaultPlan: string): Promise<{ tenant: Tenant; key: ApiKey }> {
+  async createTenant(
+    tenant: NewTenant,
+    key: NewKey,
+    defaultPlan: string,
+  ): Promise<{ tenant: Tenant; key: ApiKey }> {
     // Foreign keys are checked at the end of the statement, so the three inserts may stand side by side.
     const [row] = await query<{ tenant: string; key: string }>(
       this.#db,

@@ -140,13 +140,15 @@ export class RedisCounterStore implements CounterStore {
   }
 
   async state(partition: number): Promise<PartitionState> {
-    const [nowMs, open, sealed, unsettled, lastFlush] = (await this.#run(state, partition, [])) as [
+    const [nowMs, open, sealed, unsettled, lastFlush, partitions] = (await this.#run(state, partition, [])) as [
       string,
       (string | null)[],
       Reply[],
       string | null,
       string | null,
+      string | null,
     ]
+    if (partitions !== null && partitions !== String(this.partitions)) throw this.#wrongPartitions(partitions)
     return {
       partition,
       nowMs: Number(nowMs),

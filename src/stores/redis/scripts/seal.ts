@@ -50,14 +50,15 @@ return {'sealed', integer(now), segments}
  * The same list without changing anything.
  *
  * KEYS  1  the partition's meta
- * Returns  {now_ms, {open, born_ms, counters, bytes}, {{id, born_ms, reason or nil}, …}, unsettled, last_flush_ms or nil}
+ * Returns  {now_ms, {open, born_ms, counters, bytes}, {{id, born_ms, reason or nil}, …}, unsettled, last_flush_ms or nil,
+ *           number of partitions or nil}
  */
 export const state = script(
   'state',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 'open', 'born', 'count', 'bytes', 'unsettled', 'last_flush')
-return {integer(now), {meta[1], meta[2], meta[3], meta[4]}, sealed_segments(), meta[5], meta[6]}
+local meta = redis.call('HMGET', META, 'open', 'born', 'count', 'bytes', 'unsettled', 'last_flush', 'partitions')
+return {integer(now), {meta[1], meta[2], meta[3], meta[4]}, sealed_segments(), meta[5], meta[6], meta[7]}
 `,
 )
 

@@ -1,0 +1,86 @@
+// On Node: Redis by TCP or Upstash, Postgres by TCP (Neon too); what is not configured is embedded.
+
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { compose, type Composed, type Connections } from './compose.ts'
+import { readConfig, type Config } from './config.ts'
+import { migrateNodePostgres, migratePglite } from './stores/postgres/migrate.ts'
+import { openNodePostgres } from './stores/postgres/node-postgres.ts'
+import { openPglite } from './stores/postgres/pglite.ts'
+import { openEmbeddedRedis } from './stores/redis/embedded.ts'
+import { openTcpRedis, tcpConnection } from './stores/redis/tcp.ts'
+import { upstashConnection } from './stores/redis/upstash.ts'
+
+export type ComposedNode = Composed & { config: Config; close(): Promise<void> }
+
+type Log = (line: string) => void
+
+const REDIS_TIMEOUT_MS = 5_000
+const POSTGRES_TIMEOUT_MS = 15_000
+const POSTGRES_CONNECTIONS = 10
+
+/** Opens the stores, brings Postgres to the newest schema and makes the app. Throws an Error that says what is wrong. */
+export async function composeNode(env: Record<string, unknown>, log: Log): Promise<ComposedNode> {
+  const config = readConfig(env)
+  const postgres = await openPostgres(config, log)
+  try {
+    const redis = await openRedis(config, log)
+    const close = async () => {
+      await redis.close()
+      await postgres.close()
+    }
+    const adminToken = config.ADMIN_TOKEN ?? (await madeAdminToken(config, log))
+    const composed = compose(config, { ...redis, db: postgres.db }, adminToken)
+    await composed.services.counters.state(0)
+    return { ...composed, config, close }
+  } catch (error) {
+    await postgres.close()
+    throw error
+  }
+}
+
+async function openPostgres(config: Config, log: Log): Promise<{ db: Connections['db']; close(): Promise<void> }> {
+  if (config.DATABASE_URL === undefined) {
+    const folder = join(config.DATA_DIR, 'postgres')
+    const { db, close } = await openPglite(folder)
+    await migratePglite(db)
+    log(`Postgres: embedded, in ${folder}. Set DATABASE_URL for a server.`)
+    return { db, close }
+  }
+  const { applied } = await migrateNodePostgres(config.DATABASE_URL)
+  const { db, close } = openNodePostgres(config.DATABASE_URL, { max: POSTGRES_CONNECTIONS, timeoutMs: POSTGRES_TIMEOUT_MS, log })
+  log(`Postgres: ${new URL(config.DATABASE_URL).host}${applied.length > 0 ? `, migrated (${applied.join(', ')})` : ''}`)
+  return { db, close }
+}
+
+async function openRedis(config: Config, log: Log): Promise<Omit<Connections, 'db'> & { close(): Promise<void> }> {
+  if (config.REDIS_URL !== undefined) {
+    const { connection, close } = openTcpRedis(config.REDIS_URL, { timeoutMs: REDIS_TIMEOUT_MS, log })
+    log(`Redis: ${new URL(config.REDIS_URL).host}`)
+    return { redis: connection, counters: 'remote', close }
+  }
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = config
+  if (url !== undefined && token !== undefined) {
+    log(`Redis: Upstash, ${new URL(url).host}`)
+    return { redis: upstashConnection({ url, token, timeoutMs: REDIS_TIMEOUT_MS }), counters: 'remote', close: async () => {} }
+  }
+  await mkdir(config.DATA_DIR, { recursive: true })
+  const { client, close } = await openEmbeddedRedis({ snapshotFile: join(config.DATA_DIR, 'redis.json') })
+  log('Redis: EMBEDDED, IN MEMORY ONLY. Up to a minute of usage is lost if this process is killed; a clean stop keeps it.')
+  log('       Set REDIS_URL (or UPSTASH_REDIS_REST_URL and its token) before anybody pays by these numbers.')
+  return { redis: tcpConnection(client), counters: 'embedded', close }
+}
+
+/** Without ADMIN_TOKEN nobody could make a tenant: one is made for the data folder, and kept there. */
+async function madeAdminToken({ DATA_DIR }: Config, log: Log): Promise<string> {
+  const file = join(DATA_DIR, 'admin-token')
+  await mkdir(DATA_DIR, { recursive: true })
+  const token = await readFile(file, 'utf8').catch(async () => {
+    const made = randomBytes(24).toString('base64url')
+    await writeFile(file, made, { mode: 0o600 })
+    return made
+  })
+  log(`ADMIN_TOKEN is not set: the one in ${file} is used.`)
+  return token.trim()
+}

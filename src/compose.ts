@@ -1,0 +1,30 @@
+// Puts the app together from a configuration and two connections. Which connections those are, the entries' own
+// compositions say (compose-worker.ts, compose-node.ts). No other module picks a concrete store.
+
+import { limitsOf, type Config } from './config.ts'
+import { createApp } from './http/app.ts'
+import type { Services } from './services.ts'
+import type { Db } from './stores/postgres/db.ts'
+import { postgresAccess, postgresCatalog } from './stores/postgres/stores.ts'
+import { PostgresUsageStore } from './stores/postgres/usage-store.ts'
+import type { RedisConnection } from './stores/redis/connection.ts'
+import { RedisCounterStore } from './stores/redis/counter-store.ts'
+
+export type Composed = { app: ReturnType<typeof createApp>; services: Services }
+
+/** `remote`: the counters are in another process, and need the fence of a segment's age. */
+export type Connections = { redis: RedisConnection; counters: 'embedded' | 'remote'; db: Db }
+
+export function compose(config: Config, { redis, counters, db }: Connections, adminToken: string | null): Composed {
+  const limits = limitsOf(config, counters)
+  const services: Services = {
+    clock: Date.now,
+    limits,
+    counters: new RedisCounterStore(redis, limits, config.PARTITIONS),
+    usage: new PostgresUsageStore(db),
+    access: postgresAccess(db),
+    catalog: postgresCatalog(db),
+    adminToken,
+  }
+  return { app: createApp(services), services }
+}

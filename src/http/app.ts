@@ -1,0 +1,59 @@
+// The HTTP app: the same one in a Worker and in Node. It composes the routes, and does nothing else.
+
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { KEY_PREFIX } from '../access/api-key.ts'
+import { ConfigCache } from '../access/config-cache.ts'
+import { KeyCache } from '../access/key-cache.ts'
+import type { Services } from '../services.ts'
+import type { Deps, Env, Routes } from './env.ts'
+import { describeSecurity } from './openapi.ts'
+import { Router } from './router.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
+import { billingRoutes } from './routes/billing.ts'
+import { customerRoutes } from './routes/customers.ts'
+import { flushRoutes } from './routes/flush.ts'
+import { healthRoutes } from './routes/health.ts'
+import { meterRoutes } from './routes/meters.ts'
+import { planRoutes } from './routes/plans.ts'
+import { referenceRoutes } from './routes/reference.ts'
+import { tenantRoutes } from './routes/tenants.ts'
+import { usageRoutes } from './routes/usage.ts'
+
+const groups: Routes[] = [
+  usageRoutes,
+  billingRoutes,
+  meterRoutes,
+  customerRoutes,
+  planRoutes,
+  tenantRoutes,
+  apiKeyRoutes,
+  flushRoutes,
+  healthRoutes,
+]
+
+/** Throws for services that can't work, and for mistakes in the routes' definitions. */
+export function createApp(services: Services): OpenAPIHono<Env> {
+  check(services)
+  const { access, clock } = services
+  const deps: Deps = { ...services, configs: new ConfigCache(access, clock), keys: new KeyCache(clock) }
+  const app = new OpenAPIHono<Env>()
+  describeSecurity(app)
+  const router = new Router(app, deps)
+  for (const addRoutes of [...groups, referenceRoutes(app)]) addRoutes(router, deps)
+  return app
+}
+
+function check(services: Services): void {
+  for (const name of ['clock', 'limits', 'counters', 'usage', 'access', 'catalog'] as const) {
+    if (services[name] === undefined || services[name] === null)
+      throw new Error(`createApp: services.${name} is missing`)
+  }
+  const { adminToken } = services
+  if (adminToken === null) return
+  if (typeof adminToken !== 'string' || !/^[\x21-\x7e]+$/.test(adminToken)) {
+    throw new Error('ADMIN_TOKEN must be printable ASCII without spaces: it is sent in a header')
+  }
+  if (adminToken.startsWith(KEY_PREFIX)) {
+    throw new Error(`ADMIN_TOKEN must not begin with "${KEY_PREFIX}": so begin tenants' API keys`)
+  }
+}

@@ -1,0 +1,122 @@
+// The aggregator, for the operator: run it now, or see how it stands.
+
+import { z } from 'zod'
+import { rfc3339 } from '../../kernel/time.ts'
+import { type FlushReport, flush } from '../../metering/flush.ts'
+import type { PartitionState } from '../../metering/ports.ts'
+import type { Routes } from '../env.ts'
+import { reply } from '../reply.ts'
+
+const count = (description: string) => z.number().int().meta({ description, example: 0 })
+const quarantinedSchema = z.array(z.object({ id: z.string(), reason: z.string() }))
+
+const reportSchema = z
+  .object({
+    settled_segments: count('Segments that this run moved to Postgres.'),
+    settled_counters: count('Counters in them.'),
+    already_settled: count('Segments that Postgres had from a run that was cut off.'),
+    too_young: count('Sealed segments that are not old enough yet.'),
+    remaining: count('Segments left for the next run.'),
+    quarantined: quarantinedSchema.meta({
+      description: 'Segments that Postgres refuses for their content. They stay in every bill.',
+    }),
+    leased_partitions: z
+      .array(z.number().int())
+      .meta({ description: 'Partitions that another run is at work on.' }),
+  })
+  .meta({ id: 'FlushReport' })
+
+const stateSchema = z
+  .object({
+    partitions: z.array(
+      z.object({
+        partition: z.number().int(),
+        open_segment: z
+          .object({
+            id: z.string(),
+            counters: z.number().int(),
+            bytes: z.number().int(),
+            age_seconds: z.number(),
+          })
+          .nullable(),
+        sealed_segments: count('Segments waiting to be settled.'),
+        oldest_age_seconds: z
+          .number()
+          .nullable()
+          .meta({ description: 'Age of the oldest segment, open or sealed.' }),
+        unsettled_counters: count('Counters in all of them.'),
+        last_run: z.iso.datetime().nullable(),
+        quarantined: quarantinedSchema,
+      }),
+    ),
+  })
+  .meta({ id: 'FlushState' })
+
+export const flushRoutes: Routes = (router, deps) => {
+  router.add({
+    method: 'post',
+    path: '/api/v1/flush',
+    id: 'flush',
+    tag: 'Operations',
+    summary: 'Settle now what is old enough',
+    description:
+      'What the cron does every minute. Bills don’t depend on it: they hold what is not settled, too.',
+    access: 'admin',
+    query: z.strictObject({
+      retry_quarantined: z
+        .enum(['true', 'false'])
+        .optional()
+        .meta({ description: 'Try quarantined segments again, too.' }),
+    }),
+    responses: { 200: { description: 'What it did.', schema: reportSchema } },
+    handle: async (c, { query }) =>
+      reply(c, 200, reportJson(await flush(deps, { retryQuarantined: query.retry_quarantined === 'true' }))),
+  })
+
+  router.add({
+    method: 'get',
+    path: '/api/v1/flush',
+    id: 'readFlushState',
+    tag: 'Operations',
+    summary: 'What waits to be settled',
+    access: 'admin',
+    responses: { 200: { description: 'The state of every partition.', schema: stateSchema } },
+    handle: async (c) => {
+      const states: PartitionState[] = []
+      for (let partition = 0; partition < deps.counters.partitions; partition++)
+        states.push(await deps.counters.state(partition))
+      return reply(c, 200, { partitions: states.map(stateJson) })
+    },
+  })
+}
+
+export const reportJson = (report: FlushReport) => ({
+  settled_segments: report.settledSegments,
+  settled_counters: report.settledCounters,
+  already_settled: report.alreadySettled,
+  too_young: report.tooYoung,
+  remaining: report.remaining,
+  quarantined: report.quarantined,
+  leased_partitions: report.leased,
+})
+
+function stateJson({ partition, nowMs, open, sealed, unsettledCounters, lastFlushMs }: PartitionState) {
+  const seconds = (bornMs: number) => (nowMs - bornMs) / 1000
+  const oldest = sealed[0]?.bornMs ?? open?.bornMs
+  return {
+    partition,
+    open_segment: open && {
+      id: open.id,
+      counters: open.counters,
+      bytes: open.bytes,
+      age_seconds: seconds(open.bornMs),
+    },
+    sealed_segments: sealed.length,
+    oldest_age_seconds: oldest === undefined ? null : seconds(oldest),
+    unsettled_counters: unsettledCounters,
+    last_run: lastFlushMs === null ? null : rfc3339(lastFlushMs),
+    quarantined: sealed.flatMap(({ id, quarantined }) =>
+      quarantined === null ? [] : [{ id, reason: quarantined }],
+    ),
+  }
+}

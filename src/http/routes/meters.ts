@@ -1,0 +1,139 @@
+// Meters.
+
+import { z } from 'zod'
+import { pageOf, pageRequest } from '../../kernel/page.ts'
+import { keySchema } from '../../kernel/text.ts'
+import { archiveMeter } from '../../metering/archive-meter.ts'
+import { changeMeter, noMeter } from '../../metering/change-meter.ts'
+import { createMeter } from '../../metering/create-meter.ts'
+import { aggregations, type Meter } from '../../metering/meter.ts'
+import { meterChangeSchema, meterInputSchema } from '../../metering/meter-input.ts'
+import type { Routes } from '../env.ts'
+import { reply } from '../reply.ts'
+import { instant, pageQuerySchema, pageSchema } from '../schemas.ts'
+
+const meterSchema = z
+  .object({
+    key: z.string().meta({ example: 'api_calls' }),
+    name: z.string().nullable().meta({ example: 'API calls' }),
+    resource_type: z.string().meta({ example: 'api_call' }),
+    aggregation: z.enum(aggregations).meta({ example: 'sum' }),
+    value: z.string().meta({ example: 'quantity' }),
+    group_by: z.array(z.string()).meta({ example: ['region'] }),
+    created_at: instant('When it was created.'),
+    archived_at: instant('When it was archived; null: it counts.').nullable(),
+  })
+  .meta({ id: 'Meter' })
+
+const meterJson = (meter: Meter): z.input<typeof meterSchema> => ({
+  key: meter.key,
+  name: meter.name,
+  resource_type: meter.resourceType,
+  aggregation: meter.aggregation,
+  value: meter.value,
+  group_by: meter.groupBy,
+  created_at: meter.createdAt.toISOString(),
+  archived_at: meter.archivedAt?.toISOString() ?? null,
+})
+
+const bodies = {
+  create: meterInputSchema.meta({ id: 'MeterInput' }),
+  change: meterChangeSchema.meta({ id: 'MeterChange' }),
+}
+
+const LIST = 'meters'
+const tag = 'Meters'
+const params = z.strictObject({
+  key: keySchema.meta({ description: 'The meter’s key.', example: 'api_calls' }),
+})
+const access = 'tenant'
+
+export const meterRoutes: Routes = (router, deps) => {
+  router.add({
+    method: 'post',
+    path: '/api/v1/meters',
+    id: 'createMeter',
+    tag,
+    summary: 'Create a meter',
+    description:
+      'Events count from now on. Sending the same meter again is answered with the one that there is.',
+    access,
+    body: bodies.create,
+    responses: {
+      201: { description: 'The meter.', schema: meterSchema },
+      200: { description: 'The same meter was there already.', schema: meterSchema },
+    },
+    errors: ['already_exists'],
+    handle: async (c, { body }) => {
+      const { meter, created } = await createMeter(deps, c.var, body)
+      return reply(c, created ? 201 : 200, meterJson(meter))
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: '/api/v1/meters',
+    id: 'listMeters',
+    tag,
+    summary: 'List meters',
+    description: 'In the order of their keys, archived ones too.',
+    access,
+    query: pageQuerySchema,
+    responses: { 200: { description: 'A page of meters.', schema: pageSchema(meterSchema) } },
+    handle: async (c, { query }) => {
+      const page = pageRequest(LIST, query, keySchema)
+      const meters = await deps.catalog.listMeters(c.var.tenant.tenantId, page)
+      const { data, next_cursor } = pageOf(LIST, meters, page.limit, ({ key }) => key)
+      return reply(c, 200, { data: data.map(meterJson), next_cursor })
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: '/api/v1/meters/{key}',
+    id: 'getMeter',
+    tag,
+    summary: 'Read a meter',
+    access,
+    params,
+    responses: { 200: { description: 'The meter.', schema: meterSchema } },
+    errors: ['not_found'],
+    handle: async (c, { params }) => {
+      const meter = await deps.catalog.findMeter(c.var.tenant.tenantId, params.key)
+      if (meter === null) throw noMeter(params.key)
+      return reply(c, 200, meterJson(meter))
+    },
+  })
+
+  router.add({
+    method: 'patch',
+    path: '/api/v1/meters/{key}',
+    id: 'changeMeter',
+    tag,
+    summary: 'Rename a meter',
+    description:
+      'Only the name can change: what was counted keeps its meaning. To count otherwise, create another meter and archive this one.',
+    access,
+    params,
+    body: bodies.change,
+    responses: { 200: { description: 'The meter.', schema: meterSchema } },
+    errors: ['not_found', 'meaning_would_change'],
+    handle: async (c, { params, body }) =>
+      reply(c, 200, meterJson(await changeMeter(deps, c.var, { key: params.key, change: body }))),
+  })
+
+  router.add({
+    method: 'post',
+    path: '/api/v1/meters/{key}/archive',
+    id: 'archiveMeter',
+    tag,
+    summary: 'Archive a meter',
+    description:
+      'It counts no further events. What it has counted is kept, read and billed as before, and its key is not used again. Archiving it again changes nothing.',
+    access,
+    params,
+    responses: { 200: { description: 'The meter.', schema: meterSchema } },
+    errors: ['not_found'],
+    handle: async (c, { params }) => reply(c, 200, meterJson(await archiveMeter(deps, c.var, params))),
+  })
+}

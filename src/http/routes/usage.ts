@@ -1,0 +1,194 @@
+// Events in, totals out.
+
+import { z } from 'zod'
+import { periodOf } from '../../billing/period.ts'
+import { text } from '../../kernel/decimal.ts'
+import { decimalOutput } from '../../kernel/decimal-schema.ts'
+import { pageOf, pageParameters, pageRequest } from '../../kernel/page.ts'
+import { keySchema } from '../../kernel/text.ts'
+import { rfc3339 } from '../../kernel/time.ts'
+import { cloudEventSchema, fromCloudEvent } from '../../metering/cloud-event.ts'
+import { customerIdSchema, eventSchema } from '../../metering/event.ts'
+import { EVENTS_PER_BATCH } from '../../metering/limits.ts'
+import { listUsedCustomers } from '../../metering/list-used-customers.ts'
+import { aggregations } from '../../metering/meter.ts'
+import { readUsage, type UsageQuantity } from '../../metering/read-usage.ts'
+import { type RecordInput, recordUsage } from '../../metering/record-usage.ts'
+import { boundariesOf } from '../../metering/windows.ts'
+import { JSON_TYPE } from '../body.ts'
+import type { Routes } from '../env.ts'
+import { reply } from '../reply.ts'
+import { periodParameters } from './period-parameters.ts'
+
+const CLOUD_EVENT = 'application/cloudevents+json'
+const CLOUD_EVENTS = 'application/cloudevents-batch+json'
+
+const recordedSchema = z
+  .object({
+    accepted: z.number().int().meta({ description: 'Events counted by this request.', example: 1 }),
+    duplicates: z
+      .number()
+      .int()
+      .meta({ description: 'Events that were counted before, with the same content.', example: 0 }),
+    events: z.array(
+      z.object({
+        id: z.string().nullable().meta({ example: 'req_8f14e45f' }),
+        status: z
+          .enum(['accepted', 'duplicate', 'conflict', 'invalid'])
+          .meta({ description: 'conflict and invalid come only with Prefer: handling=lenient.' }),
+        errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Recorded' })
+
+const usageRowSchema = z
+  .object({
+    customer_id: z.string().meta({ example: 'cust_42' }),
+    meter: z.string().meta({ example: 'api_call' }),
+    aggregation: z.enum(aggregations),
+    window_start: z.iso.datetime().meta({ example: '2026-11-01T00:00:00.000Z' }),
+    window_end: z.iso.datetime().meta({ example: '2026-12-01T00:00:00.000Z' }),
+    group: z
+      .record(z.string(), z.string().nullable())
+      .meta({ description: 'Values of the properties in group_by.', example: { model: 'large' } }),
+    quantity: decimalOutput().meta({ example: '1500' }),
+    settled_quantity: decimalOutput().meta({
+      description: 'What of it is settled in Postgres.',
+      example: '1380',
+    }),
+    live_quantity: decimalOutput().meta({ description: 'quantity − settled_quantity', example: '120' }),
+  })
+  .meta({ id: 'Usage' })
+
+const HANDLING = /(?:^|[,;\s])handling\s*=\s*"?lenient"?(?:$|[,;\s])/i
+
+export const usageRoutes: Routes = (router, deps) => {
+  router.add({
+    method: 'post',
+    path: '/api/v1/usage',
+    id: 'recordUsage',
+    tag: 'Usage',
+    summary: 'Record one event, or a batch',
+    description: `One event, or a list of up to ${EVENTS_PER_BATCH}; or CloudEvents 1.0, where subject is the customer, type the resource type, source and id together the id, and data the properties.
+
+An event is its id: sent again with the same content it is a \`duplicate\`, which is success; with other content it is a 409. Without an id the server makes one, and sending the event again counts it again.
+
+A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the good events count, and each has its status.`,
+    access: 'tenant',
+    headers: z.object({
+      prefer: z.string().optional().meta({ description: 'handling=lenient', example: 'handling=lenient' }),
+    }),
+    uncheckedBody: {
+      [JSON_TYPE]: z.union([eventSchema.meta({ id: 'Event' }), z.array(eventSchema).max(EVENTS_PER_BATCH)]),
+      [CLOUD_EVENT]: cloudEventSchema.meta({ id: 'CloudEvent' }),
+      [CLOUD_EVENTS]: z.array(cloudEventSchema).max(EVENTS_PER_BATCH),
+    },
+    responses: { 200: { description: 'Counted.', schema: recordedSchema } },
+    errors: [
+      'event_conflict',
+      'unknown_resource_type',
+      'quantity_out_of_range',
+      'batch_too_large',
+      'backlog_full',
+    ],
+    handle: async (c, { body, mediaType }) => {
+      const lenient = HANDLING.test(c.req.header('prefer') ?? '')
+      const result = await recordUsage(deps, c.get('tenant'), {
+        events: sentEvents(body, mediaType),
+        handling: lenient ? 'lenient' : 'strict',
+      })
+      return reply(c, 200, result, lenient ? { 'preference-applied': 'handling=lenient' } : undefined)
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: '/api/v1/usage',
+    id: 'readUsage',
+    tag: 'Usage',
+    summary: 'Totals by customer and meter, live events included',
+    description:
+      'A page holds all totals of up to `limit` customers. Windows are those of the tenant’s time zone; one without usage has no row.',
+    access: 'tenant',
+    query: z
+      .strictObject({
+        ...periodParameters,
+        customer_id: customerIdSchema.optional(),
+        meter: keySchema.optional().meta({ description: 'A meter’s key; all meters if absent.' }),
+        window: z
+          .enum(['hour', 'day', 'month'])
+          .optional()
+          .meta({ description: 'Cuts the period; one window if absent.' }),
+        group_by: z
+          .union([z.string(), z.array(z.string())])
+          .transform((sent) => [...new Set([sent].flat().flatMap((names) => names.split(',')))])
+          .optional()
+          .meta({
+            description:
+              'Properties of the meter’s group_by to keep apart, with commas between them. Needs `meter`.',
+            example: 'model',
+          }),
+        ...pageParameters,
+      })
+      .refine((query) => query.group_by === undefined || query.meter !== undefined, {
+        path: ['meter'],
+        message: 'is required with group_by',
+      }),
+    responses: {
+      200: {
+        description: 'Totals, exact at this instant.',
+        schema: z.object({ data: z.array(usageRowSchema), next_cursor: z.string().nullable() }),
+      },
+    },
+    errors: ['not_found', 'too_many_counters'],
+    handle: async (c, { query }) => {
+      const tenant = c.get('tenant')
+      const { startMs, endMs } = periodOf(query, tenant.timezone, deps.clock())
+      const boundariesMs = boundariesOf(tenant.timezone, startMs, endMs, query.window)
+      const { after, limit } = pageRequest('usage', query, customerIdSchema)
+      const found =
+        query.customer_id === undefined
+          ? await listUsedCustomers(deps, tenant.tenantId, after ?? '', limit + 1)
+          : [query.customer_id]
+      const page = pageOf('usage', found, limit, (customerId) => customerId)
+      const { quantities } = await readUsage(deps, tenant, {
+        customerIds: page.data,
+        meter: query.meter ?? null,
+        boundariesMs,
+        groupBy: query.group_by ?? [],
+      })
+      return reply(c, 200, {
+        data: quantities.map((one) => usageRow(one, boundariesMs)),
+        next_cursor: page.next_cursor,
+      })
+    },
+  })
+}
+
+function sentEvents(body: unknown, mediaType: string): RecordInput['events'] {
+  const listed = Array.isArray(body) && mediaType !== CLOUD_EVENT
+  const sent = listed ? body : [body]
+  // A batch that is too long is refused as a whole, before its events are looked at.
+  const convert = mediaType === JSON_TYPE || sent.length > EVENTS_PER_BATCH ? null : fromCloudEvent
+  return sent.map((one, i) => {
+    const pointer = listed ? `#/${i}` : '#'
+    if (convert === null) return { sent: one, pointer }
+    const converted = convert(one, pointer)
+    return 'event' in converted
+      ? { sent: converted.event, pointer }
+      : { sent: one, pointer, wrong: converted }
+  })
+}
+
+const usageRow = (one: UsageQuantity, boundariesMs: number[]) => ({
+  customer_id: one.customerId,
+  meter: one.meter.key,
+  aggregation: one.meter.aggregation,
+  window_start: rfc3339(boundariesMs[one.window]!),
+  window_end: rfc3339(boundariesMs[one.window + 1]!),
+  group: one.group,
+  quantity: text(one.quantity),
+  settled_quantity: text(one.settledQuantity),
+  live_quantity: text(one.quantity.minus(one.settledQuantity)),
+})

@@ -1,0 +1,69 @@
+// The Node server: composes and starts, nothing else. On SIGINT or SIGTERM it drains its requests, settles what only memory
+// holds, and ends; a second signal ends it at once.
+
+import { serve, type ServerType } from '@hono/node-server'
+import { composeNode, type ComposedNode } from './compose-node.ts'
+import { flushJob } from './jobs/flush-job.ts'
+
+const DRAIN_MS = 10_000
+const log = (line: string): void => console.log(line)
+
+const composed = await composeNode(process.env, log).catch((error: Error) => {
+  console.error(error.cause instanceof Error ? error.cause.message : String(error.cause ?? error.message))
+  process.exit(1)
+})
+const { app, services, config } = composed
+
+const server = serve({ fetch: app.fetch, port: config.PORT, hostname: config.HOST }, ({ port }) => {
+  log(`Tollgate is at http://${config.HOST}:${port}  (reference: /docs)`)
+})
+server.on('error', async (error: NodeJS.ErrnoException) => {
+  console.error(error.code === 'EADDRINUSE' ? `Port ${config.PORT} is taken. Set PORT to another one.` : error.message)
+  await composed.close()
+  process.exit(1)
+})
+
+let stopping = false
+let timer: NodeJS.Timeout | undefined
+let running: Promise<unknown> = Promise.resolve()
+function flushEvery(ms: number): void {
+  timer = setTimeout(() => {
+    running = flushJob(services, log).finally(() => {
+      if (!stopping) flushEvery(ms)
+    })
+  }, ms)
+}
+flushEvery(config.FLUSH_EVERY_SECONDS * 1000)
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(1)
+    stopping = true
+    log(`${signal}: draining`)
+    stop(composed, server).then(
+      () => process.exit(0),
+      (error: Error) => {
+        console.error(error.message)
+        process.exit(1)
+      },
+    )
+  })
+}
+
+async function stop({ close }: ComposedNode, draining: ServerType): Promise<void> {
+  clearTimeout(timer)
+  await drained(draining)
+  await running
+  let report = await flushJob(services, log)
+  while (report !== null && report.remaining > 0) report = await flushJob(services, log)
+  await close()
+}
+
+/** Idle connections close at once, busy ones when they have been answered, or after a while. */
+function drained(draining: ServerType): Promise<void> {
+  return new Promise((resolve) => {
+    draining.close(() => resolve())
+    if ('closeIdleConnections' in draining) draining.closeIdleConnections()
+    setTimeout(() => 'closeAllConnections' in draining && draining.closeAllConnections(), DRAIN_MS).unref()
+  })
+}

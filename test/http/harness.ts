@@ -1,0 +1,99 @@
+// A server to send requests to, and nothing else: the HTTP suites see no store. By default the app in this process over
+// embedded stores; with TEST_BASE_URL and TEST_ADMIN_TOKEN a server that runs elsewhere, in Node or in workerd.
+
+import { createApp } from '../../src/http/app.ts'
+import { defaultLimits } from '../../src/metering/limits.ts'
+import type { Services } from '../../src/services.ts'
+import { migratePglite } from '../../src/stores/postgres/migrate.ts'
+import { openPglite } from '../../src/stores/postgres/pglite.ts'
+import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
+import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
+import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
+import { tcpConnection } from '../../src/stores/redis/tcp.ts'
+
+export type Server = {
+  request(path: string, init?: RequestInit): Promise<Response>
+  adminToken: string
+  close(): Promise<void>
+}
+
+export async function openServer(): Promise<Server> {
+  const { TEST_BASE_URL: baseUrl, TEST_ADMIN_TOKEN: adminToken } = process.env
+  if (!baseUrl) return openInProcess()
+  if (!adminToken) throw new Error('TEST_BASE_URL needs TEST_ADMIN_TOKEN')
+  return { request: (path, init) => fetch(new URL(path, baseUrl), init), adminToken, close: async () => {} }
+}
+
+/** `around` may put something between the app and its services. */
+export async function openInProcess(
+  around: (services: Services) => Services = (services) => services,
+): Promise<Server> {
+  const [postgres, redis] = await Promise.all([openPglite(null), openEmbeddedRedis()])
+  await migratePglite(postgres.db)
+  const adminToken = `admin-${crypto.randomUUID()}`
+  const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0 }
+  const app = createApp(
+    around({
+      clock: Date.now,
+      limits,
+      counters: new RedisCounterStore(tcpConnection(redis.client), limits, 1),
+      usage: new PostgresUsageStore(postgres.db),
+      access: postgresAccess(postgres.db),
+      catalog: postgresCatalog(postgres.db),
+      adminToken,
+    }),
+  )
+  return {
+    request: async (path, init) => app.request(new URL(path, 'http://tollgate.test').href, init),
+    adminToken,
+    close: async () => {
+      await Promise.all([redis.close(), postgres.close()])
+    },
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every form
+export type Answer = { status: number; headers: Headers; body: any }
+
+export type Call = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<Answer>
+
+/** Calls with this token; `null` sends none. A body is sent as JSON, a string as it is. */
+export const caller =
+  (server: Server, token: string | null): Call =>
+  async (method, path, body, headers = {}) => {
+    const response = await server.request(path, {
+      method,
+      headers: {
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+  }
+
+export type TestTenant = { id: string; key: string; call: Call }
+
+export async function newTenant(server: Server, input: Record<string, unknown> = {}): Promise<TestTenant> {
+  const { status, body } = await caller(server, server.adminToken)('POST', '/api/v1/tenants', {
+    name: 'Test',
+    ...input,
+  })
+  if (status !== 201) throw new Error(`No tenant: ${status} ${JSON.stringify(body)}`)
+  return { id: body.id, key: body.api_key.key, call: caller(server, body.api_key.key) }
+}
+
+/** `errors` as `pointer: detail`, for a look at all of them at once. */
+export const errorsOf = ({ body }: Answer): string[] =>
+  (body.errors ?? []).map(
+    ({ pointer, detail }: { pointer: string; detail: string }) => `${pointer}: ${detail}`,
+  )
