@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { compose, type Composed, type Connections } from './compose.ts'
-import { readConfig, type Config } from './config.ts'
+import { type Composed, type Connections, compose } from './compose.ts'
+import { type Config, readConfig } from './config.ts'
 import { migrateNodePostgres, migratePglite } from './stores/postgres/migrate.ts'
 import { openNodePostgres } from './stores/postgres/node-postgres.ts'
 import { openPglite } from './stores/postgres/pglite.ts'
@@ -40,7 +40,10 @@ export async function composeNode(env: Record<string, unknown>, log: Log): Promi
   }
 }
 
-async function openPostgres(config: Config, log: Log): Promise<{ db: Connections['db']; close(): Promise<void> }> {
+async function openPostgres(
+  config: Config,
+  log: Log,
+): Promise<{ db: Connections['db']; close(): Promise<void> }> {
   if (config.DATABASE_URL === undefined) {
     const folder = join(config.DATA_DIR, 'postgres')
     const { db, close } = await openPglite(folder)
@@ -49,12 +52,21 @@ async function openPostgres(config: Config, log: Log): Promise<{ db: Connections
     return { db, close }
   }
   const { applied } = await migrateNodePostgres(config.DATABASE_URL)
-  const { db, close } = openNodePostgres(config.DATABASE_URL, { max: POSTGRES_CONNECTIONS, timeoutMs: POSTGRES_TIMEOUT_MS, log })
-  log(`Postgres: ${new URL(config.DATABASE_URL).host}${applied.length > 0 ? `, migrated (${applied.join(', ')})` : ''}`)
+  const { db, close } = openNodePostgres(config.DATABASE_URL, {
+    max: POSTGRES_CONNECTIONS,
+    timeoutMs: POSTGRES_TIMEOUT_MS,
+    log,
+  })
+  log(
+    `Postgres: ${new URL(config.DATABASE_URL).host}${applied.length > 0 ? `, migrated (${applied.join(', ')})` : ''}`,
+  )
   return { db, close }
 }
 
-async function openRedis(config: Config, log: Log): Promise<Omit<Connections, 'db'> & { close(): Promise<void> }> {
+async function openRedis(
+  config: Config,
+  log: Log,
+): Promise<Omit<Connections, 'db'> & { close(): Promise<void> }> {
   if (config.REDIS_URL !== undefined) {
     const { connection, close } = openTcpRedis(config.REDIS_URL, { timeoutMs: REDIS_TIMEOUT_MS, log })
     log(`Redis: ${new URL(config.REDIS_URL).host}`)
@@ -63,11 +75,17 @@ async function openRedis(config: Config, log: Log): Promise<Omit<Connections, 'd
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = config
   if (url !== undefined && token !== undefined) {
     log(`Redis: Upstash, ${new URL(url).host}`)
-    return { redis: upstashConnection({ url, token, timeoutMs: REDIS_TIMEOUT_MS }), counters: 'remote', close: async () => {} }
+    return {
+      redis: upstashConnection({ url, token, timeoutMs: REDIS_TIMEOUT_MS }),
+      counters: 'remote',
+      close: async () => {},
+    }
   }
   await mkdir(config.DATA_DIR, { recursive: true })
   const { client, close } = await openEmbeddedRedis({ snapshotFile: join(config.DATA_DIR, 'redis.json') })
-  log('Redis: EMBEDDED, IN MEMORY ONLY. Up to a minute of usage is lost if this process is killed; a clean stop keeps it.')
+  log(
+    'Redis: EMBEDDED, IN MEMORY ONLY. Up to a minute of usage is lost if this process is killed; a clean stop keeps it.',
+  )
   log('       Set REDIS_URL (or UPSTASH_REDIS_REST_URL and its token) before anybody pays by these numbers.')
   return { redis: tcpConnection(client), counters: 'embedded', close }
 }

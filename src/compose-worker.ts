@@ -1,6 +1,6 @@
 // In a Worker: Upstash and Neon, both over HTTP.
 
-import { compose, type Composed } from './compose.ts'
+import { type Composed, compose } from './compose.ts'
 import { readConfig, requireConfig } from './config.ts'
 import { openNeon } from './stores/postgres/neon.ts'
 import { upstashConnection } from './stores/redis/upstash.ts'
@@ -20,6 +20,9 @@ export function composeWorker(env: Record<string, unknown>): Composed {
     token: needed.UPSTASH_REDIS_REST_TOKEN,
     timeoutMs: REDIS_TIMEOUT_MS,
   })
-  const { db } = openNeon(needed.DATABASE_URL, { fetchEndpoint: config.NEON_FETCH_ENDPOINT, timeoutMs: POSTGRES_TIMEOUT_MS })
+  const { db } = openNeon(needed.DATABASE_URL, {
+    fetchEndpoint: config.NEON_FETCH_ENDPOINT,
+    timeoutMs: POSTGRES_TIMEOUT_MS,
+  })
   return compose(config, { redis, counters: 'remote', db }, config.ADMIN_TOKEN ?? null)
 }

@@ -1,7 +1,7 @@
 // Puts the app together from a configuration and two connections. Which connections those are, the entries' own
 // compositions say (compose-worker.ts, compose-node.ts). No other module picks a concrete store.
 
-import { limitsOf, type Config } from './config.ts'
+import { type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
 import type { Services } from './services.ts'
 import type { Db } from './stores/postgres/db.ts'
@@ -15,7 +15,11 @@ export type Composed = { app: ReturnType<typeof createApp>; services: Services }
 /** `remote`: the counters are in another process, and need the fence of a segment's age. */
 export type Connections = { redis: RedisConnection; counters: 'embedded' | 'remote'; db: Db }
 
-export function compose(config: Config, { redis, counters, db }: Connections, adminToken: string | null): Composed {
+export function compose(
+  config: Config,
+  { redis, counters, db }: Connections,
+  adminToken: string | null,
+): Composed {
   const limits = limitsOf(config, counters)
   const services: Services = {
     clock: Date.now,

@@ -12,7 +12,13 @@ const whole = (min: number, max: number) =>
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`)
 
 const url = (...protocols: string[]) =>
-  z.string().refine((value) => protocols.some((protocol) => URL.canParse(value) && new URL(value).protocol === `${protocol}:`), `must be a URL that begins with ${protocols.map((one) => `${one}://`).join(' or ')}`)
+  z
+    .string()
+    .refine(
+      (value) =>
+        protocols.some((protocol) => URL.canParse(value) && new URL(value).protocol === `${protocol}:`),
+      `must be a URL that begins with ${protocols.map((one) => `${one}://`).join(' or ')}`,
+    )
 
 const schema = z
   .object({
@@ -34,10 +40,13 @@ const schema = z
     FLUSH_EVERY_SECONDS: whole(1, 3_600).default(60),
     SEGMENTS_PER_FLUSH: whole(1, 1_000).default(15),
   })
-  .refine((env) => (env.UPSTASH_REDIS_REST_URL === undefined) === (env.UPSTASH_REDIS_REST_TOKEN === undefined), {
-    path: ['UPSTASH_REDIS_REST_TOKEN'],
-    message: 'must be set together with UPSTASH_REDIS_REST_URL',
-  })
+  .refine(
+    (env) => (env.UPSTASH_REDIS_REST_URL === undefined) === (env.UPSTASH_REDIS_REST_TOKEN === undefined),
+    {
+      path: ['UPSTASH_REDIS_REST_TOKEN'],
+      message: 'must be set together with UPSTASH_REDIS_REST_URL',
+    },
+  )
   .refine((env) => env.REDIS_URL === undefined || env.UPSTASH_REDIS_REST_URL === undefined, {
     path: ['REDIS_URL'],
     message: 'must not be set together with UPSTASH_REDIS_REST_URL: the counters are in one place',
@@ -48,7 +57,11 @@ export type Config = z.output<typeof schema>
 /** `env`: process.env in Node, the bindings in a Worker. Throws an Error that names every wrong variable. */
 export function readConfig(env: Record<string, unknown>): Config {
   const known = Object.keys(schema.shape)
-  const set = Object.fromEntries(known.filter((name) => env[name] !== undefined && env[name] !== '').map((name) => [name, String(env[name])]))
+  const set = Object.fromEntries(
+    known
+      .filter((name) => env[name] !== undefined && env[name] !== '')
+      .map((name) => [name, String(env[name])]),
+  )
   const parsed = schema.safeParse(set)
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`)
@@ -56,9 +69,15 @@ export function readConfig(env: Record<string, unknown>): Config {
 }
 
 /** Tells that a variable the entry can't do without is missing. */
-export function requireConfig<Name extends keyof Config>(config: Config, ...names: Name[]): { [N in Name]: NonNullable<Config[N]> } {
+export function requireConfig<Name extends keyof Config>(
+  config: Config,
+  ...names: Name[]
+): { [N in Name]: NonNullable<Config[N]> } {
   const missing = names.filter((name) => config[name] === undefined)
-  if (missing.length > 0) throw new Error(`The environment is not right:\n${missing.map((name) => `  ${name} is required`).join('\n')}`)
+  if (missing.length > 0)
+    throw new Error(
+      `The environment is not right:\n${missing.map((name) => `  ${name} is required`).join('\n')}`,
+    )
   return config as { [N in Name]: NonNullable<Config[N]> }
 }
 
@@ -67,10 +86,14 @@ export function requireConfig<Name extends keyof Config>(config: Config, ...name
  * ones can't. SEGMENT_MAX_AGE_SECONDS=0 says that there is no fence.
  */
 export function limitsOf(config: Config, counters: 'embedded' | 'remote'): Limits {
-  const ageSeconds = config.SEGMENT_MAX_AGE_SECONDS ?? (counters === 'embedded' ? 0 : defaultLimits.segmentMaxAgeMs / 1000)
-  const settleAfterSeconds = config.SETTLE_AFTER_SECONDS ?? (ageSeconds === 0 ? 0 : ageSeconds + FENCE_SLACK_SECONDS)
+  const ageSeconds =
+    config.SEGMENT_MAX_AGE_SECONDS ?? (counters === 'embedded' ? 0 : defaultLimits.segmentMaxAgeMs / 1000)
+  const settleAfterSeconds =
+    config.SETTLE_AFTER_SECONDS ?? (ageSeconds === 0 ? 0 : ageSeconds + FENCE_SLACK_SECONDS)
   if (ageSeconds > 0 && settleAfterSeconds < ageSeconds + FENCE_SLACK_SECONDS) {
-    throw new Error(`The environment is not right:\n  SETTLE_AFTER_SECONDS must be at least ${FENCE_SLACK_SECONDS} more than SEGMENT_MAX_AGE_SECONDS`)
+    throw new Error(
+      `The environment is not right:\n  SETTLE_AFTER_SECONDS must be at least ${FENCE_SLACK_SECONDS} more than SEGMENT_MAX_AGE_SECONDS`,
+    )
   }
   return {
     ...defaultLimits,

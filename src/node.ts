@@ -1,8 +1,8 @@
 // The Node server: composes and starts, nothing else. On SIGINT or SIGTERM it drains its requests, settles what only memory
 // holds, and ends; a second signal ends it at once.
 
-import { serve, type ServerType } from '@hono/node-server'
-import { composeNode, type ComposedNode } from './compose-node.ts'
+import { type ServerType, serve } from '@hono/node-server'
+import { type ComposedNode, composeNode } from './compose-node.ts'
 import { flushJob } from './jobs/flush-job.ts'
 
 const DRAIN_MS = 10_000
@@ -18,7 +18,9 @@ const server = serve({ fetch: app.fetch, port: config.PORT, hostname: config.HOS
   log(`Tollgate is at http://${config.HOST}:${port}  (reference: /docs)`)
 })
 server.on('error', async (error: NodeJS.ErrnoException) => {
-  console.error(error.code === 'EADDRINUSE' ? `Port ${config.PORT} is taken. Set PORT to another one.` : error.message)
+  console.error(
+    error.code === 'EADDRINUSE' ? `Port ${config.PORT} is taken. Set PORT to another one.` : error.message,
+  )
   await composed.close()
   process.exit(1)
 })

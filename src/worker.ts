@@ -1,6 +1,6 @@
 // The Cloudflare Worker: composes and starts, nothing else. Clients are made once an isolate; they hold no connection.
 
-import { composeWorker, type Composed } from './compose-worker.ts'
+import { type Composed, composeWorker } from './compose-worker.ts'
 import { flushJob } from './jobs/flush-job.ts'
 
 let composed: Composed | undefined
@@ -16,7 +16,13 @@ export default {
       return compositionOf(env).app.fetch(request)
     } catch (error) {
       console.error(String(error))
-      const problem = { type: 'about:blank', title: 'The service is misconfigured', status: 500, code: 'misconfigured', detail: 'Its log names the variable that is wrong.' }
+      const problem = {
+        type: 'about:blank',
+        title: 'The service is misconfigured',
+        status: 500,
+        code: 'misconfigured',
+        detail: 'Its log names the variable that is wrong.',
+      }
       return Response.json(problem, { status: 500, headers: { 'content-type': 'application/problem+json' } })
     }
   },

@@ -1,30 +1,39 @@
 // What the Cron Trigger and Node's timer run.
 
 import { TollgateError } from '../kernel/errors.ts'
-import { flush, type FlushReport, type FlushServices } from '../metering/flush.ts'
+import { type FlushReport, type FlushServices, flush } from '../metering/flush.ts'
 
 /** One run of the aggregator, with one line of what it did. Never throws: the next run takes up what this one left. */
-export async function flushJob(services: FlushServices, log: (line: string) => void): Promise<FlushReport | null> {
+export async function flushJob(
+  services: FlushServices,
+  log: (line: string) => void,
+): Promise<FlushReport | null> {
   try {
     const report = await flush(services)
     log(`flush: ${summary(report)}`)
     return report
   } catch (error) {
-    const reason = error instanceof TollgateError ? String((error.cause as Error | undefined)?.message ?? error.detail) : String(error)
+    const reason =
+      error instanceof TollgateError
+        ? String((error.cause as Error | undefined)?.message ?? error.detail)
+        : String(error)
     log(`flush: failed, the next run goes on where it stopped: ${reason.split('\n')[0]}`)
     return null
   }
 }
 
 function summary(report: FlushReport): string {
-  const { settledSegments, settledCounters, alreadySettled, tooYoung, remaining, quarantined, leased } = report
+  const { settledSegments, settledCounters, alreadySettled, tooYoung, remaining, quarantined, leased } =
+    report
   const parts = [
-    settledSegments > 0 && `settled ${plural(settledCounters, 'counter')} of ${plural(settledSegments, 'segment')}`,
+    settledSegments > 0 &&
+      `settled ${plural(settledCounters, 'counter')} of ${plural(settledSegments, 'segment')}`,
     alreadySettled > 0 && `discarded ${plural(alreadySettled, 'segment')} that an earlier run had settled`,
     tooYoung > 0 && `${plural(tooYoung, 'segment')} too young yet`,
     remaining > 0 && `${plural(remaining, 'segment')} left for the next run`,
     leased.length > 0 && 'another run is at work',
-    quarantined.length > 0 && `QUARANTINED: ${quarantined.map(({ id, reason }) => `${id} (${reason})`).join(', ')}`,
+    quarantined.length > 0 &&
+      `QUARANTINED: ${quarantined.map(({ id, reason }) => `${id} (${reason})`).join(', ')}`,
   ].filter((part) => part !== false)
   return parts.length === 0 ? 'nothing to settle' : parts.join('; ')
 }

@@ -15,7 +15,8 @@ export function zoneOffsetMs(timezone: string, instantMs: number): number {
   const key = `${timezone} ${Math.floor(instantMs / QUARTER_MS)}`
   let offset = offsets.get(key)
   if (offset === undefined) {
-    offset = Temporal.Instant.fromEpochMilliseconds(instantMs).toZonedDateTimeISO(timezone).offsetNanoseconds / 1e6
+    offset =
+      Temporal.Instant.fromEpochMilliseconds(instantMs).toZonedDateTimeISO(timezone).offsetNanoseconds / 1e6
     if (offsets.size >= OFFSETS_KEPT) offsets.clear()
     offsets.set(key, offset)
   }

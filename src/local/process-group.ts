@@ -22,6 +22,10 @@ export async function endGroup(child: ChildProcess): Promise<void> {
   await gone(pid, LAST_MS)
 }
 
+export function killGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) signal(pid, 'SIGKILL')
+}
+
 function signal(group: number, name: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-group, name)

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { endGroup } from './process-group.ts'
+import { endGroup, killGroup } from './process-group.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
@@ -27,6 +27,8 @@ export type WorkerOptions = {
   config?: string
   /** Every line that wrangler and the Worker write. */
   onLine?: (line: string) => void
+  /** Ends the start. */
+  signal?: AbortSignal
 }
 
 export type Worker = {
@@ -37,9 +39,11 @@ export type Worker = {
   /** Resolves when the process has ended, whoever ended it. */
   exited: Promise<void>
   close(): Promise<void>
+  /** At once, for when there is no time to wait. */
+  kill(): void
 }
 
-export async function startWorker({ env, port = 0, config, onLine }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ env, port = 0, config, onLine, signal }: WorkerOptions): Promise<Worker> {
   const configFile = config ?? join(root, 'wrangler.toml')
   const overriding = join(dirname(configFile), '.dev.vars')
   if (existsSync(overriding))
@@ -57,12 +61,14 @@ export async function startWorker({ env, port = 0, config, onLine }: WorkerOptio
   }
   const url = `http://127.0.0.1:${chosen}`
   try {
+    signal?.addEventListener('abort', close)
     await ready(child, url, onLine ?? (() => {}))
+    signal?.removeEventListener('abort', close)
   } catch (error) {
     await close()
     throw error
   }
-  return { url, pid: child.pid!, fireCron: () => fireCron(url), exited, close }
+  return { url, pid: child.pid!, fireCron: () => fireCron(url), exited, close, kill: () => killGroup(child) }
 }
 
 function launch(configFile: string, port: number, envFile: string, scratch: string): ChildProcess {

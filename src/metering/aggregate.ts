@@ -1,6 +1,6 @@
 // From merged counters to the number that a meter shows for a window.
 
-import { decimal, QUANTITY_FRACTION_DIGITS, quotient, zero, type Decimal } from '../kernel/decimal.ts'
+import { type Decimal, decimal, QUANTITY_FRACTION_DIGITS, quotient, zero } from '../kernel/decimal.ts'
 import type { Aggregation } from './meter.ts'
 import type { MergedValue, Totals } from './ports.ts'
 
@@ -11,7 +11,11 @@ export type WindowQuantity = { window: number; quantity: Decimal; settledQuantit
  * weighted_sum also for windows without any, as long as the level isn't zero. Quotients (avg, weighted_sum) round half away
  * from zero to 12 decimals, as many as a quantity has.
  */
-export function quantitiesOf(aggregation: Aggregation, rows: Totals[], boundariesMs: number[]): WindowQuantity[] {
+export function quantitiesOf(
+  aggregation: Aggregation,
+  rows: Totals[],
+  boundariesMs: number[],
+): WindowQuantity[] {
   if (aggregation !== 'weighted_sum') {
     return rows
       .filter((row) => row.window >= 0)
@@ -23,7 +27,9 @@ export function quantitiesOf(aggregation: Aggregation, rows: Totals[], boundarie
   }
   const all = levels(rows, boundariesMs, (row) => row.all)
   const settled = levels(rows, boundariesMs, (row) => row.settled)
-  return all.flatMap((level, window) => (level.seen ? [{ window, quantity: level.mean, settledQuantity: settled[window]!.mean }] : []))
+  return all.flatMap((level, window) =>
+    level.seen ? [{ window, quantity: level.mean, settledQuantity: settled[window]!.mean }] : [],
+  )
 }
 
 const plainQuantity = (aggregation: Aggregation, { a, b }: MergedValue): Decimal =>
@@ -33,7 +39,11 @@ const plainQuantity = (aggregation: Aggregation, { a, b }: MergedValue): Decimal
  * The mean level of each window: its integral divided by the window's length. A change δ at t raises the level from t to the
  * window's end e, so the integral over [s, e) is level(s)·(e − s) + Σδ·e − Σδ·t, and Σδ·t is exact from the counters.
  */
-function levels(rows: Totals[], boundariesMs: number[], of: (row: Totals) => MergedValue | null): { mean: Decimal; seen: boolean }[] {
+function levels(
+  rows: Totals[],
+  boundariesMs: number[],
+  of: (row: Totals) => MergedValue | null,
+): { mean: Decimal; seen: boolean }[] {
   const byWindow = new Map(rows.map((row) => [row.window, of(row)]))
   const before = byWindow.get(-1)
   let level = before ? decimal(before.a) : zero

@@ -4,7 +4,8 @@
 import { z } from 'zod'
 import type { Wrong } from './event.ts'
 
-const required = (name: string) => z.string(`is required: a CloudEvent has a ${name}`).min(1, 'must not be empty')
+const required = (name: string) =>
+  z.string(`is required: a CloudEvent has a ${name}`).min(1, 'must not be empty')
 
 /** Extension attributes are allowed, as CloudEvents has it; they have no part in the event. */
 export const cloudEventSchema = z.looseObject({
@@ -27,7 +28,10 @@ export const cloudEventSchema = z.looseObject({
 export function fromCloudEvent(sent: unknown, pointer: string): { event: unknown } | Wrong[] {
   const parsed = cloudEventSchema.safeParse(sent)
   if (!parsed.success) {
-    return parsed.error.issues.map((issue) => ({ pointer: [pointer, ...issue.path].join('/'), detail: issue.message }))
+    return parsed.error.issues.map((issue) => ({
+      pointer: [pointer, ...issue.path].join('/'),
+      detail: issue.message,
+    }))
   }
   const { id, source, type, subject, time, data } = parsed.data
   return {

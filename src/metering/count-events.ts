@@ -3,7 +3,7 @@
 import { decimal, text } from '../kernel/decimal.ts'
 import { digest128 } from '../kernel/digest.ts'
 import { bucketStartMs } from '../kernel/time.ts'
-import { counterField, type Counter, type Merge } from './counter.ts'
+import { type Counter, counterField, type Merge } from './counter.ts'
 import type { Event, Wrong } from './event.ts'
 import { escapePointer } from './event.ts'
 import { GROUP_VALUES_BYTES } from './limits.ts'
@@ -12,7 +12,10 @@ import type { CountedEvent, RecordBatch } from './ports.ts'
 import { quantityText } from './quantity.ts'
 
 /** How the counters of an aggregation merge, and what one event adds: `value` is a decimal, or for unique_count any text. */
-const contributions: Record<Aggregation, { merge: Merge; delta: (value: string, event: Event, bucketMs: number) => { a: string; b: string } }> = {
+const contributions: Record<
+  Aggregation,
+  { merge: Merge; delta: (value: string, event: Event, bucketMs: number) => { a: string; b: string } }
+> = {
   sum: { merge: 'add', delta: (value) => ({ a: value, b: '0' }) },
   count: { merge: 'add', delta: () => ({ a: '1', b: '0' }) },
   min: { merge: 'min', delta: (value) => ({ a: value, b: '0' }) },
@@ -23,7 +26,10 @@ const contributions: Record<Aggregation, { merge: Merge; delta: (value: string, 
   // The change, and the change times its milliseconds into the bucket: with these the level's integral over any period is exact.
   weighted_sum: {
     merge: 'add',
-    delta: (value, event, bucketMs) => ({ a: value, b: text(decimal(value).times(String(event.timestampMs - bucketMs))) }),
+    delta: (value, event, bucketMs) => ({
+      a: value,
+      b: text(decimal(value).times(String(event.timestampMs - bucketMs))),
+    }),
   },
 }
 
@@ -32,7 +38,12 @@ export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggreg
 export type Delta = { field: string; merge: Merge; a: string; b: string }
 
 /** What one event adds to each of these meters, or what is wrong with it for one of them. */
-export function deltasOf(event: Event, meters: Meter[], config: TenantConfig, pointer: string): Delta[] | Wrong[] {
+export function deltasOf(
+  event: Event,
+  meters: Meter[],
+  config: TenantConfig,
+  pointer: string,
+): Delta[] | Wrong[] {
   const wrong: Wrong[] = []
   const deltas: Delta[] = []
   const bucketMs = bucketStartMs(config.timezone, event.timestampMs)
@@ -62,20 +73,33 @@ function valueFor(meter: Meter, event: Event, pointer: string): string | Wrong {
   if (meter.aggregation === 'count') return '1'
   if (meter.value === 'quantity') {
     if (event.quantity.startsWith('-') && meter.aggregation !== 'weighted_sum') {
-      return { pointer: `${pointer}/quantity`, detail: `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes` }
+      return {
+        pointer: `${pointer}/quantity`,
+        detail: `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes`,
+      }
     }
     return event.quantity
   }
   const sent = property(event, meter.value)
   const at = `${pointer}/properties/${escapePointer(meter.value)}`
-  if (sent === undefined || sent === null) return { pointer: at, detail: `is required: the meter ${meter.key} aggregates it` }
+  if (sent === undefined || sent === null)
+    return { pointer: at, detail: `is required: the meter ${meter.key} aggregates it` }
   if (meter.aggregation === 'unique_count') {
-    return typeof sent === 'object' ? { pointer: at, detail: `must be a string, a number or a boolean: the meter ${meter.key} counts its values` } : String(sent)
+    return typeof sent === 'object'
+      ? {
+          pointer: at,
+          detail: `must be a string, a number or a boolean: the meter ${meter.key} counts its values`,
+        }
+      : String(sent)
   }
   const quantity = quantityText(sent)
-  if ('wrong' in quantity) return { pointer: at, detail: `${quantity.wrong} (the meter ${meter.key} aggregates it)` }
+  if ('wrong' in quantity)
+    return { pointer: at, detail: `${quantity.wrong} (the meter ${meter.key} aggregates it)` }
   if (quantity.ok.startsWith('-') && meter.aggregation !== 'weighted_sum') {
-    return { pointer: at, detail: `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes` }
+    return {
+      pointer: at,
+      detail: `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes`,
+    }
   }
   return quantity.ok
 }
@@ -86,21 +110,35 @@ function groupsFor(meter: Meter, event: Event, pointer: string): string | Wrong 
   for (const name of meter.groupBy) {
     const sent = property(event, name)
     if (typeof sent === 'object' && sent !== null) {
-      return { pointer: `${pointer}/properties/${escapePointer(name)}`, detail: `must be a string, a number or a boolean: the meter ${meter.key} groups by it` }
+      return {
+        pointer: `${pointer}/properties/${escapePointer(name)}`,
+        detail: `must be a string, a number or a boolean: the meter ${meter.key} groups by it`,
+      }
     }
     values.push(sent === undefined || sent === null ? null : String(sent))
   }
   const groups = JSON.stringify(values)
-  if (groups.length > GROUP_VALUES_BYTES / 3 && new TextEncoder().encode(groups).length > GROUP_VALUES_BYTES) {
-    return { pointer: `${pointer}/properties`, detail: `has group values of more than ${GROUP_VALUES_BYTES} bytes for the meter ${meter.key}` }
+  if (
+    groups.length > GROUP_VALUES_BYTES / 3 &&
+    new TextEncoder().encode(groups).length > GROUP_VALUES_BYTES
+  ) {
+    return {
+      pointer: `${pointer}/properties`,
+      detail: `has group values of more than ${GROUP_VALUES_BYTES} bytes for the meter ${meter.key}`,
+    }
   }
   return groups
 }
 
-const property = (event: Event, name: string): unknown => (Object.hasOwn(event.properties, name) ? event.properties[name] : undefined)
+const property = (event: Event, name: string): unknown =>
+  Object.hasOwn(event.properties, name) ? event.properties[name] : undefined
 
 /** The batch as the counter store takes it: each counter named once, and the events pointing at them. */
-export function batchOf(events: { event: Event; deltas: Delta[] }[], config: TenantConfig, handling: RecordBatch['handling']): RecordBatch {
+export function batchOf(
+  events: { event: Event; deltas: Delta[] }[],
+  config: TenantConfig,
+  handling: RecordBatch['handling'],
+): RecordBatch {
   const positions = new Map<string, number>()
   const counters: RecordBatch['counters'] = []
   const counted: CountedEvent[] = events.map(({ event, deltas }) => ({

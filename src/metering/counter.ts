@@ -44,8 +44,25 @@ export const counterPrefix = (tenantId: string, customerId?: string): string =>
 
 /** `value`: `a` or `a b`, as the store keeps it. */
 export function parseCounter(field: string, value: string): Counter {
-  const [tenantId = '', customerId = '', meter = '', bucket = '', merge = '', groups = '', distinctValue = ''] =
-    field.split(SEPARATOR)
+  const [
+    tenantId = '',
+    customerId = '',
+    meter = '',
+    bucket = '',
+    merge = '',
+    groups = '',
+    distinctValue = '',
+  ] = field.split(SEPARATOR)
   const [a = '0', b = '0'] = value.split(' ')
-  return { tenantId, customerId, meter, bucketMs: Number.parseInt(bucket, 36), merge: merge as Merge, groups, distinctValue, a, b }
+  return {
+    tenantId,
+    customerId,
+    meter,
+    bucketMs: Number.parseInt(bucket, 36),
+    merge: merge as Merge,
+    groups,
+    distinctValue,
+    a,
+    b,
+  }
 }

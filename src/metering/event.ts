@@ -3,9 +3,14 @@
 
 import { z } from 'zod'
 import { isStorable, line } from '../kernel/text.ts'
-import { CUSTOMER_ID_CHARS, EVENT_ID_CHARS, PROPERTIES_PER_EVENT, PROPERTY_DEPTH, RESOURCE_TYPE_CHARS } from './limits.ts'
+import {
+  CUSTOMER_ID_CHARS,
+  EVENT_ID_CHARS,
+  PROPERTIES_PER_EVENT,
+  PROPERTY_DEPTH,
+  RESOURCE_TYPE_CHARS,
+} from './limits.ts'
 import { quantityText } from './quantity.ts'
-
 
 export const customerIdSchema = line(CUSTOMER_ID_CHARS).meta({
   description: 'Your own id for the customer. It need not be created first.',
@@ -23,7 +28,8 @@ const quantitySchema = z
 
 export const eventSchema = z.strictObject({
   id: line(EVENT_ID_CHARS).optional().meta({
-    description: 'Makes a retry safe: an event is counted once per id, for at least 24 hours. Made by the server if absent.',
+    description:
+      'Makes a retry safe: an event is counted once per id, for at least 24 hours. Made by the server if absent.',
     example: 'req_8f14e45f',
   }),
   customer_id: customerIdSchema,
@@ -58,14 +64,20 @@ export type Event = {
 export type Wrong = { pointer: string; detail: string }
 
 /** Checks one event. `pointer` tells where it stands in the request, such as `#` or `#/3`. */
-export function parseEvent(sent: unknown, pointer: string, nowMs: number, newId: () => string): Event | Wrong[] {
+export function parseEvent(
+  sent: unknown,
+  pointer: string,
+  nowMs: number,
+  newId: () => string,
+): Event | Wrong[] {
   const parsed = eventSchema.safeParse(sent)
   if (!parsed.success) return parsed.error.issues.flatMap((issue) => wrongOf(issue, pointer, sent))
   const { id, customer_id, resource_type, quantity = '1', timestamp, properties = {} } = parsed.data
   const wrong = wrongProperties(properties, `${pointer}/properties`)
   if (wrong) return [wrong]
   const timestampMs = timestamp === undefined ? nowMs : Date.parse(timestamp)
-  if (Number.isNaN(timestampMs)) return [{ pointer: `${pointer}/timestamp`, detail: 'is no time that exists' }]
+  if (Number.isNaN(timestampMs))
+    return [{ pointer: `${pointer}/timestamp`, detail: 'is no time that exists' }]
   return {
     id: id ?? newId(),
     customerId: customer_id,
@@ -73,17 +85,30 @@ export function parseEvent(sent: unknown, pointer: string, nowMs: number, newId:
     quantity,
     timestampMs,
     properties,
-    content: canonical([id ?? null, customer_id, resource_type, quantity, timestamp === undefined ? null : timestampMs, properties]),
+    content: canonical([
+      id ?? null,
+      customer_id,
+      resource_type,
+      quantity,
+      timestamp === undefined ? null : timestampMs,
+      properties,
+    ]),
   }
 }
 
 function wrongOf(issue: z.core.$ZodIssue, pointer: string, sent: unknown): Wrong[] {
   if (issue.code === 'unrecognized_keys') {
     const fields = Object.keys(eventSchema.shape).join(', ')
-    return issue.keys.map((key) => ({ pointer: `${pointer}/${escapePointer(key)}`, detail: `is not a field of an event; these are: ${fields}` }))
+    return issue.keys.map((key) => ({
+      pointer: `${pointer}/${escapePointer(key)}`,
+      detail: `is not a field of an event; these are: ${fields}`,
+    }))
   }
   const [field] = issue.path
-  const at = field === undefined ? pointer : `${pointer}/${issue.path.map((part) => escapePointer(String(part))).join('/')}`
+  const at =
+    field === undefined
+      ? pointer
+      : `${pointer}/${issue.path.map((part) => escapePointer(String(part))).join('/')}`
   const missing = typeof field === 'string' && typeof sent === 'object' && sent !== null && !(field in sent)
   return [{ pointer: at, detail: missing ? 'is required' : issue.message }]
 }
@@ -92,7 +117,8 @@ export const escapePointer = (part: string): string => part.replaceAll('~', '~0'
 
 function wrongProperties(properties: Record<string, unknown>, pointer: string): Wrong | null {
   const entries = Object.entries(properties)
-  if (entries.length > PROPERTIES_PER_EVENT) return { pointer, detail: `must have at most ${PROPERTIES_PER_EVENT} properties` }
+  if (entries.length > PROPERTIES_PER_EVENT)
+    return { pointer, detail: `must have at most ${PROPERTIES_PER_EVENT} properties` }
   for (const [key, value] of entries) {
     const at = `${pointer}/${escapePointer(key)}`
     if (!isStorable(key)) return { pointer, detail: 'must have names of Unicode text without NUL' }
@@ -118,6 +144,8 @@ function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   const object = value as Record<string, unknown>
-  const members = Object.keys(object).sort().map((key) => `${JSON.stringify(key)}:${canonical(object[key])}`)
+  const members = Object.keys(object)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(object[key])}`)
   return `{${members.join(',')}}`
 }

@@ -3,7 +3,7 @@
 
 import { newId } from '../kernel/ids.ts'
 import type { Limits } from './limits.ts'
-import { SegmentRefused, type CounterStore, type SegmentRef, type UsageStore } from './ports.ts'
+import { type CounterStore, type SegmentRef, SegmentRefused, type UsageStore } from './ports.ts'
 
 export type FlushServices = { limits: Limits; counters: CounterStore; usage: UsageStore }
 
@@ -24,15 +24,31 @@ export type FlushReport = {
 const LEASE_MS = 30_000
 
 /** Settles up to `limits.segmentsPerFlush` segments, oldest first. Throws store_unavailable; what was settled before stays settled. */
-export async function flush(services: FlushServices, options: { retryQuarantined?: boolean; leaseMs?: number } = {}): Promise<FlushReport> {
-  const report: FlushReport = { settledSegments: 0, settledCounters: 0, alreadySettled: 0, tooYoung: 0, remaining: 0, quarantined: [], leased: [] }
+export async function flush(
+  services: FlushServices,
+  options: { retryQuarantined?: boolean; leaseMs?: number } = {},
+): Promise<FlushReport> {
+  const report: FlushReport = {
+    settledSegments: 0,
+    settledCounters: 0,
+    alreadySettled: 0,
+    tooYoung: 0,
+    remaining: 0,
+    quarantined: [],
+    leased: [],
+  }
   for (let partition = 0; partition < services.counters.partitions; partition++) {
     await flushPartition(services, partition, report, options)
   }
   return report
 }
 
-async function flushPartition(services: FlushServices, partition: number, report: FlushReport, options: { retryQuarantined?: boolean; leaseMs?: number }): Promise<void> {
+async function flushPartition(
+  services: FlushServices,
+  partition: number,
+  report: FlushReport,
+  options: { retryQuarantined?: boolean; leaseMs?: number },
+): Promise<void> {
   const { counters, limits } = services
   const lease = { owner: newId(), ms: options.leaseMs ?? LEASE_MS }
   const sealed = await counters.seal(partition, lease)
@@ -43,7 +59,8 @@ async function flushPartition(services: FlushServices, partition: number, report
   const ripe: SegmentRef[] = []
   for (const segment of sealed.segments) {
     if (segment.bornMs + limits.settleAfterMs > sealed.nowMs) report.tooYoung++
-    else if (segment.quarantined !== null && !options.retryQuarantined) report.quarantined.push({ id: segment.id, reason: segment.quarantined })
+    else if (segment.quarantined !== null && !options.retryQuarantined)
+      report.quarantined.push({ id: segment.id, reason: segment.quarantined })
     else ripe.push(segment)
   }
   if (ripe.length === 0) return
@@ -57,7 +74,11 @@ async function flushPartition(services: FlushServices, partition: number, report
   }
 }
 
-async function settleSegment({ counters, usage }: FlushServices, segment: SegmentRef, report: FlushReport): Promise<void> {
+async function settleSegment(
+  { counters, usage }: FlushServices,
+  segment: SegmentRef,
+  report: FlushReport,
+): Promise<void> {
   const content = await counters.readSegment(segment)
   if (content.length === 0) {
     // Either another run has just discarded it, and then the mark finds nothing; or Redis lost it, and then it must be seen.

@@ -1,6 +1,15 @@
 // A meter says how the events of one resource type become a number.
 
-export const aggregations = ['sum', 'count', 'min', 'max', 'latest', 'unique_count', 'avg', 'weighted_sum'] as const
+export const aggregations = [
+  'sum',
+  'count',
+  'min',
+  'max',
+  'latest',
+  'unique_count',
+  'avg',
+  'weighted_sum',
+] as const
 export type Aggregation = (typeof aggregations)[number]
 
 export type Meter = {

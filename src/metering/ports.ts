@@ -63,7 +63,10 @@ export interface CounterStore {
   /** Gives back the lease. */
   release(partition: number, owner: string): Promise<void>
   /** Every counter of these customers that is not yet discarded, and the configuration's version as Redis knows it (null: unknown). */
-  readLive(tenantId: string, customerIds: string[]): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
+  readLive(
+    tenantId: string,
+    customerIds: string[],
+  ): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
   /** Customers with counters not yet discarded, in byte order, after `after`. */
   liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
   /** Says that a tenant's configuration is now this version, or newer. */

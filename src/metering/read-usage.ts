@@ -1,8 +1,8 @@
 // Reading usage, exact at this instant: first the live counters from Redis, then, in one statement, what Postgres has and
 // which of those live segments it has already. In this order only: see the README of this folder.
 
-import { TollgateError } from '../kernel/errors.ts'
 import type { Decimal } from '../kernel/decimal.ts'
+import { TollgateError } from '../kernel/errors.ts'
 import { quantitiesOf } from './aggregate.ts'
 import { ROWS_PER_READ } from './limits.ts'
 import type { Meter, TenantConfig } from './meter.ts'
@@ -36,7 +36,11 @@ export type UsageQuantity = {
 }
 
 /** The configuration that the read was made with comes along: it is at least as new as the counters. */
-export async function readUsage(services: ReadServices, tenant: TenantConfig, query: UsageQuery): Promise<{ config: TenantConfig; quantities: UsageQuantity[] }> {
+export async function readUsage(
+  services: ReadServices,
+  tenant: TenantConfig,
+  query: UsageQuery,
+): Promise<{ config: TenantConfig; quantities: UsageQuantity[] }> {
   const live = await services.counters.readLive(tenant.tenantId, query.customerIds)
   const config =
     live.configVersion !== null && live.configVersion > tenant.version
@@ -56,9 +60,15 @@ export async function readUsage(services: ReadServices, tenant: TenantConfig, qu
     live.counters,
   )
   if (rows.length > ROWS_PER_READ) {
-    throw new TollgateError('validation_failed', `The answer would have more than ${ROWS_PER_READ} rows: ask for fewer customers, windows or groups.`)
+    throw new TollgateError(
+      'validation_failed',
+      `The answer would have more than ${ROWS_PER_READ} rows: ask for fewer customers, windows or groups.`,
+    )
   }
-  return { config, quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.key, meter])), query) }
+  return {
+    config,
+    quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.key, meter])), query),
+  }
 }
 
 function quantitiesByRow(rows: Totals[], meters: Map<string, Meter>, query: UsageQuery): UsageQuantity[] {
@@ -68,21 +78,33 @@ function quantitiesByRow(rows: Totals[], meters: Map<string, Meter>, query: Usag
     const meter = meters.get(key)
     if (!meter) return []
     const group = Object.fromEntries(query.groupBy.map((property, i) => [property, groups[i] ?? null]))
-    return quantitiesOf(meter.aggregation, ofSeries, query.boundariesMs).map((one) => ({ customerId, meter, group, ...one }))
+    return quantitiesOf(meter.aggregation, ofSeries, query.boundariesMs).map((one) => ({
+      customerId,
+      meter,
+      group,
+      ...one,
+    }))
   })
 }
 
 export function meterNamed(config: TenantConfig, key: string): Meter {
   const meter = config.meters.find((one) => one.key === key)
   if (meter) return meter
-  throw new TollgateError('not_found', `There is no meter ${JSON.stringify(key)}. GET /api/v1/meters lists yours.`)
+  throw new TollgateError(
+    'not_found',
+    `There is no meter ${JSON.stringify(key)}. GET /api/v1/meters lists yours.`,
+  )
 }
 
 function positionOf(meter: Meter, property: string): number {
   const position = meter.groupBy.indexOf(property)
   if (position >= 0) return position
   const known = meter.groupBy.length === 0 ? 'it keeps no groups' : `it keeps: ${meter.groupBy.join(', ')}`
-  throw new TollgateError('validation_failed', `The meter ${meter.key} does not group by ${JSON.stringify(property)}; ${known}.`, {
-    issues: [{ pointer: 'group_by', detail: `is no property that ${meter.key} groups by; ${known}` }],
-  })
+  throw new TollgateError(
+    'validation_failed',
+    `The meter ${meter.key} does not group by ${JSON.stringify(property)}; ${known}.`,
+    {
+      issues: [{ pointer: 'group_by', detail: `is no property that ${meter.key} groups by; ${known}` }],
+    },
+  )
 }

@@ -3,8 +3,8 @@
 
 import { TollgateError } from '../kernel/errors.ts'
 import { newId } from '../kernel/ids.ts'
-import { batchOf, deltasOf, type Delta } from './count-events.ts'
-import { parseEvent, type Event, type Wrong } from './event.ts'
+import { batchOf, type Delta, deltasOf } from './count-events.ts'
+import { type Event, parseEvent, type Wrong } from './event.ts'
 import { EVENTS_PER_BATCH, type Limits } from './limits.ts'
 import { activeMeters, type TenantConfig } from './meter.ts'
 import type { CounterStore, RecordOutcome, TenantConfigs, Verdict } from './ports.ts'
@@ -39,14 +39,26 @@ const CONFIG_TRIES = 4
  * Throws validation_failed, unknown_resource_type, event_conflict, quantity_out_of_range, batch_too_large, backlog_full,
  * store_unavailable (the outcome is unknown: the same request may be sent again).
  */
-export async function recordUsage(services: RecordServices, tenant: TenantConfig, input: RecordInput): Promise<RecordResult> {
+export async function recordUsage(
+  services: RecordServices,
+  tenant: TenantConfig,
+  input: RecordInput,
+): Promise<RecordResult> {
   const { events: sent, handling } = input
-  if (sent.length === 0) throw new TollgateError('validation_failed', 'The batch has no events: send 1 at least.')
+  if (sent.length === 0)
+    throw new TollgateError('validation_failed', 'The batch has no events: send 1 at least.')
   if (sent.length > EVENTS_PER_BATCH) {
-    throw new TollgateError('batch_too_large', `The batch has ${sent.length} events; at most ${EVENTS_PER_BATCH} go into one request. Split it.`)
+    throw new TollgateError(
+      'batch_too_large',
+      `The batch has ${sent.length} events; at most ${EVENTS_PER_BATCH} go into one request. Split it.`,
+    )
   }
   const nowMs = services.clock()
-  const parsed = sent.map(({ sent, pointer, wrong }) => ({ pointer, sent, event: wrong ?? checked(sent, pointer, nowMs, services.limits) }))
+  const parsed = sent.map(({ sent, pointer, wrong }) => ({
+    pointer,
+    sent,
+    event: wrong ?? checked(sent, pointer, nowMs, services.limits),
+  }))
 
   let config = tenant
   let reloadedForType = false
@@ -61,10 +73,17 @@ export async function recordUsage(services: RecordServices, tenant: TenantConfig
       }
     }
     const wrong = prepared.flatMap((one) => ('wrong' in one ? one.wrong : []))
-    if (handling === 'strict' && wrong.length > 0) throw invalid(wrong, prepared.every((one) => !('wrong' in one) || 'unknownType' in one))
+    if (handling === 'strict' && wrong.length > 0)
+      throw invalid(
+        wrong,
+        prepared.every((one) => !('wrong' in one) || 'unknownType' in one),
+      )
 
     const good = prepared.filter((one) => 'event' in one)
-    const outcome = good.length === 0 ? ({ kind: 'recorded', verdicts: [] } as const) : await send(services, good, config, handling)
+    const outcome =
+      good.length === 0
+        ? ({ kind: 'recorded', verdicts: [] } as const)
+        : await send(services, good, config, handling)
     if (outcome.kind === 'stale_config') {
       config = await services.configs.reload(config.tenantId, { newerVersion: outcome.version })
       continue
@@ -74,20 +93,37 @@ export async function recordUsage(services: RecordServices, tenant: TenantConfig
     if (outcome.kind === 'refused') throw refusal(result)
     return result
   }
-  throw new TollgateError('store_unavailable', 'The meters are being changed at this moment. Send the same request again.', { retryAfterSeconds: 1 })
+  throw new TollgateError(
+    'store_unavailable',
+    'The meters are being changed at this moment. Send the same request again.',
+    { retryAfterSeconds: 1 },
+  )
 }
 
-type Prepared = { pointer: string } & ({ event: Event; deltas: Delta[] } | { wrong: Wrong[]; unknownType?: true })
+type Prepared = { pointer: string } & (
+  | { event: Event; deltas: Delta[] }
+  | { wrong: Wrong[]; unknownType?: true }
+)
 
 function checked(sent: unknown, pointer: string, nowMs: number, limits: Limits): Event | Wrong[] {
   const event = parseEvent(sent, pointer, nowMs, newId)
   if (Array.isArray(event)) return event
   const { timestampMs } = event
   if (timestampMs < nowMs - limits.eventMaxAgeMs) {
-    return [{ pointer: `${pointer}/timestamp`, detail: `lies more than ${days(limits.eventMaxAgeMs)} back: the oldest that is taken now is ${new Date(nowMs - limits.eventMaxAgeMs).toISOString()}` }]
+    return [
+      {
+        pointer: `${pointer}/timestamp`,
+        detail: `lies more than ${days(limits.eventMaxAgeMs)} back: the oldest that is taken now is ${new Date(nowMs - limits.eventMaxAgeMs).toISOString()}`,
+      },
+    ]
   }
   if (timestampMs > nowMs + limits.eventMaxAheadMs) {
-    return [{ pointer: `${pointer}/timestamp`, detail: `lies more than ${limits.eventMaxAheadMs / 60_000} minutes ahead: it is ${new Date(nowMs).toISOString()} here` }]
+    return [
+      {
+        pointer: `${pointer}/timestamp`,
+        detail: `lies more than ${limits.eventMaxAheadMs / 60_000} minutes ahead: it is ${new Date(nowMs).toISOString()} here`,
+      },
+    ]
   }
   return event
 }
@@ -98,7 +134,9 @@ function prepare(event: Event | Wrong[], pointer: string, config: TenantConfig):
   if (Array.isArray(event)) return { pointer, wrong: event }
   const meters = activeMeters(config, event.resourceType)
   if (meters.length === 0) {
-    const known = [...new Set(config.meters.filter((meter) => !meter.archivedAt).map((meter) => meter.resourceType))]
+    const known = [
+      ...new Set(config.meters.filter((meter) => !meter.archivedAt).map((meter) => meter.resourceType)),
+    ]
     const detail =
       known.length === 0
         ? 'has no meter, and neither has any other resource type: create one with POST /api/v1/meters'
@@ -111,16 +149,28 @@ function prepare(event: Event | Wrong[], pointer: string, config: TenantConfig):
 
 const isWrong = (deltas: Delta[] | Wrong[]): deltas is Wrong[] => deltas.length > 0 && 'pointer' in deltas[0]!
 
-function send(services: RecordServices, events: { event: Event; deltas: Delta[] }[], config: TenantConfig, handling: 'strict' | 'lenient'): Promise<RecordOutcome> {
+function send(
+  services: RecordServices,
+  events: { event: Event; deltas: Delta[] }[],
+  config: TenantConfig,
+  handling: 'strict' | 'lenient',
+): Promise<RecordOutcome> {
   const batch = batchOf(events, config, handling)
   const bytes = batch.counters.reduce((sum, counter) => sum + counter.field.length, 0)
   if (bytes > services.limits.segmentMaxBytes) {
-    throw new TollgateError('batch_too_large', 'The batch touches more counters than one segment holds: their names alone are too long together. Split it.')
+    throw new TollgateError(
+      'batch_too_large',
+      'The batch touches more counters than one segment holds: their names alone are too long together. Split it.',
+    )
   }
   return services.counters.record(batch)
 }
 
-function resultOf(prepared: Prepared[], verdicts: readonly Verdict[], parsed: { sent: unknown }[]): RecordResult {
+function resultOf(
+  prepared: Prepared[],
+  verdicts: readonly Verdict[],
+  parsed: { sent: unknown }[],
+): RecordResult {
   const result: RecordResult = { accepted: 0, duplicates: 0, events: [] }
   let next = 0
   for (const [i, one] of prepared.entries()) {
@@ -133,8 +183,23 @@ function resultOf(prepared: Prepared[], verdicts: readonly Verdict[], parsed: { 
     if (verdict === 'accepted') result.accepted++
     if (verdict === 'duplicate') result.duplicates++
     if (verdict === 'accepted' || verdict === 'duplicate') result.events.push({ id, status: verdict })
-    else if (verdict === 'conflict') result.events.push({ id, status: 'conflict', errors: [{ pointer: `${one.pointer}/id`, detail: 'was used before for an event with other content; nothing of this one is counted' }] })
-    else result.events.push({ id, status: 'invalid', errors: [{ pointer: `${one.pointer}/quantity`, detail: OUT_OF_RANGE }] })
+    else if (verdict === 'conflict')
+      result.events.push({
+        id,
+        status: 'conflict',
+        errors: [
+          {
+            pointer: `${one.pointer}/id`,
+            detail: 'was used before for an event with other content; nothing of this one is counted',
+          },
+        ],
+      })
+    else
+      result.events.push({
+        id,
+        status: 'invalid',
+        errors: [{ pointer: `${one.pointer}/quantity`, detail: OUT_OF_RANGE }],
+      })
   }
   return result
 }
@@ -147,18 +212,40 @@ const sentId = (sent: unknown): string | null =>
 function invalid(wrong: Wrong[], onlyUnknownTypes: boolean): TollgateError {
   const events = new Set(wrong.map(({ pointer }) => pointer.split('/')[1])).size
   return onlyUnknownTypes
-    ? new TollgateError('unknown_resource_type', 'An event has a resource type that no meter measures. Nothing was counted.', { issues: wrong })
-    : new TollgateError('validation_failed', `${events > 1 ? 'Events are' : 'An event is'} invalid. Nothing was counted.`, { issues: wrong })
+    ? new TollgateError(
+        'unknown_resource_type',
+        'An event has a resource type that no meter measures. Nothing was counted.',
+        { issues: wrong },
+      )
+    : new TollgateError(
+        'validation_failed',
+        `${events > 1 ? 'Events are' : 'An event is'} invalid. Nothing was counted.`,
+        { issues: wrong },
+      )
 }
 
 function refusal(result: RecordResult): TollgateError {
   const issues = result.events.flatMap((event) => event.errors ?? [])
   return result.events.some((event) => event.status === 'conflict')
-    ? new TollgateError('event_conflict', 'An event’s id was used before for other content. Nothing was counted.', { issues })
-    : new TollgateError('quantity_out_of_range', 'A counter would go out of range. Nothing was counted.', { issues })
+    ? new TollgateError(
+        'event_conflict',
+        'An event’s id was used before for other content. Nothing was counted.',
+        { issues },
+      )
+    : new TollgateError('quantity_out_of_range', 'A counter would go out of range. Nothing was counted.', {
+        issues,
+      })
 }
 
 function backlogFull(scope: 'tenant' | 'partition' | 'dedupe'): TollgateError {
-  const what = { tenant: 'Too much of your usage', partition: 'Too much usage', dedupe: 'Too many event ids of one day' }[scope]
-  return new TollgateError('backlog_full', `${what} waits to be settled. Nothing was counted: send the same request again later.`, { retryAfterSeconds: 60 })
+  const what = {
+    tenant: 'Too much of your usage',
+    partition: 'Too much usage',
+    dedupe: 'Too many event ids of one day',
+  }[scope]
+  return new TollgateError(
+    'backlog_full',
+    `${what} waits to be settled. Nothing was counted: send the same request again later.`,
+    { retryAfterSeconds: 60 },
+  )
 }

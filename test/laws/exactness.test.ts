@@ -4,9 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { flush } from '../../src/metering/flush.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
-import { postgresBackends, type PostgresBackend } from '../support/postgres.ts'
-import { redisBackends, type RedisBackend } from '../support/redis.ts'
-import { intercept, send, totals, worldOn, type World } from '../support/world.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { intercept, send, totals, type World, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend
 let postgres: PostgresBackend
@@ -19,7 +19,11 @@ beforeAll(async () => {
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(async () => {
   await redis.client.flushdb()
-  config = tenantConfig([meter('calls', 'sum'), meter('peak', 'max'), meter('users', 'unique_count', { value: 'user' })])
+  config = tenantConfig([
+    meter('calls', 'sum'),
+    meter('peak', 'max'),
+    meter('users', 'unique_count', { value: 'user' }),
+  ])
   world = worldOn(redis, postgres, config)
 })
 
@@ -44,13 +48,24 @@ function dyingAt(n: number, when: 'before' | 'after'): { world: World; died: () 
     if (when === 'after') await call()
     throw new Crash()
   }
-  return { world: { ...world, counters: intercept(world.counters, around), usage: intercept(world.usage, around) }, died: () => dead }
+  return {
+    world: { ...world, counters: intercept(world.counters, around), usage: intercept(world.usage, around) },
+    died: () => dead,
+  }
 }
 
 describe('law 1: counted once', () => {
   it('the same batch sent by two callers at once', async () => {
-    const results = await Promise.all([send(world, config, events), send(world, config, events), send(world, config, events)])
-    expect(results.map(({ accepted, duplicates }) => [accepted, duplicates]).sort()).toEqual([[0, 2], [0, 2], [2, 0]])
+    const results = await Promise.all([
+      send(world, config, events),
+      send(world, config, events),
+      send(world, config, events),
+    ])
+    expect(results.map(({ accepted, duplicates }) => [accepted, duplicates]).sort()).toEqual([
+      [0, 2],
+      [0, 2],
+      [2, 0],
+    ])
     expect(await totals(world, config)).toEqual(expected)
   })
 
@@ -61,35 +76,83 @@ describe('law 1: counted once', () => {
     expect(await totals(world, config)).toEqual(expected)
   })
 
-  it.each(['before', 'after'] as const)('a caller that died %s its call reached the store, and tried again', async (when) => {
-    await expect(send(dyingAt(1, when).world, config, events)).rejects.toThrow(Crash)
-    await send(world, config, events)
-    expect(await totals(world, config)).toEqual(expected)
-  })
+  it.each(['before', 'after'] as const)(
+    'a caller that died %s its call reached the store, and tried again',
+    async (when) => {
+      await expect(send(dyingAt(1, when).world, config, events)).rejects.toThrow(Crash)
+      await send(world, config, events)
+      expect(await totals(world, config)).toEqual(expected)
+    },
+  )
 })
 
 describe('law 2: the same id with other content is a named conflict', () => {
   it('in a strict batch, which then counts nothing', async () => {
     await send(world, config, events)
-    const again = send(world, config, [{ id: 'c' }, { ...events[0]!, quantity: 3 }].map((event) => ({ properties: { user: 'u3' }, ...event })))
+    const again = send(
+      world,
+      config,
+      [{ id: 'c' }, { ...events[0]!, quantity: 3 }].map((event) => ({
+        properties: { user: 'u3' },
+        ...event,
+      })),
+    )
     await expect(again).rejects.toMatchObject({ code: 'event_conflict', issues: [{ pointer: '#/1/id' }] })
     expect(await totals(world, config)).toEqual(expected)
   })
 
   it('in a lenient batch, which counts the rest', async () => {
     await send(world, config, events)
-    const result = await send(world, config, [{ id: 'a', quantity: 9, properties: { user: 'u1' } }, { id: 'c', quantity: 1, properties: { user: 'u1' } }], 'lenient')
+    const result = await send(
+      world,
+      config,
+      [
+        { id: 'a', quantity: 9, properties: { user: 'u1' } },
+        { id: 'c', quantity: 1, properties: { user: 'u1' } },
+      ],
+      'lenient',
+    )
     expect(result.events.map(({ status }) => status)).toEqual(['conflict', 'accepted'])
     expect(await totals(world, config)).toEqual({ ...expected, calls: '3.5' })
   })
 
   it.each([
-    ['the spelling of numbers and the order of keys', { quantity: '2.00', properties: { z: 1, user: 'u1' } }, { quantity: 2, properties: { user: 'u1', z: 1 } }, 'duplicate'],
-    ['a default and its absence', { quantity: 1, properties: { user: 'u1' } }, { properties: { user: 'u1' } }, 'duplicate'],
-    ['one instant in two offsets', { timestamp: '2026-11-01T00:00:00Z', properties: { user: 'u1' } }, { timestamp: '2026-11-01T05:30:00+05:30', properties: { user: 'u1' } }, 'duplicate'],
-    ['another property', { properties: { user: 'u1' } }, { properties: { user: 'u1', extra: null } }, 'conflict'],
-    ['another customer', { properties: { user: 'u1' } }, { customer_id: 'bob', properties: { user: 'u1' } }, 'conflict'],
-    ['a timestamp and none', { timestamp: '2026-11-01T00:00:00Z', properties: { user: 'u1' } }, { properties: { user: 'u1' } }, 'conflict'],
+    [
+      'the spelling of numbers and the order of keys',
+      { quantity: '2.00', properties: { z: 1, user: 'u1' } },
+      { quantity: 2, properties: { user: 'u1', z: 1 } },
+      'duplicate',
+    ],
+    [
+      'a default and its absence',
+      { quantity: 1, properties: { user: 'u1' } },
+      { properties: { user: 'u1' } },
+      'duplicate',
+    ],
+    [
+      'one instant in two offsets',
+      { timestamp: '2026-11-01T00:00:00Z', properties: { user: 'u1' } },
+      { timestamp: '2026-11-01T05:30:00+05:30', properties: { user: 'u1' } },
+      'duplicate',
+    ],
+    [
+      'another property',
+      { properties: { user: 'u1' } },
+      { properties: { user: 'u1', extra: null } },
+      'conflict',
+    ],
+    [
+      'another customer',
+      { properties: { user: 'u1' } },
+      { customer_id: 'bob', properties: { user: 'u1' } },
+      'conflict',
+    ],
+    [
+      'a timestamp and none',
+      { timestamp: '2026-11-01T00:00:00Z', properties: { user: 'u1' } },
+      { properties: { user: 'u1' } },
+      'conflict',
+    ],
   ])('%s', async (_name, first, second, status) => {
     world.clock = () => Date.UTC(2026, 10, 2)
     await send(world, config, [{ id: 'x', ...first }])
@@ -114,7 +177,8 @@ describe('law 3: nothing acknowledged is lost', () => {
 
   it('a run of dying flushes, one after the other, ends with everything settled once', async () => {
     await send(world, config, events)
-    for (let n = 1; n <= 4; n++) for (const when of ['before', 'after'] as const) await settleAll(dyingAt(n, when).world).catch(() => {})
+    for (let n = 1; n <= 4; n++)
+      for (const when of ['before', 'after'] as const) await settleAll(dyingAt(n, when).world).catch(() => {})
     await settleAll()
     expect(await totals(world, config)).toEqual(expected)
   })
@@ -135,11 +199,17 @@ describe('law 3: nothing acknowledged is lost', () => {
 function interleavings(a: number, b: number): ('a' | 'b')[][] {
   if (a === 0) return [Array(b).fill('b')]
   if (b === 0) return [Array(a).fill('a')]
-  return [...interleavings(a - 1, b).map((rest) => ['a' as const, ...rest]), ...interleavings(a, b - 1).map((rest) => ['b' as const, ...rest])]
+  return [
+    ...interleavings(a - 1, b).map((rest) => ['a' as const, ...rest]),
+    ...interleavings(a, b - 1).map((rest) => ['b' as const, ...rest]),
+  ]
 }
 
 /** Lets the runs make one store call each time it is their turn; what is left runs freely when the order is over. */
-async function runInOrder(order: ('a' | 'b')[], runs: { a: (of: World) => Promise<unknown>; b: (of: World) => Promise<unknown> }): Promise<{ a: unknown; b: unknown }> {
+async function runInOrder(
+  order: ('a' | 'b')[],
+  runs: { a: (of: World) => Promise<unknown>; b: (of: World) => Promise<unknown> },
+): Promise<{ a: unknown; b: unknown }> {
   const waiting: { a?: () => void; b?: () => void } = {}
   let arrived = () => {}
   let free = false
@@ -156,7 +226,11 @@ async function runInOrder(order: ('a' | 'b')[], runs: { a: (of: World) => Promis
       arrived()
     }
   }
-  const worldOf = (who: 'a' | 'b'): World => ({ ...world, counters: intercept(world.counters, turn(who)), usage: intercept(world.usage, turn(who)) })
+  const worldOf = (who: 'a' | 'b'): World => ({
+    ...world,
+    counters: intercept(world.counters, turn(who)),
+    usage: intercept(world.usage, turn(who)),
+  })
   const done = { a: false, b: false }
   const start = (who: 'a' | 'b') =>
     runs[who](worldOf(who)).finally(() => {
@@ -166,7 +240,10 @@ async function runInOrder(order: ('a' | 'b')[], runs: { a: (of: World) => Promis
   const results = Promise.all([start('a'), start('b')])
   const settledState = () => (waiting.a || done.a) && (waiting.b || done.b)
   const quiet = async () => {
-    while (!settledState()) await new Promise<void>((resolve) => { arrived = resolve })
+    while (!settledState())
+      await new Promise<void>((resolve) => {
+        arrived = resolve
+      })
   }
   for (const who of order) {
     await quiet()
@@ -184,28 +261,40 @@ async function runInOrder(order: ('a' | 'b')[], runs: { a: (of: World) => Promis
 }
 
 describe('two at once', () => {
-  it.each(interleavings(4, 4).map((order) => [order.join('')]))('two flushes in the order %s settle everything once', async (order) => {
-    await send(world, config, events)
-    await runInOrder([...order] as ('a' | 'b')[], { a: settleAll, b: settleAll })
-    await settleAll()
-    expect(await totals(world, config)).toEqual(expected)
-    expect((await world.counters.state(0)).unsettledCounters).toBe(0)
-  })
+  it.each(interleavings(4, 4).map((order) => [order.join('')]))(
+    'two flushes in the order %s settle everything once',
+    async (order) => {
+      await send(world, config, events)
+      await runInOrder([...order] as ('a' | 'b')[], { a: settleAll, b: settleAll })
+      await settleAll()
+      expect(await totals(world, config)).toEqual(expected)
+      expect((await world.counters.state(0)).unsettledCounters).toBe(0)
+    },
+  )
 })
 
 describe('law 4: a bill read is exact at every instant', () => {
-  it.each(interleavings(4, 2).map((order) => [order.join('')]))('with the steps of a flush (a) and of a read (b) in the order %s', async (order) => {
-    await send(world, config, events.slice(0, 1))
-    await settleAll()
-    await send(world, config, events.slice(1))
-    const { b } = await runInOrder([...order] as ('a' | 'b')[], { a: settleAll, b: (of) => totals(of, config) })
-    expect(b).toEqual(expected)
-  })
+  it.each(interleavings(4, 2).map((order) => [order.join('')]))(
+    'with the steps of a flush (a) and of a read (b) in the order %s',
+    async (order) => {
+      await send(world, config, events.slice(0, 1))
+      await settleAll()
+      await send(world, config, events.slice(1))
+      const { b } = await runInOrder([...order] as ('a' | 'b')[], {
+        a: settleAll,
+        b: (of) => totals(of, config),
+      })
+      expect(b).toEqual(expected)
+    },
+  )
 
   it('holds what was acknowledged before it began, while events go on', async () => {
     for (let i = 1; i <= 20; i++) {
       await send(world, config, [{ id: `e${i}`, quantity: 1, properties: { user: 'u' } }])
-      const going = [send(world, config, [{ id: `g${i}`, quantity: 1000, properties: { user: 'u' } }]), settleAll()]
+      const going = [
+        send(world, config, [{ id: `g${i}`, quantity: 1000, properties: { user: 'u' } }]),
+        settleAll(),
+      ]
       const seen = Number((await totals(world, config)).calls)
       expect(seen % 1000).toBe(i)
       await Promise.all(going)

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { flush } from '../../src/metering/flush.ts'
 import { loadSnapshot, saveSnapshot } from '../../src/stores/redis/embedded-snapshot.ts'
 import { tenantConfig } from '../support/metering.ts'
-import { postgresBackends, type PostgresBackend } from '../support/postgres.ts'
-import { redisBackends, type RedisBackend } from '../support/redis.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { type RedisBackend, redisBackends } from '../support/redis.ts'
 import { send, totals, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend
@@ -24,7 +24,10 @@ const MAX_AGE_MS = 300
 const SETTLE_AFTER_MS = 600
 
 /** Redis is put back to the state before the flush that settled its open segment; then another event comes. */
-async function backFromThePast(limits: { segmentMaxAgeMs: number; settleAfterMs: number }): Promise<string | undefined> {
+async function backFromThePast(limits: {
+  segmentMaxAgeMs: number
+  settleAfterMs: number
+}): Promise<string | undefined> {
   await redis.client.flushdb()
   const config = tenantConfig()
   const world = worldOn(redis, postgres, config, limits)

@@ -3,13 +3,13 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { flush } from '../../src/metering/flush.ts'
-import { aggregations, type Aggregation } from '../../src/metering/meter.ts'
-import { readUsage } from '../../src/metering/read-usage.ts'
 import { decimal, text } from '../../src/kernel/decimal.ts'
+import { flush } from '../../src/metering/flush.ts'
+import { type Aggregation, aggregations } from '../../src/metering/meter.ts'
+import { readUsage } from '../../src/metering/read-usage.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
-import { postgresBackends, type PostgresBackend } from '../support/postgres.ts'
-import { redisBackends, type RedisBackend } from '../support/redis.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { type RedisBackend, redisBackends } from '../support/redis.ts'
 import { send, worldOn } from '../support/world.ts'
 
 const hour = 3_600_000
@@ -29,28 +29,47 @@ function ratio(a: bigint, b: bigint): bigint {
   return negative ? -rounded : rounded
 }
 
-const oracles: Record<Aggregation, (events: Drawn[], before: Drawn[], window: [number, number]) => bigint | null> = {
+const oracles: Record<
+  Aggregation,
+  (events: Drawn[], before: Drawn[], window: [number, number]) => bigint | null
+> = {
   sum: (events) => (events.length ? events.reduce((sum, { units }) => sum + units, 0n) : null),
   count: (events) => (events.length ? BigInt(events.length) * SCALE : null),
-  min: (events) => events.reduce<bigint | null>((min, { units }) => (min === null || units < min ? units : min), null),
-  max: (events) => events.reduce<bigint | null>((max, { units }) => (max === null || units > max ? units : max), null),
+  min: (events) =>
+    events.reduce<bigint | null>((min, { units }) => (min === null || units < min ? units : min), null),
+  max: (events) =>
+    events.reduce<bigint | null>((max, { units }) => (max === null || units > max ? units : max), null),
   latest: (events) => {
     const last = [...events].sort((x, y) => x.atMs - y.atMs || (x.units < y.units ? -1 : 1)).at(-1)
     return last ? last.units : null
   },
-  unique_count: (events) => (events.length ? BigInt(new Set(events.map(({ user }) => user)).size) * SCALE : null),
-  avg: (events) => (events.length ? ratio(events.reduce((sum, { units }) => sum + units, 0n), BigInt(events.length)) : null),
+  unique_count: (events) =>
+    events.length ? BigInt(new Set(events.map(({ user }) => user)).size) * SCALE : null,
+  avg: (events) =>
+    events.length
+      ? ratio(
+          events.reduce((sum, { units }) => sum + units, 0n),
+          BigInt(events.length),
+        )
+      : null,
   weighted_sum: (events, before, [from, to]) => {
     const level = before.reduce((sum, { units }) => sum + units, 0n)
     if (events.length === 0 && level === 0n) return null
-    const integral = events.reduce((sum, { units, atMs }) => sum + units * BigInt(to - atMs), level * BigInt(to - from))
+    const integral = events.reduce(
+      (sum, { units, atMs }) => sum + units * BigInt(to - atMs),
+      level * BigInt(to - from),
+    )
     return ratio(integral, BigInt(to - from))
   },
 }
 
 const drawn = fc.record({
   // Up to 15 digits before the point and 12 after, small and whole ones often.
-  units: fc.oneof(fc.bigInt(0n, 1000n).map((n) => n * SCALE), fc.bigInt(0n, 10n ** 15n), fc.bigInt(0n, 10n ** 27n - 1n)),
+  units: fc.oneof(
+    fc.bigInt(0n, 1000n).map((n) => n * SCALE),
+    fc.bigInt(0n, 10n ** 15n),
+    fc.bigInt(0n, 10n ** 27n - 1n),
+  ),
   negative: fc.boolean(),
   atMs: fc.integer({ min: end - 12 * hour, max: end - 1 }),
   user: fc.integer({ min: 0, max: 4 }),
@@ -66,34 +85,57 @@ describe('law 5: aggregations are commutative merges', () => {
 
   it.each(aggregations)('%s: in any order, in any batches, settled at any time', async (aggregation) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(drawn, { minLength: 1, maxLength: 25 }), fc.array(fc.nat(4), { minLength: 30, maxLength: 30 }), async (all, cuts) => {
-        const config = tenantConfig([meter('m', aggregation, aggregation === 'unique_count' ? { value: 'user' } : {})], { timezone: 'Asia/Kathmandu' })
-        const world = worldOn(redis, postgres, config)
-        const signed: Drawn[] = all.map(({ negative, units, ...rest }) => ({ ...rest, units: negative && aggregation === 'weighted_sum' ? -units : units }))
+      fc.asyncProperty(
+        fc.array(drawn, { minLength: 1, maxLength: 25 }),
+        fc.array(fc.nat(4), { minLength: 30, maxLength: 30 }),
+        async (all, cuts) => {
+          const config = tenantConfig(
+            [meter('m', aggregation, aggregation === 'unique_count' ? { value: 'user' } : {})],
+            { timezone: 'Asia/Kathmandu' },
+          )
+          const world = worldOn(redis, postgres, config)
+          const signed: Drawn[] = all.map(({ negative, units, ...rest }) => ({
+            ...rest,
+            units: negative && aggregation === 'weighted_sum' ? -units : units,
+          }))
 
-        let batch: Parameters<typeof send>[2] = []
-        for (const [i, event] of signed.entries()) {
-          batch.push({ quantity: quantity(event.units), timestamp: new Date(event.atMs).toISOString(), properties: { user: `u${event.user}` } })
-          const cut = cuts[i % cuts.length]!
-          if (cut > 0 && i < signed.length - 1) continue
-          await send(world, config, batch)
-          batch = []
-          if (event.user % 2 === 0) await flush(world)
-        }
-        // Nepal's hours begin at a quarter past: the windows too.
-        const shifted = boundariesMs.map((ms) => ms + hour / 4)
-        const { quantities } = await readUsage(world, config, { customerIds: ['alice'], meter: null, boundariesMs: shifted, groupBy: [] })
-        const got = [0, 1].map((window) => {
-          const found = quantities.find((one) => one.window === window)
-          return found ? text(found.quantity) : null
-        })
-        const want = [0, 1].map((window) => {
-          const [from, to] = [shifted[window]!, shifted[window + 1]!]
-          const value = oracles[aggregation](signed.filter(({ atMs }) => atMs >= from && atMs < to), signed.filter(({ atMs }) => atMs < from), [from, to])
-          return value === null ? null : quantity(value)
-        })
-        expect(got).toEqual(want)
-      }),
+          let batch: Parameters<typeof send>[2] = []
+          for (const [i, event] of signed.entries()) {
+            batch.push({
+              quantity: quantity(event.units),
+              timestamp: new Date(event.atMs).toISOString(),
+              properties: { user: `u${event.user}` },
+            })
+            const cut = cuts[i % cuts.length]!
+            if (cut > 0 && i < signed.length - 1) continue
+            await send(world, config, batch)
+            batch = []
+            if (event.user % 2 === 0) await flush(world)
+          }
+          // Nepal's hours begin at a quarter past: the windows too.
+          const shifted = boundariesMs.map((ms) => ms + hour / 4)
+          const { quantities } = await readUsage(world, config, {
+            customerIds: ['alice'],
+            meter: null,
+            boundariesMs: shifted,
+            groupBy: [],
+          })
+          const got = [0, 1].map((window) => {
+            const found = quantities.find((one) => one.window === window)
+            return found ? text(found.quantity) : null
+          })
+          const want = [0, 1].map((window) => {
+            const [from, to] = [shifted[window]!, shifted[window + 1]!]
+            const value = oracles[aggregation](
+              signed.filter(({ atMs }) => atMs >= from && atMs < to),
+              signed.filter(({ atMs }) => atMs < from),
+              [from, to],
+            )
+            return value === null ? null : quantity(value)
+          })
+          expect(got).toEqual(want)
+        },
+      ),
       { numRuns: 40 },
     )
   })

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { flush } from '../../src/metering/flush.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
 import { tenantConfig } from '../support/metering.ts'
-import { postgresBackends, type PostgresBackend } from '../support/postgres.ts'
-import { redisBackends, type RedisBackend } from '../support/redis.ts'
-import { send, totals, worldOn, type World } from '../support/world.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { send, totals, type World, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend
 let postgres: PostgresBackend
@@ -26,24 +26,35 @@ beforeEach(async () => {
 })
 
 /** The fault for the first `times` requests; the number of requests seen. */
-function faultFor(times: number, fault: 'refuse' | 'lose_reply' | 'twice' | { status: number; error: string }): { requests: () => number } {
+function faultFor(
+  times: number,
+  fault: 'refuse' | 'lose_reply' | 'twice' | { status: number; error: string },
+): { requests: () => number } {
   let seen = 0
   redis.setFault(() => (++seen <= times ? fault : undefined))
   return { requests: () => seen }
 }
 
 describe('on the wire', () => {
-  it.each(['refuse', 'lose_reply', 'twice'] as const)('%s: the client’s own retries count each event once', async (fault) => {
-    const seen = faultFor(3, fault)
-    expect(await send(world, config, [{ id: 'a', quantity: 5 }, { quantity: 2 }])).toMatchObject({ events: [{ id: 'a' }, {}] })
-    expect(seen.requests()).toBeGreaterThan(fault === 'twice' ? 0 : 2)
-    redis.setFault(undefined)
-    expect(await totals(world, config)).toEqual({ calls: '7' })
-  })
+  it.each(['refuse', 'lose_reply', 'twice'] as const)(
+    '%s: the client’s own retries count each event once',
+    async (fault) => {
+      const seen = faultFor(3, fault)
+      expect(await send(world, config, [{ id: 'a', quantity: 5 }, { quantity: 2 }])).toMatchObject({
+        events: [{ id: 'a' }, {}],
+      })
+      expect(seen.requests()).toBeGreaterThan(fault === 'twice' ? 0 : 2)
+      redis.setFault(undefined)
+      expect(await totals(world, config)).toEqual({ calls: '7' })
+    },
+  )
 
   it('every reply lost: the caller learns that the outcome is unknown, tries again, and it is counted once', async () => {
     faultFor(Number.POSITIVE_INFINITY, 'lose_reply')
-    await expect(send(world, config, [{ id: 'a', quantity: 5 }])).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: expect.any(Number) })
+    await expect(send(world, config, [{ id: 'a', quantity: 5 }])).rejects.toMatchObject({
+      code: 'store_unavailable',
+      retryAfterSeconds: expect.any(Number),
+    })
     redis.setFault(undefined)
     expect(await send(world, config, [{ id: 'a', quantity: 5 }])).toMatchObject({ duplicates: 1 })
     expect(await totals(world, config)).toEqual({ calls: '5' })
@@ -56,16 +67,19 @@ describe('on the wire', () => {
     expect(await send(world, config, [{ id: 'a' }])).toMatchObject({ accepted: 1 })
   })
 
-  it.each(['refuse', 'lose_reply', 'twice'] as const)('%s, at every call of a flush: everything is settled once', async (fault) => {
-    for (let call = 1; call <= 5; call++) {
-      await send(world, config, [{ id: `e${call}`, quantity: 1 }])
-      let n = 0
-      redis.setFault(() => (++n === call ? fault : undefined))
-      await flush(world, { leaseMs: 0 }).catch(() => {})
-      redis.setFault(undefined)
-      await flush(world, { leaseMs: 0 })
-      expect(await totals(world, config)).toEqual({ calls: String(call) })
-      expect((await world.counters.state(0)).unsettledCounters).toBe(0)
-    }
-  })
+  it.each(['refuse', 'lose_reply', 'twice'] as const)(
+    '%s, at every call of a flush: everything is settled once',
+    async (fault) => {
+      for (let call = 1; call <= 5; call++) {
+        await send(world, config, [{ id: `e${call}`, quantity: 1 }])
+        let n = 0
+        redis.setFault(() => (++n === call ? fault : undefined))
+        await flush(world, { leaseMs: 0 }).catch(() => {})
+        redis.setFault(undefined)
+        await flush(world, { leaseMs: 0 })
+        expect(await totals(world, config)).toEqual({ calls: String(call) })
+        expect((await world.counters.state(0)).unsettledCounters).toBe(0)
+      }
+    },
+  )
 })

@@ -3,7 +3,7 @@ import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { batch, meter, tenantConfig } from '../support/metering.ts'
-import { real, redisBackends, type RedisBackend } from '../support/redis.ts'
+import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
 
 const noLease = { owner: 'test', ms: 0 }
 
@@ -14,7 +14,12 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   const storeWith = (limits: Partial<Limits>, partitions = 1) =>
     new RedisCounterStore(backend.connection, { ...defaultLimits, ...limits }, partitions)
   const totals = async (of = config, customers = ['alice']) =>
-    (await store.readLive(of.tenantId, customers)).counters.map(({ customerId, meter, a, b }) => ({ customerId, meter, a, b }))
+    (await store.readLive(of.tenantId, customers)).counters.map(({ customerId, meter, a, b }) => ({
+      customerId,
+      meter,
+      a,
+      b,
+    }))
   const sealed = async (): Promise<SegmentRef[]> => {
     const outcome = await store.seal(0, noLease)
     if (outcome.kind !== 'sealed') throw new Error(outcome.kind)
@@ -31,8 +36,19 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('counts an id once, however often and in whatever company it is sent', async () => {
-    expect(await store.record(batch(config, [{ id: 'a', quantity: 2 }]))).toEqual({ kind: 'recorded', verdicts: ['accepted'] })
-    expect(await store.record(batch(config, [{ id: 'a', quantity: 2 }, { id: 'b', quantity: 3 }, { id: 'b', quantity: '3.0' }]))).toEqual({
+    expect(await store.record(batch(config, [{ id: 'a', quantity: 2 }]))).toEqual({
+      kind: 'recorded',
+      verdicts: ['accepted'],
+    })
+    expect(
+      await store.record(
+        batch(config, [
+          { id: 'a', quantity: 2 },
+          { id: 'b', quantity: 3 },
+          { id: 'b', quantity: '3.0' },
+        ]),
+      ),
+    ).toEqual({
       kind: 'recorded',
       verdicts: ['duplicate', 'accepted', 'duplicate'],
     })
@@ -41,8 +57,14 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
 
   it('names an id with other content a conflict and counts nothing of a strict batch', async () => {
     await store.record(batch(config, [{ id: 'a', quantity: 2 }]))
-    expect(await store.record(batch(config, [{ id: 'new' }, { id: 'a', quantity: 3 }]))).toEqual({ kind: 'refused', verdicts: ['accepted', 'conflict'] })
-    expect(await store.record(batch(config, [{ id: 'x' }, { id: 'x', quantity: 9 }]))).toEqual({ kind: 'refused', verdicts: ['accepted', 'conflict'] })
+    expect(await store.record(batch(config, [{ id: 'new' }, { id: 'a', quantity: 3 }]))).toEqual({
+      kind: 'refused',
+      verdicts: ['accepted', 'conflict'],
+    })
+    expect(await store.record(batch(config, [{ id: 'x' }, { id: 'x', quantity: 9 }]))).toEqual({
+      kind: 'refused',
+      verdicts: ['accepted', 'conflict'],
+    })
     expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '2', b: '0' }])
   })
 
@@ -81,8 +103,18 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     ])
     const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
     const at = (seconds: number) => new Date(hour + seconds * 1000).toISOString()
-    await store.record(batch(every, [{ quantity: 5, timestamp: at(10) }, { quantity: '2.5', timestamp: at(30) }]))
-    await store.record(batch(every, [{ quantity: 9, timestamp: at(20) }, { quantity: 1, timestamp: at(30) }]))
+    await store.record(
+      batch(every, [
+        { quantity: 5, timestamp: at(10) },
+        { quantity: '2.5', timestamp: at(30) },
+      ]),
+    )
+    await store.record(
+      batch(every, [
+        { quantity: 9, timestamp: at(20) },
+        { quantity: 1, timestamp: at(30) },
+      ]),
+    )
     expect(Object.fromEntries((await totals(every)).map(({ meter, a, b }) => [meter, [a, b]]))).toEqual({
       sum: ['17.5', '0'],
       count: ['4', '0'],
@@ -106,16 +138,29 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     // 999999999999999 units in the last millisecond of the hour weigh 3.6·10^21: 278 of them go past 10^24.
     const timestamp = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 1).toISOString()
     const big = { quantity: '999999999999999', timestamp }
-    await store.record(batch(gauge, Array.from({ length: 277 }, () => big)))
+    await store.record(
+      batch(
+        gauge,
+        Array.from({ length: 277 }, () => big),
+      ),
+    )
     expect(await store.record(batch(gauge, [big]))).toEqual({ kind: 'refused', verdicts: ['out_of_range'] })
     expect((await totals(gauge))[0]!.a).toBe('276999999999999723')
   })
 
   it('writes nothing for a caller whose configuration is older than the newest seen', async () => {
     await store.publishConfig(config.tenantId, 5)
-    expect(await store.record(batch({ ...config, version: 4 }, [{}]))).toEqual({ kind: 'stale_config', version: 5 })
-    expect(await store.record(batch({ ...config, version: 6 }, [{ id: 'a' }]))).toMatchObject({ kind: 'recorded' })
-    expect(await store.record(batch({ ...config, version: 5 }, [{}]))).toEqual({ kind: 'stale_config', version: 6 })
+    expect(await store.record(batch({ ...config, version: 4 }, [{}]))).toEqual({
+      kind: 'stale_config',
+      version: 5,
+    })
+    expect(await store.record(batch({ ...config, version: 6 }, [{ id: 'a' }]))).toMatchObject({
+      kind: 'recorded',
+    })
+    expect(await store.record(batch({ ...config, version: 5 }, [{}]))).toEqual({
+      kind: 'stale_config',
+      version: 6,
+    })
     await store.publishConfig(config.tenantId, 2)
     expect((await store.readLive(config.tenantId, ['alice'])).configVersion).toBe(6)
   })
@@ -130,14 +175,26 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(second!.id).not.toBe(first!.id)
     expect((await totals()).map(({ a }) => a)).toEqual(['7', '8'])
     const content = await store.readSegment(first!)
-    expect(content).toMatchObject([{ tenantId: config.tenantId, customerId: 'alice', meter: 'calls', merge: 'add', a: '7', b: '0', groups: '[]' }])
+    expect(content).toMatchObject([
+      {
+        tenantId: config.tenantId,
+        customerId: 'alice',
+        meter: 'calls',
+        merge: 'add',
+        a: '7',
+        b: '0',
+        groups: '[]',
+      },
+    ])
     await store.discard(first!, content)
     await store.discard(first!, content)
     expect(await store.readSegment(first!)).toEqual([])
     expect(await sealed()).toEqual([second])
     expect((await store.state(0)).unsettledCounters).toBe(1)
     await store.discard(second!, await store.readSegment(second!))
-    const left = (await backend.client.keys('*')).map((key) => key.replace(config.tenantId, '<tenant>')).sort()
+    const left = (await backend.client.keys('*'))
+      .map((key) => key.replace(config.tenantId, '<tenant>'))
+      .sort()
     expect(left).toEqual(['tg:{0}:dd:<tenant>:1', 'tg:{0}:meta'])
   })
 
@@ -149,7 +206,9 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     store = storeWith({ segmentMaxCounters: 2 })
     for (const customer_id of ['c1', 'c2', 'c3', 'c4']) await store.record(batch(config, [{ customer_id }]))
     const segments = await sealed()
-    const sizes = await Promise.all(segments.map(async (segment) => (await store.readSegment(segment)).length))
+    const sizes = await Promise.all(
+      segments.map(async (segment) => (await store.readSegment(segment)).length),
+    )
     expect(Math.max(...sizes)).toBe(2)
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(6)
   })
@@ -158,10 +217,17 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     store = storeWith({ backlogMaxCounters: 4, backlogMaxCountersPerTenant: 2 })
     const other = tenantConfig()
     for (const customer_id of ['c1', 'c2']) await store.record(batch(config, [{ customer_id }]))
-    expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({ kind: 'backlog_full', scope: 'tenant' })
+    expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({
+      kind: 'backlog_full',
+      scope: 'tenant',
+    })
     expect(await store.record(batch(config, [{ customer_id: 'c1' }]))).toMatchObject({ kind: 'recorded' })
-    for (const customer_id of ['c1', 'c2']) expect(await store.record(batch(other, [{ customer_id }]))).toMatchObject({ kind: 'recorded' })
-    expect(await store.record(batch(tenantConfig(), [{}]))).toEqual({ kind: 'backlog_full', scope: 'partition' })
+    for (const customer_id of ['c1', 'c2'])
+      expect(await store.record(batch(other, [{ customer_id }]))).toMatchObject({ kind: 'recorded' })
+    expect(await store.record(batch(tenantConfig(), [{}]))).toEqual({
+      kind: 'backlog_full',
+      scope: 'partition',
+    })
     for (const segment of await sealed()) await store.discard(segment, await store.readSegment(segment))
     expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toMatchObject({ kind: 'recorded' })
   })
@@ -170,7 +236,12 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     store = storeWith({ dedupeMaxIds: 2, dedupeWindowMs: 60_000 })
     const ids = Array.from({ length: 7 }, (_, i) => `id-${i}`)
     for (const id of ids) await store.record(batch(config, [{ id }]))
-    const again = await store.record(batch(config, ids.map((id) => ({ id }))))
+    const again = await store.record(
+      batch(
+        config,
+        ids.map((id) => ({ id })),
+      ),
+    )
     expect(again).toEqual({ kind: 'recorded', verdicts: ids.map(() => 'duplicate') })
     expect((await backend.client.keys('*:dd:*')).length).toBe(4)
     // With a window of 0 every older generation is dead at once, and goes with the next write.
@@ -186,12 +257,17 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       await backend.client.config('RESETSTAT')
       await store.record(batch(config, sent))
       const stats = await backend.client.info('commandstats')
-      const counted = [...stats.matchAll(/cmdstat_([^:|]+)[^:]*:calls=(\d+)/g)].filter(([, command]) => !['info', 'config'].includes(command!))
+      const counted = [...stats.matchAll(/cmdstat_([^:|]+)[^:]*:calls=(\d+)/g)].filter(
+        ([, command]) => !['info', 'config'].includes(command!),
+      )
       return { name, calls: counted.reduce((sum, [, , calls]) => sum + Number(calls), 0) }
     }
     await store.record(batch(config, [{}])) // the script is known from here on
     const one = await calls('one', [{ customer_id: 'n1' }])
-    const hundred = await calls('hundred', Array.from({ length: 100 }, (_, i) => ({ customer_id: `n${i}` })))
+    const hundred = await calls(
+      'hundred',
+      Array.from({ length: 100 }, (_, i) => ({ customer_id: `n${i}` })),
+    )
     expect(one.calls).toBeGreaterThan(0)
     expect(one.calls).toBeLessThanOrEqual(10)
     expect(hundred.calls).toBe(one.calls)
@@ -218,7 +294,8 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       await store.record(batch(config, [{}]))
       if (i < 2) await sealed()
     }
-    for (const counter of (await store.readLive(config.tenantId, ['alice'])).counters) seen.push(counter.segment)
+    for (const counter of (await store.readLive(config.tenantId, ['alice'])).counters)
+      seen.push(counter.segment)
     const { open, sealed: closed } = await store.state(0)
     expect(seen).toEqual([...closed.map(({ id }) => id), open!.id])
   })
@@ -256,7 +333,10 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   it('goes on after a restart that lost the script cache', async () => {
     await store.record(batch(config, [{ id: 'a' }]))
     await backend.client.script('FLUSH')
-    expect(await store.record(batch(config, [{ id: 'a' }]))).toEqual({ kind: 'recorded', verdicts: ['duplicate'] })
+    expect(await store.record(batch(config, [{ id: 'a' }]))).toEqual({
+      kind: 'recorded',
+      verdicts: ['duplicate'],
+    })
   })
 
   it('takes the largest batch', async () => {

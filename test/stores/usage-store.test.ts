@@ -1,10 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Counter } from '../../src/metering/counter.ts'
-import { SegmentRefused, type LiveCounter, type SegmentRef, type TotalsQuery } from '../../src/metering/ports.ts'
+import {
+  type LiveCounter,
+  type SegmentRef,
+  SegmentRefused,
+  type TotalsQuery,
+} from '../../src/metering/ports.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
-import { postgresBackends, type PostgresBackend } from '../support/postgres.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 
 const hour = 3_600_000
 const start = Date.UTC(2026, 10, 1)
@@ -26,7 +31,10 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
     b: '0',
     ...more,
   })
-  const live = (segmentId: string, more: Partial<Counter> = {}): LiveCounter => ({ segment: segmentId, ...counter(more) })
+  const live = (segmentId: string, more: Partial<Counter> = {}): LiveCounter => ({
+    segment: segmentId,
+    ...counter(more),
+  })
   const query = (more: Partial<TotalsQuery> = {}): TotalsQuery => ({
     tenantId,
     customerIds: ['alice'],
@@ -37,14 +45,16 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
     ...more,
   })
   const brief = async (more: Partial<TotalsQuery> = {}, liveCounters: LiveCounter[] = []) =>
-    (await store.totals(query(more), liveCounters)).map(({ customerId, meter, window, groups, all, settled }) => ({
-      customerId,
-      meter,
-      window,
-      groups,
-      a: all.a,
-      settled: settled?.a ?? null,
-    }))
+    (await store.totals(query(more), liveCounters)).map(
+      ({ customerId, meter, window, groups, all, settled }) => ({
+        customerId,
+        meter,
+        window,
+        groups,
+        a: all.a,
+        settled: settled?.a ?? null,
+      }),
+    )
 
   beforeAll(async () => {
     backend = await open()
@@ -64,10 +74,27 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
   })
 
   it.each([
-    ['add', [{ a: '0.1', b: '1' }, { a: '0.2', b: '-3' }], '0.3', '-2'],
+    [
+      'add',
+      [
+        { a: '0.1', b: '1' },
+        { a: '0.2', b: '-3' },
+      ],
+      '0.3',
+      '-2',
+    ],
     ['min', [{ a: '2' }, { a: '-1.5' }, { a: '3' }], '-1.5', '0'],
     ['max', [{ a: '2' }, { a: '10' }, { a: '9' }], '10', '0'],
-    ['latest', [{ a: '9', b: '100' }, { a: '4', b: '200' }, { a: '3', b: '200' }], '4', '500'],
+    [
+      'latest',
+      [
+        { a: '9', b: '100' },
+        { a: '4', b: '200' },
+        { a: '3', b: '200' },
+      ],
+      '4',
+      '500',
+    ],
   ] as const)('merges %s the same, settled or live, in any order', async (merge, values, a, _b) => {
     for (const order of [values, [...values].reverse()]) {
       tenantId = crypto.randomUUID()
@@ -76,14 +103,25 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
       tenantId = crypto.randomUUID()
       const [first, ...others] = order
       await store.settle(segment(), [counter({ merge, ...first })])
-      expect(await brief({}, others.map((value) => live(crypto.randomUUID(), { merge, ...value })))).toMatchObject([{ a, settled: first!.a }])
+      expect(
+        await brief(
+          {},
+          others.map((value) => live(crypto.randomUUID(), { merge, ...value })),
+        ),
+      ).toMatchObject([{ a, settled: first!.a }])
     }
   })
 
   it('counts a distinct value once over segments, buckets and both stores', async () => {
     const once = { merge: 'once', meter: 'users' } as const
-    await store.settle(segment(), [counter({ ...once, distinctValue: 'x' }), counter({ ...once, distinctValue: 'y' })])
-    await store.settle(segment(), [counter({ ...once, distinctValue: 'x' }), counter({ ...once, distinctValue: 'x', bucketMs: start + hour })])
+    await store.settle(segment(), [
+      counter({ ...once, distinctValue: 'x' }),
+      counter({ ...once, distinctValue: 'y' }),
+    ])
+    await store.settle(segment(), [
+      counter({ ...once, distinctValue: 'x' }),
+      counter({ ...once, distinctValue: 'x', bucketMs: start + hour }),
+    ])
     const more = [live('s', { ...once, distinctValue: 'y' }), live('s', { ...once, distinctValue: 'z' })]
     expect(await brief({}, more)).toMatchObject([{ a: '3', settled: '2' }])
   })
@@ -91,16 +129,23 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
   it('leaves out of a read what it has settled already', async () => {
     const one = segment()
     await store.settle(one, [counter({ a: '5' })])
-    expect(await brief({}, [live(one.id, { a: '5' }), live('another', { a: '2' })])).toMatchObject([{ a: '7', settled: '5' }])
+    expect(await brief({}, [live(one.id, { a: '5' }), live('another', { a: '2' })])).toMatchObject([
+      { a: '7', settled: '5' },
+    ])
     expect(await brief({}, [live('another', { a: '2' })])).toMatchObject([{ a: '7', settled: '5' }])
   })
 
   it('refuses a segment whose content Postgres can’t take, and applies nothing of it', async () => {
     const bad = segment()
-    await expect(store.settle(bad, [counter(), counter({ meter: 'x', a: 'no number' })])).rejects.toBeInstanceOf(SegmentRefused)
+    await expect(
+      store.settle(bad, [counter(), counter({ meter: 'x', a: 'no number' })]),
+    ).rejects.toBeInstanceOf(SegmentRefused)
     await expect(store.settle(bad, [counter(), counter()])).rejects.toBeInstanceOf(SegmentRefused)
     expect(await brief()).toEqual([])
-    const [ledger] = await rows(backend.db, sql`select count(*)::text as n from segments where id = ${bad.id}`)
+    const [ledger] = await rows(
+      backend.db,
+      sql`select count(*)::text as n from segments where id = ${bad.id}`,
+    )
     expect(ledger!.n).toBe('0')
   })
 
@@ -108,11 +153,14 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
     const a = '123456789012345678901234.123456789012'
     await store.settle(segment(), [counter({ a })])
     expect(await brief()).toMatchObject([{ a }])
-    expect(await brief({}, [live('s', { a: '0.000000000001' })])).toMatchObject([{ a: '123456789012345678901234.123456789013' }])
+    expect(await brief({}, [live('s', { a: '0.000000000001' })])).toMatchObject([
+      { a: '123456789012345678901234.123456789013' },
+    ])
   })
 
   it('cuts windows half-open, and tells what lies before them only for levels', async () => {
-    const at = (hours: number, more: Partial<Counter> = {}) => counter({ bucketMs: start + hours * hour, ...more })
+    const at = (hours: number, more: Partial<Counter> = {}) =>
+      counter({ bucketMs: start + hours * hour, ...more })
     await store.settle(segment(), [at(-1), at(0), at(1), at(2), at(3), at(-1, { meter: 'gb', a: '7' })])
     const windows = { boundariesMs: [start, start + hour, start + 3 * hour], levelMeters: ['gb'] }
     expect((await brief(windows)).map(({ meter, window, a }) => [meter, window, a])).toEqual([
@@ -124,9 +172,17 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
 
   it('keeps groups apart by the positions asked for, and sums over the rest', async () => {
     const grouped = (groups: string, a: string) => counter({ groups, a })
-    await store.settle(segment(), [grouped('["m1","eu"]', '1'), grouped('["m1","us"]', '2'), grouped('[null,"eu"]', '4')])
+    await store.settle(segment(), [
+      grouped('["m1","eu"]', '1'),
+      grouped('["m1","us"]', '2'),
+      grouped('[null,"eu"]', '4'),
+    ])
     expect(await brief()).toMatchObject([{ a: '7', groups: [] }])
-    expect((await brief({ groupPositions: [0] }, [live('s', { groups: '["m1","x"]', a: '8' })])).map(({ groups, a }) => [groups, a])).toEqual([
+    expect(
+      (await brief({ groupPositions: [0] }, [live('s', { groups: '["m1","x"]', a: '8' })])).map(
+        ({ groups, a }) => [groups, a],
+      ),
+    ).toEqual([
       [['m1'], '11'],
       [[null], '4'],
     ])
@@ -142,7 +198,10 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
 
   it('lists customers in byte order, a page at a time', async () => {
     const names = ['b', 'a', 'ab', 'é', '\u{10000}', '\uffee']
-    await store.settle(segment(), names.flatMap((customerId) => [counter({ customerId }), counter({ customerId, meter: 'm2' })]))
+    await store.settle(
+      segment(),
+      names.flatMap((customerId) => [counter({ customerId }), counter({ customerId, meter: 'm2' })]),
+    )
     const sorted = [...names].sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)))
     expect(await store.settledCustomers(tenantId, '', 10)).toEqual(sorted)
     expect(await store.settledCustomers(tenantId, sorted[1]!, 2)).toEqual(sorted.slice(2, 4))
@@ -150,7 +209,11 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
 
   it('settles segments with the same counters at once without a deadlock', async () => {
     const names = Array.from({ length: 200 }, (_, i) => `c${i}`)
-    const settle = (order: string[]) => store.settle(segment(), order.map((customerId) => counter({ customerId })))
+    const settle = (order: string[]) =>
+      store.settle(
+        segment(),
+        order.map((customerId) => counter({ customerId })),
+      )
     await Promise.all(Array.from({ length: 6 }, (_, i) => settle(i % 2 ? names : [...names].reverse())))
     const found = await store.totals(query({ customerIds: names }), [])
     expect(found.map(({ all }) => all.a)).toEqual(names.map(() => '6'))

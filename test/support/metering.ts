@@ -1,6 +1,6 @@
 // Builders for metering tests.
 
-import { batchOf, deltasOf, type Delta } from '../../src/metering/count-events.ts'
+import { batchOf, type Delta, deltasOf } from '../../src/metering/count-events.ts'
 import { parseEvent } from '../../src/metering/event.ts'
 import type { Aggregation, Meter, TenantConfig } from '../../src/metering/meter.ts'
 import type { RecordBatch } from '../../src/metering/ports.ts'
@@ -17,7 +17,10 @@ export const meter = (key: string, aggregation: Aggregation, more: Partial<Meter
   ...more,
 })
 
-export const tenantConfig = (meters: Meter[] = [meter('calls', 'sum')], more: Partial<TenantConfig> = {}): TenantConfig => ({
+export const tenantConfig = (
+  meters: Meter[] = [meter('calls', 'sum')],
+  more: Partial<TenantConfig> = {},
+): TenantConfig => ({
   tenantId: crypto.randomUUID(),
   timezone: 'UTC',
   currency: 'USD',
@@ -26,14 +29,32 @@ export const tenantConfig = (meters: Meter[] = [meter('calls', 'sum')], more: Pa
   ...more,
 })
 
-export type Sent = { id?: string; customer_id?: string; quantity?: number | string; timestamp?: string; resource_type?: string; properties?: Record<string, unknown> }
+export type Sent = {
+  id?: string
+  customer_id?: string
+  quantity?: number | string
+  timestamp?: string
+  resource_type?: string
+  properties?: Record<string, unknown>
+}
 
 /** The batch of these events, as record would send it. */
-export function batch(config: TenantConfig, events: Sent[], handling: RecordBatch['handling'] = 'strict'): RecordBatch {
+export function batch(
+  config: TenantConfig,
+  events: Sent[],
+  handling: RecordBatch['handling'] = 'strict',
+): RecordBatch {
   const counted = events.map((sent) => {
-    const event = parseEvent({ customer_id: 'alice', resource_type: 'api_call', ...sent }, '#', Date.now(), () => crypto.randomUUID())
+    const event = parseEvent(
+      { customer_id: 'alice', resource_type: 'api_call', ...sent },
+      '#',
+      Date.now(),
+      () => crypto.randomUUID(),
+    )
     if (Array.isArray(event)) throw new Error(JSON.stringify(event))
-    const meters = config.meters.filter((one) => one.resourceType === event.resourceType && one.archivedAt === null)
+    const meters = config.meters.filter(
+      (one) => one.resourceType === event.resourceType && one.archivedAt === null,
+    )
     const deltas = deltasOf(event, meters, config, '#')
     if (deltas.some((delta) => 'pointer' in delta)) throw new Error(JSON.stringify(deltas))
     return { event, deltas: deltas as Delta[] }

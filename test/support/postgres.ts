@@ -12,7 +12,10 @@ import { real, required } from './redis.ts'
 
 export type PostgresBackend = { db: Db; close(): Promise<void> }
 
-type FarEnd = PostgresBackend & { backend: Parameters<typeof startNeonBridge>[0]['backend']; url: string | null }
+type FarEnd = PostgresBackend & {
+  backend: Parameters<typeof startNeonBridge>[0]['backend']
+  url: string | null
+}
 
 async function withAdmin(statement: string): Promise<void> {
   const admin = new pg.Client(required('DATABASE_URL'))

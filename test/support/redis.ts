@@ -2,7 +2,7 @@
 // server at REDIS_URL, and then a missing server is a failure, never a skipped test.
 
 import { Redis } from 'ioredis'
-import { startUpstashBridge, type FaultHook } from '../../src/local/upstash-bridge.ts'
+import { type FaultHook, startUpstashBridge } from '../../src/local/upstash-bridge.ts'
 import type { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'

@@ -1,12 +1,12 @@
 // Record, flush and bill over a pair of stores: what the tests of the laws turn and break.
 
+import { text } from '../../src/kernel/decimal.ts'
+import { HOUR_MS } from '../../src/kernel/time.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
 import type { CounterStore, TenantConfigs, UsageStore } from '../../src/metering/ports.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
-import { recordUsage, type RecordResult } from '../../src/metering/record-usage.ts'
-import { HOUR_MS } from '../../src/kernel/time.ts'
-import { text } from '../../src/kernel/decimal.ts'
+import { type RecordResult, recordUsage } from '../../src/metering/record-usage.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import type { Sent } from './metering.ts'
@@ -22,7 +22,12 @@ export type World = {
 }
 
 /** Without a fence unless `limits` says otherwise, so that a flush settles at once. */
-export function worldOn(redis: RedisBackend, postgres: PostgresBackend, config: TenantConfig, more: Partial<Limits> = {}): World {
+export function worldOn(
+  redis: RedisBackend,
+  postgres: PostgresBackend,
+  config: TenantConfig,
+  more: Partial<Limits> = {},
+): World {
   const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0, ...more }
   return {
     clock: Date.now,
@@ -33,14 +38,26 @@ export function worldOn(redis: RedisBackend, postgres: PostgresBackend, config: 
   }
 }
 
-export const send = (world: World, config: TenantConfig, events: Sent[], handling: 'strict' | 'lenient' = 'strict'): Promise<RecordResult> =>
+export const send = (
+  world: World,
+  config: TenantConfig,
+  events: Sent[],
+  handling: 'strict' | 'lenient' = 'strict',
+): Promise<RecordResult> =>
   recordUsage(world, config, {
-    events: events.map((event, i) => ({ sent: { customer_id: 'alice', resource_type: 'api_call', ...event }, pointer: `#/${i}` })),
+    events: events.map((event, i) => ({
+      sent: { customer_id: 'alice', resource_type: 'api_call', ...event },
+      pointer: `#/${i}`,
+    })),
     handling,
   })
 
 /** Quantities by meter over the last 40 days and the hours around now. */
-export async function totals(world: World, config: TenantConfig, customerId = 'alice'): Promise<Record<string, string>> {
+export async function totals(
+  world: World,
+  config: TenantConfig,
+  customerId = 'alice',
+): Promise<Record<string, string>> {
   const now = Math.floor(Date.now() / HOUR_MS) * HOUR_MS
   const { quantities } = await readUsage(world, config, {
     customerIds: [customerId],
@@ -54,12 +71,16 @@ export async function totals(world: World, config: TenantConfig, customerId = 'a
 type Port = { [name: string]: unknown }
 
 /** The same port, with `around` called in place of every method: it decides whether and when the real one is called. */
-export function intercept<P extends object>(port: P, around: (name: string, call: () => Promise<unknown>) => Promise<unknown>): P {
+export function intercept<P extends object>(
+  port: P,
+  around: (name: string, call: () => Promise<unknown>) => Promise<unknown>,
+): P {
   return new Proxy(port, {
     get(target, name) {
       const member = (target as Port)[name as string]
       if (typeof member !== 'function') return member
-      return (...args: unknown[]) => around(String(name), () => member.apply(target, args) as Promise<unknown>)
+      return (...args: unknown[]) =>
+        around(String(name), () => member.apply(target, args) as Promise<unknown>)
     },
   })
 }

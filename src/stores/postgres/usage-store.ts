@@ -1,10 +1,17 @@
 // The UsageStore over Postgres: settling is one statement, and so is reading. The rule how two counters merge stands here
 // once as SQL for a row and once for a set of rows; in Redis it is scripts/record.ts.
 
-import { sql, type SQL } from 'drizzle-orm'
-import type { Counter, Merge } from '../../metering/counter.ts'
-import { SegmentRefused, type LiveCounter, type SegmentRef, type Totals, type TotalsQuery, type UsageStore } from '../../metering/ports.ts'
+import { type SQL, sql } from 'drizzle-orm'
 import { rfc3339 } from '../../kernel/time.ts'
+import type { Counter, Merge } from '../../metering/counter.ts'
+import {
+  type LiveCounter,
+  type SegmentRef,
+  SegmentRefused,
+  type Totals,
+  type TotalsQuery,
+  type UsageStore,
+} from '../../metering/ports.ts'
 import type { Db } from './db.ts'
 import { query, refusesContent } from './failure.ts'
 
@@ -34,13 +41,18 @@ export class PostgresUsageStore implements UsageStore {
       window: Number(row.window_number) - 1,
       groups: JSON.parse(row.groups) as (string | null)[],
       all: { a: row.a, b: row.b, aTimesBucketMs: row.ab },
-      settled: row.settled_rows === '0' ? null : { a: row.settled_a!, b: row.settled_b!, aTimesBucketMs: row.settled_ab! },
+      settled:
+        row.settled_rows === '0'
+          ? null
+          : { a: row.settled_a!, b: row.settled_b!, aTimesBucketMs: row.settled_ab! },
     }))
   }
 
   async settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]> {
     // A jump from customer to customer along the primary key, so that the number of their counters doesn't matter.
-    const found = await query<{ customer_id: string }>(this.#db, sql`
+    const found = await query<{ customer_id: string }>(
+      this.#db,
+      sql`
       with recursive customer as (
         (select customer_id from usage where tenant_id = ${tenantId}::uuid and customer_id > ${after}
           order by customer_id limit 1)
@@ -49,7 +61,8 @@ export class PostgresUsageStore implements UsageStore {
           and usage.customer_id > customer.customer_id order by usage.customer_id limit 1)
         from customer where customer.customer_id is not null
       )
-      select customer_id from customer where customer_id is not null limit ${limit}`)
+      select customer_id from customer where customer_id is not null limit ${limit}`,
+    )
     return found.map((row) => row.customer_id)
   }
 
@@ -63,7 +76,17 @@ export class PostgresUsageStore implements UsageStore {
  * (two settles that lock the same rows in different orders would deadlock). Fewer rows merged than sent fails the whole.
  */
 function settleStatement(segment: SegmentRef, counters: Counter[]): SQL {
-  const sent = counters.map((c) => ({ t: c.tenantId, c: c.customerId, m: c.meter, k: rfc3339(c.bucketMs), g: c.groups, d: c.distinctValue, o: c.merge, a: c.a, b: c.b }))
+  const sent = counters.map((c) => ({
+    t: c.tenantId,
+    c: c.customerId,
+    m: c.meter,
+    k: rfc3339(c.bucketMs),
+    g: c.groups,
+    d: c.distinctValue,
+    o: c.merge,
+    a: c.a,
+    b: c.b,
+  }))
   return sql`
     with applied as (
       insert into segments (id, partition, counters) values (${segment.id}, ${segment.partition}::int, ${counters.length}::int)
@@ -114,14 +137,27 @@ type TotalsRow = {
  */
 function totalsStatement(query: TotalsQuery, live: LiveCounter[]): SQL {
   const boundaries = query.boundariesMs.map(rfc3339)
-  const sent = live.map((c) => ({ s: c.segment, c: c.customerId, m: c.meter, k: rfc3339(c.bucketMs), ...(query.groupPositions.length > 0 && { g: c.groups }), d: c.distinctValue, o: c.merge, a: c.a, b: c.b }))
+  const sent = live.map((c) => ({
+    s: c.segment,
+    c: c.customerId,
+    m: c.meter,
+    k: rfc3339(c.bucketMs),
+    ...(query.groupPositions.length > 0 && { g: c.groups }),
+    d: c.distinctValue,
+    o: c.merge,
+    a: c.a,
+    b: c.b,
+  }))
   const wanted = (meter: SQL, bucket: SQL) => sql`${bucket} < ${boundaries.at(-1)}::timestamptz
     and (${bucket} >= ${boundaries[0]}::timestamptz or ${meter} = any(array(select json_array_elements_text(${JSON.stringify(query.levelMeters)}::json))))
     ${query.meters === null ? sql`` : sql`and ${meter} = any(array(select json_array_elements_text(${JSON.stringify(query.meters)}::json)))`}`
   const groups =
     query.groupPositions.length === 0
       ? sql`'[]'`
-      : sql`jsonb_build_array(${sql.join(query.groupPositions.map((position) => sql`groups::jsonb -> ${position}::int`), sql`, `)})::text`
+      : sql`jsonb_build_array(${sql.join(
+          query.groupPositions.map((position) => sql`groups::jsonb -> ${position}::int`),
+          sql`, `,
+        )})::text`
   return sql`
     with merging as (
       select customer_id, meter, bucket, groups, distinct_value, merge, a, b, true as settled
@@ -157,4 +193,5 @@ const mergedA = (filter: SQL): SQL => sql`case merge
   when 'latest' then (array_agg(a order by b desc, a desc) ${filter})[1]
   else count(distinct distinct_value) ${filter} end`
 
-const aTimesBucket = (filter: SQL): SQL => sql`(sum(a * (extract(epoch from bucket) * 1000)::bigint) ${filter})`
+const aTimesBucket = (filter: SQL): SQL =>
+  sql`(sum(a * (extract(epoch from bucket) * 1000)::bigint) ${filter})`

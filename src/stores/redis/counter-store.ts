@@ -1,6 +1,8 @@
 // The CounterStore over Redis: one script a method. Which client carries it there is the connection's affair.
 
-import { parseCounter, type Counter, type Merge } from '../../metering/counter.ts'
+import { TollgateError } from '../../kernel/errors.ts'
+import { compareUtf8 } from '../../kernel/page.ts'
+import { type Counter, type Merge, parseCounter } from '../../metering/counter.ts'
 import { LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
 import type {
   CounterStore,
@@ -12,8 +14,6 @@ import type {
   SegmentRef,
   Verdict,
 } from '../../metering/ports.ts'
-import { TollgateError } from '../../kernel/errors.ts'
-import { compareUtf8 } from '../../kernel/page.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
 import { metaKey } from './keys.ts'
 import { partitionOf } from './partition.ts'
@@ -40,7 +40,11 @@ export class RedisCounterStore implements CounterStore {
   }
 
   async record(batch: RecordBatch): Promise<RecordOutcome> {
-    const reply = await this.#run(record, partitionOf(batch.tenantId, this.partitions), this.#recordArguments(batch))
+    const reply = await this.#run(
+      record,
+      partitionOf(batch.tenantId, this.partitions),
+      this.#recordArguments(batch),
+    )
     const [kind, detail] = reply as [string, string]
     switch (kind) {
       case 'recorded':
@@ -82,7 +86,12 @@ export class RedisCounterStore implements CounterStore {
   }
 
   async seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome> {
-    const args = [lease.owner, milliseconds(lease.ms), milliseconds(this.#limits.settleAfterMs), String(this.partitions)]
+    const args = [
+      lease.owner,
+      milliseconds(lease.ms),
+      milliseconds(this.#limits.settleAfterMs),
+      String(this.partitions),
+    ]
     const [kind, detail, listed] = (await this.#run(seal, partition, args)) as [string, string, Reply[]]
     if (kind === 'leased') return { kind, untilMs: Number(detail) }
     if (kind !== 'sealed') throw this.#wrongPartitions(detail)
@@ -140,14 +149,11 @@ export class RedisCounterStore implements CounterStore {
   }
 
   async state(partition: number): Promise<PartitionState> {
-    const [nowMs, open, sealed, unsettled, lastFlush, partitions] = (await this.#run(state, partition, [])) as [
-      string,
-      (string | null)[],
-      Reply[],
-      string | null,
-      string | null,
-      string | null,
-    ]
+    const [nowMs, open, sealed, unsettled, lastFlush, partitions] = (await this.#run(
+      state,
+      partition,
+      [],
+    )) as [string, (string | null)[], Reply[], string | null, string | null, string | null]
     if (partitions !== null && partitions !== String(this.partitions)) throw this.#wrongPartitions(partitions)
     return {
       partition,
@@ -174,10 +180,14 @@ export class RedisCounterStore implements CounterStore {
     try {
       return await call()
     } catch (error) {
-      throw new TollgateError('store_unavailable', 'The counters can’t be reached at present. Send the same request again.', {
-        retryAfterSeconds: 5,
-        internal: error,
-      })
+      throw new TollgateError(
+        'store_unavailable',
+        'The counters can’t be reached at present. Send the same request again.',
+        {
+          retryAfterSeconds: 5,
+          internal: error,
+        },
+      )
     }
   }
 
@@ -203,4 +213,3 @@ const segmentRefs = (partition: number, listed: Reply[]): SegmentRef[] =>
 const milliseconds = (ms: number): string => (Number.isFinite(ms) ? String(ms) : '9000000000000000')
 
 const nonce = (): string => crypto.randomUUID().slice(0, 8)
-

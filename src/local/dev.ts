@@ -1,0 +1,113 @@
+// `npm run dev`: the real Worker with the real clients, local backends behind them, a demo to try, and the cron.
+
+import { randomBytes } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { readConfig } from '../config.ts'
+import { startLocalBackends } from './backends.ts'
+import { seedDemo } from './demo.ts'
+import { isNoise, welcome } from './dev-output.ts'
+import { lastFlush } from './last-flush.ts'
+import { onStop } from './on-stop.ts'
+import { startWorker } from './worker-process.ts'
+
+/** What the Worker takes from this environment as it is. Where its stores are, it is told from here. */
+const passedOn = [
+  'PARTITIONS',
+  'SEGMENT_MAX_AGE_SECONDS',
+  'SETTLE_AFTER_SECONDS',
+  'DEDUPE_WINDOW_HOURS',
+  'EVENT_MAX_AGE_DAYS',
+  'EVENT_MAX_AHEAD_MINUTES',
+  'SEGMENTS_PER_FLUSH',
+]
+const read = [
+  'PORT',
+  'DATA_DIR',
+  'ADMIN_TOKEN',
+  'REDIS_URL',
+  'DATABASE_URL',
+  'FLUSH_EVERY_SECONDS',
+  ...passedOn,
+]
+
+const log = (line: string) => console.log(line)
+const stamped = (line: string) => log(`${new Date().toTimeString().slice(0, 8)}  ${line}`)
+
+/** Closed in reverse order, and on whatever step of the start it has to stop. */
+const closing: (() => Promise<void>)[] = []
+const aborted = new AbortController()
+const stop = onStop(async (reason) => {
+  log(`\n${reason}: stopping …`)
+  aborted.abort()
+  let well = true
+  for (let close = closing.pop(); close !== undefined; close = closing.pop()) {
+    await close().catch((error: Error) => {
+      well = false
+      console.error(error.message)
+    })
+  }
+  log(well ? 'Stopped. Everything is kept for the next start.' : 'Stopped, not cleanly.')
+  return well
+})
+
+/** Closes what is opened here even if it must stop before it is open. */
+function opening<T extends { close(): Promise<void> }>(resource: Promise<T>): Promise<T> {
+  closing.push(async () => (await resource.catch(() => undefined))?.close())
+  return resource
+}
+
+async function start(): Promise<void> {
+  const given = (names: string[]) =>
+    Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+  const config = readConfig(given(read))
+  const { PORT: port, REDIS_URL: redisUrl, DATABASE_URL: databaseUrl } = config
+  const dataDir = resolve(config.DATA_DIR)
+  const adminToken = config.ADMIN_TOKEN ?? randomBytes(18).toString('base64url')
+
+  log('Starting Redis, Postgres and the Worker …')
+  const backends = await opening(startLocalBackends({ dataDir, redisUrl, databaseUrl, log: stamped }))
+  let started = false
+  const worker = await opening(
+    startWorker({
+      env: { ...backends.env, ...(given(passedOn) as Record<string, string>), ADMIN_TOKEN: adminToken },
+      port,
+      signal: aborted.signal,
+      onLine: (line) => {
+        if (started && !isNoise(line)) stamped(line)
+      },
+    }),
+  )
+  process.on('exit', worker.kill)
+  void worker.exited.then(() => stop('The Worker has ended', 1))
+  closing.push(() => lastFlush(worker.url, adminToken, log))
+
+  const demo = await seedDemo({ baseUrl: worker.url, adminToken, file: join(dataDir, 'demo.json') })
+  started = true
+  log(
+    welcome({
+      url: worker.url,
+      adminToken,
+      dataDir,
+      redisUrl,
+      databaseUrl,
+      ...demo,
+      everySeconds: config.FLUSH_EVERY_SECONDS,
+    }),
+  )
+
+  let running: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    running = worker.fireCron().catch((error: Error) => stamped(error.message))
+  }, config.FLUSH_EVERY_SECONDS * 1000)
+  closing.push(async () => {
+    clearInterval(timer)
+    await running
+  })
+}
+
+try {
+  await start()
+} catch (error) {
+  console.error((error as Error).message)
+  stop('The start failed', 1)
+}

@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Call, caller, errorsOf, newTenant, openServer, type Server } from './harness.ts'
+
+let server: Server
+let call: Call
+let admin: Call
+
+beforeAll(async () => {
+  server = await openServer()
+  admin = caller(server, server.adminToken)
+})
+afterAll(() => server.close())
+beforeEach(async () => {
+  call = (await newTenant(server)).call
+  await call('POST', '/api/v1/meters', {
+    key: 'api_call',
+    name: 'API calls',
+    resource_type: 'api_call',
+    aggregation: 'sum',
+  })
+})
+
+const price = {
+  model: 'graduated',
+  tiers: [
+    { up_to: '1000', unit_amount: '0.01', flat_amount: '0' },
+    { up_to: null, unit_amount: '0.005' },
+  ],
+}
+const pricePlan = (more: object = {}) =>
+  call('POST', '/api/v1/plans', {
+    key: 'pro',
+    currency: 'USD',
+    prices: [{ meter: 'api_call', price }],
+    default: true,
+    ...more,
+  })
+const use = (quantity: number | string, more: object = {}) =>
+  call('POST', '/api/v1/usage', { customer_id: 'alice', resource_type: 'api_call', quantity, ...more })
+const bill = async (path = '/api/v1/billing/alice') => (await call('GET', path)).body
+
+describe('GET /api/v1/billing/{customer_id}', () => {
+  it('is the same bill, not a cent more or less, before and after settling', async () => {
+    await pricePlan()
+    await use(1200)
+    const before = await bill()
+    expect(before).toMatchObject({
+      customer_id: 'alice',
+      currency: 'USD',
+      plan: 'pro',
+      total: '11.00',
+      lines: [
+        {
+          meter: 'api_call',
+          name: 'API calls',
+          quantity: '1200',
+          settled_quantity: '0',
+          live_quantity: '1200',
+          amount: '11.00',
+        },
+      ],
+    })
+    expect(
+      before.lines[0].breakdown.map((row: { quantity: string; amount: string }) => [
+        row.quantity,
+        row.amount,
+      ]),
+    ).toEqual([
+      ['1000', '10'],
+      ['200', '1'],
+    ])
+    const { body: report } = await admin('POST', '/api/v1/flush')
+    expect(report.settled_segments).toBeGreaterThanOrEqual(1)
+    const after = await bill()
+    expect(after.lines[0]).toMatchObject({ quantity: '1200', settled_quantity: '1200', live_quantity: '0' })
+    const settled = ({ as_of, lines, ...rest }: typeof after) => ({
+      ...rest,
+      lines: lines.map(({ settled_quantity, live_quantity, ...line }: Record<string, unknown>) => line),
+    })
+    expect(settled(after)).toEqual(settled(before))
+    await use('0.5')
+    expect((await bill()).lines[0]).toMatchObject({
+      quantity: '1200.5',
+      settled_quantity: '1200',
+      live_quantity: '0.5',
+      amount: '11.00',
+      unrounded_amount: '11.0025',
+    })
+  })
+
+  it('shows usage that no price matches, and prices that were not used', async () => {
+    await pricePlan({ prices: [{ meter: 'api_call', price: { ...price, minimum_amount: '5' } }] })
+    await call('POST', '/api/v1/meters', { key: 'gb', resource_type: 'storage', aggregation: 'max' })
+    await call('POST', '/api/v1/usage', { customer_id: 'alice', resource_type: 'storage', quantity: 3 })
+    const { lines, total } = await bill()
+    expect(lines).toMatchObject([
+      { meter: 'api_call', quantity: '0', amount: '5.00', unpriced: false },
+      { meter: 'gb', quantity: '3', amount: '0.00', unpriced: true, price: null },
+    ])
+    expect(total).toBe('5.00')
+  })
+
+  it('bills a customer by its own plan', async () => {
+    await pricePlan()
+    await call('POST', '/api/v1/plans', {
+      key: 'yen',
+      currency: 'JPY',
+      prices: [{ meter: 'api_call', price: { model: 'per_unit', unit_amount: '0.5' } }],
+    })
+    await call('POST', '/api/v1/customers', { customer_id: 'alice', plan: 'yen' })
+    await use(3)
+    expect(await bill()).toMatchObject({ currency: 'JPY', plan: 'yen', total: '2' })
+  })
+
+  it('takes a month, or any two hours', async () => {
+    await pricePlan()
+    const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000
+    await use(5, { timestamp: new Date(hour - 1).toISOString() })
+    await use(7, { timestamp: new Date(hour).toISOString() })
+    const iso = (ms: number) => new Date(ms).toISOString()
+    expect(
+      (await bill(`/api/v1/billing/alice?from=${iso(hour)}&to=${iso(hour + 3_600_000)}`)).lines[0].quantity,
+    ).toBe('7')
+    expect(
+      (await bill(`/api/v1/billing/alice?from=${iso(hour - 3_600_000)}&to=${iso(hour)}`)).lines[0].quantity,
+    ).toBe('5')
+    const month = iso(hour).slice(0, 7)
+    expect((await bill(`/api/v1/billing/alice?period=${month}`)).period).toMatchObject({
+      key: month,
+      start: `${month}-01T00:00:00.000Z`,
+    })
+    const wrong = await call('GET', '/api/v1/billing/alice?period=november')
+    expect(wrong.status).toBe(422)
+    expect(errorsOf(wrong)[0]).toContain('period: must be "current" or a month such as "2026-11"')
+  })
+
+  it('knows no customer of whom there is neither a record nor usage', async () => {
+    expect((await call('GET', '/api/v1/billing/alcie')).status).toBe(404)
+    await call('POST', '/api/v1/customers', { customer_id: 'alcie' })
+    expect(await call('GET', '/api/v1/billing/alcie')).toMatchObject({
+      status: 200,
+      body: { total: '0.00', lines: [] },
+    })
+  })
+
+  it('shows nothing of another tenant', async () => {
+    await use(9)
+    const other = await newTenant(server)
+    expect((await other.call('GET', '/api/v1/billing/alice')).status).toBe(404)
+    expect((await other.call('GET', '/api/v1/usage')).body.data).toEqual([])
+  })
+
+  it('bills ids with spaces, slashes, percent signs and astral characters', async () => {
+    for (const id of ['a b', 'a/b', '100%', 'é\u{1f600}', '..', 'o\'x"y', '{a}']) {
+      await use(1, { customer_id: id })
+      const answer = await call('GET', `/api/v1/billing/${encodeURIComponent(id)}`)
+      // Dots are a part of a path that URLs take away before they are sent.
+      if (id !== '..') expect([id, answer.status, answer.body.customer_id]).toEqual([id, 200, id])
+    }
+  })
+})
+
+describe('/api/v1/flush', () => {
+  it('shows what waits, and settles it', async () => {
+    await use(1)
+    const before = (await admin('GET', '/api/v1/flush')).body.partitions[0]
+    expect(before.unsettled_counters).toBeGreaterThan(0)
+    expect(before.oldest_age_seconds).toBeGreaterThanOrEqual(0)
+    await admin('POST', '/api/v1/flush')
+    const after = (await admin('GET', '/api/v1/flush')).body.partitions[0]
+    expect(Date.parse(after.last_run)).toBeGreaterThan(Date.now() - 60_000)
+    expect(after.quarantined).toEqual([])
+  })
+
+  it('is the operator’s alone', async () => {
+    expect((await call('POST', '/api/v1/flush')).status).toBe(401)
+    expect((await call('GET', '/api/v1/flush')).status).toBe(401)
+  })
+})
