@@ -24,7 +24,7 @@ export function parsed<Output>(
 ): Output {
   const result = schema.safeParse(value, { error: explained })
   if (result.success) return result.data
-  const issues = issuesOf(result.error.issues, pointer)
+  const issues = issuesOf(result.error.issues, { value, pointer })
   const [first] = issues
   const count = issues.length === 1 ? 'a mistake' : `${issues.length} mistakes, the first`
   throw new TollgateError('validation_failed', `${what} has ${count}: ${first?.pointer} ${first?.detail}.`, {
@@ -32,27 +32,45 @@ export function parsed<Output>(
   })
 }
 
-export function issuesOf(
-  found: readonly z.core.$ZodIssue[],
-  pointer: Pointer,
-  at: PropertyKey[] = [],
-): Issue[] {
-  return found.flatMap((issue): Issue[] => {
-    const path = [...at, ...issue.path]
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ pointer: pointer([...path, key]), detail: issue.message }))
-    }
-    // Every form was refused: the one that came furthest is the one that was meant.
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const furthest = issue.errors.reduce((best, form) => (depth(form) > depth(best) ? form : best))
-      if (depth(furthest) > 0) return issuesOf(furthest, pointer, path)
-    }
-    if (issue.code === 'invalid_key') {
+type Sent = { value: unknown; pointer: Pointer }
+
+function issuesOf(found: readonly z.core.$ZodIssue[], sent: Sent, at: PropertyKey[] = []): Issue[] {
+  // What has the wrong type has no length, no form and no range that could be wrong too.
+  const wrongTypes = new Set(found.filter(({ code }) => code === 'invalid_type').map(({ path }) => sent.pointer(path)))
+  return found
+    .filter(({ code, path }) => code === 'invalid_type' || !wrongTypes.has(sent.pointer(path)))
+    .flatMap((issue) => issuesOfOne(issue, sent, [...at, ...issue.path]))
+}
+
+function issuesOfOne(issue: z.core.$ZodIssue, sent: Sent, path: PropertyKey[]): Issue[] {
+  const at = sent.pointer(path)
+  if (issue.code !== 'custom' && isMissing(sent.value, path)) return [{ pointer: at, detail: 'is required' }]
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({ pointer: sent.pointer([...path, key]), detail: issue.message }))
+    case 'invalid_key': {
       const said = issue.issues.map(({ message }) => message).join('; ')
-      return [{ pointer: pointer(path), detail: `has a name that is not allowed: it ${said}` }]
+      return [{ pointer: at, detail: `has a name that is not allowed: it ${said}` }]
     }
-    return [{ pointer: pointer(path), detail: issue.message }]
-  })
+    case 'invalid_union': {
+      // Every form was refused: the one that came furthest is the one that was meant.
+      const furthest = issue.errors.reduce((best, form) => (depth(form) > depth(best) ? form : best), [])
+      return depth(furthest) > 0 ? issuesOf(furthest, sent, path) : [{ pointer: at, detail: issue.message }]
+    }
+    default:
+      return [{ pointer: at, detail: issue.message }]
+  }
+}
+
+/** Whether nothing was sent at this place, though what is around it was. */
+function isMissing(value: unknown, path: PropertyKey[]): boolean {
+  let around: unknown = value
+  for (const [i, part] of path.entries()) {
+    if (typeof around !== 'object' || around === null) return false
+    if (!Object.hasOwn(around, part)) return i === path.length - 1
+    around = (around as Record<PropertyKey, unknown>)[part]
+  }
+  return false
 }
 
 const depth = (issues: readonly z.core.$ZodIssue[]): number =>
@@ -60,8 +78,6 @@ const depth = (issues: readonly z.core.$ZodIssue[]): number =>
 
 /** What is right instead, for issues whose schema has no text of its own. */
 export function explained(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value'))
-    return 'is required'
   switch (issue.code) {
     case 'invalid_type':
       return Array.isArray(issue.input) && issue.expected === 'string'

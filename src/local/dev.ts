@@ -108,6 +108,6 @@ async function start(): Promise<void> {
 try {
   await start()
 } catch (error) {
-  console.error((error as Error).message)
+  if (!aborted.signal.aborted) console.error((error as Error).message)
   stop('The start failed', 1)
 }

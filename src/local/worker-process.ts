@@ -1,8 +1,8 @@
 // Runs the Worker as Cloudflare would, in a `wrangler dev` of its own, on the loopback interface.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -49,9 +49,10 @@ export async function startWorker({ env, port = 0, config, onLine, signal }: Wor
   if (existsSync(overriding))
     throw new Error(`${overriding} would replace the variables of the local backends. Move it away.`)
   const chosen = await freePort(port)
-  const scratch = await mkdtemp(join(tmpdir(), 'tollgate-worker-'))
+  signal?.throwIfAborted()
+  const scratch = mkdtempSync(join(tmpdir(), 'tollgate-worker-'))
   const envFile = join(scratch, 'env')
-  await writeFile(envFile, envText(env), { mode: 0o600 })
+  writeFileSync(envFile, envText(env), { mode: 0o600 })
   const child = launch(configFile, chosen, envFile, scratch)
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
   let closed: Promise<void> | undefined

@@ -1,0 +1,42 @@
+// `npm run bench`: everything in one run, on the same servers, in one table. Its targets fail nothing; they are shown.
+
+import { benchBill } from './bill.ts'
+import { type Options, type Part, readOptions } from './options.ts'
+import { benchRecord } from './record.ts'
+import { type Section, table } from './report.ts'
+import { machine, openServers, type Servers } from './servers.ts'
+import { benchSettle } from './settle.ts'
+
+const benches: Partial<Record<Part, (servers: Servers, options: Options) => Promise<Section[]>>> = {
+  record: benchRecord,
+  settle: benchSettle,
+  bill: benchBill,
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  const servers = await openServers(process.env)
+  const closing = () => {
+    servers.close().finally(() => process.exit(130))
+  }
+  process.once('SIGINT', closing)
+  process.once('SIGTERM', closing)
+  try {
+    const about = await machine(servers)
+    const sections: Section[] = []
+    for (const part of options.only) {
+      console.error(`${part} …`)
+      sections.push(...(await benches[part]!(servers, options)))
+    }
+    console.log(
+      `${about}${options.quick ? ' · quick: figures for orientation only' : ''}\n\n${table(sections)}`,
+    )
+  } finally {
+    await servers.close()
+  }
+}
+
+await main().catch((error: Error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})

@@ -1,0 +1,41 @@
+// The command line of `npm run bench`.
+
+export const parts = ['record', 'settle', 'bill', 'http', 'worker'] as const
+export type Part = (typeof parts)[number]
+
+export type Options = {
+  only: Part[]
+  /** shorter and smaller: to see that it works, not for figures to publish */
+  quick: boolean
+}
+
+export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick]
+
+It needs two real servers, which it leaves as it found them:
+  REDIS_URL      such as redis://127.0.0.1:6379      it works in logical database 9, which has to be empty
+  DATABASE_URL   such as postgres://127.0.0.1:5432/postgres   it creates a database tollgate_bench, and drops it
+
+To start both on this machine:
+  redis-server --save '' --appendonly no &
+  initdb -D /tmp/pg && pg_ctl -D /tmp/pg -l /tmp/pg.log start
+  REDIS_URL=redis://127.0.0.1:6379 DATABASE_URL=postgres://127.0.0.1:5432/postgres npm run bench`
+
+/** Throws an Error with the usage for what it does not know. */
+export function readOptions(args: string[]): Options {
+  const options: Options = { only: [...parts], quick: false }
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (arg === '--quick') options.quick = true
+    else if (arg === '--only') options.only = partsIn(args[++i] ?? '')
+    else if (arg.startsWith('--only=')) options.only = partsIn(arg.slice('--only='.length))
+    else throw new Error(`There is no option ${arg}.\n\n${USAGE}`)
+  }
+  return options
+}
+
+function partsIn(list: string): Part[] {
+  const wanted = list.split(',')
+  const unknown = wanted.filter((name) => !(parts as readonly string[]).includes(name))
+  if (unknown.length > 0) throw new Error(`--only takes parts of ${parts.join(',')}.\n\n${USAGE}`)
+  return parts.filter((part) => wanted.includes(part))
+}

@@ -1,0 +1,112 @@
+// The two servers that everything is measured on: a logical database of Redis that was empty, and a Postgres database of
+// its own. Both are left as they were found.
+
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { migrateNodePostgres } from '../src/stores/postgres/migrate.ts'
+import { USAGE } from './options.ts'
+
+const REDIS_DATABASE = 9
+const DATABASE = 'tollgate_bench'
+/** Stands in Redis as long as the benchmarks run: whatever is there besides is theirs, or an earlier run's. */
+const MARK = 'tollgate:bench'
+
+export type Servers = {
+  redisUrl: string
+  databaseUrl: string
+  redis: Redis
+  /** Empties both. */
+  clear(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openServers(env: NodeJS.ProcessEnv): Promise<Servers> {
+  const { REDIS_URL, DATABASE_URL } = env
+  const missing = Object.entries({ REDIS_URL, DATABASE_URL }).flatMap(([name, value]) =>
+    value ? [] : [name],
+  )
+  if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set.\n\n${USAGE}`)
+  const redisUrl = new URL(REDIS_URL!)
+  redisUrl.pathname = `/${REDIS_DATABASE}`
+  const redis = await ownRedis(redisUrl.href)
+  try {
+    await asAdmin(DATABASE_URL!, `drop database if exists ${DATABASE} with (force)`)
+    await asAdmin(DATABASE_URL!, `create database ${DATABASE}`)
+  } catch (error) {
+    await releaseRedis(redis)
+    throw new Error(`Postgres at DATABASE_URL: ${(error as Error).message}`)
+  }
+  const databaseUrl = new URL(DATABASE_URL!)
+  databaseUrl.pathname = `/${DATABASE}`
+  await migrateNodePostgres(databaseUrl.href)
+  return {
+    redisUrl: redisUrl.href,
+    databaseUrl: databaseUrl.href,
+    redis,
+    clear: async () => {
+      await redis.flushdb()
+      await redis.set(MARK, 'running')
+      await inDatabase(databaseUrl.href, 'truncate usage, segments')
+    },
+    close: async () => {
+      await releaseRedis(redis)
+      await asAdmin(DATABASE_URL!, `drop database if exists ${DATABASE} with (force)`)
+    },
+  }
+}
+
+/** Refuses a database that holds anything but an earlier run's leftovers, or that somebody works in. */
+async function ownRedis(url: string): Promise<Redis> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
+  redis.on('error', () => {})
+  try {
+    await redis.connect()
+    const others = String(await redis.client('LIST'))
+      .split('\n')
+      .filter((line) => line.includes(` db=${REDIS_DATABASE} `))
+    if (others.length > 1) throw new Error(`somebody is connected to logical database ${REDIS_DATABASE}.`)
+    if ((await redis.dbsize()) > 0 && (await redis.exists(MARK)) === 0) {
+      throw new Error(
+        `logical database ${REDIS_DATABASE} is not empty, and what is in it is not an earlier run's.`,
+      )
+    }
+    await redis.flushdb()
+    await redis.set(MARK, 'running')
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    throw new Error(`Redis at REDIS_URL: ${(error as Error).message}`)
+  }
+}
+
+async function releaseRedis(redis: Redis): Promise<void> {
+  await redis.flushdb()
+  redis.disconnect()
+}
+
+const asAdmin = inDatabase
+
+export async function inDatabase(url: string, statement: string): Promise<pg.QueryResult> {
+  const client = new pg.Client(url)
+  await client.connect()
+  return await client.query(statement).finally(() => client.end())
+}
+
+/** One line on what it was measured with. */
+export async function machine({ redis, databaseUrl }: Servers): Promise<string> {
+  const { availableParallelism } = await import('node:os')
+  const info = await redis.info('server')
+  const appendonly = (await redis.config('GET', 'appendonly').catch(() => [])) as string[]
+  const { rows } = await inDatabase(
+    databaseUrl,
+    `select current_setting('server_version') as version, current_setting('fsync') as fsync,
+      current_setting('synchronous_commit') as commit`,
+  )
+  const { version, fsync, commit } = rows[0] as Record<string, string>
+  return [
+    `${availableParallelism()} cores for all of it`,
+    `Node ${process.versions.node}`,
+    `Redis ${/redis_version:(\S+)/.exec(info)?.[1]} (appendonly ${appendonly[1] ?? 'unknown'})`,
+    `Postgres ${version!.split(' ')[0]} (fsync ${fsync}, synchronous_commit ${commit})`,
+  ].join(' · ')
+}

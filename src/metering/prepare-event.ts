@@ -1,0 +1,58 @@
+// What an event becomes before it is sent to the counters: checked, and joined with the meters that it feeds.
+
+import { newId } from '../kernel/ids.ts'
+import { type Delta, deltasOf } from './count-events.ts'
+import { type Event, parseEvent, type Wrong } from './event.ts'
+import type { Limits } from './limits.ts'
+import { activeMeters, type TenantConfig } from './meter.ts'
+
+export type Prepared = { pointer: string } & (
+  | { event: Event; deltas: Delta[] }
+  | { wrong: Wrong[]; unknownType?: true }
+)
+
+/** The event, or what is wrong with it whatever the meters are. */
+export function checkedEvent(sent: unknown, pointer: string, nowMs: number, limits: Limits): Event | Wrong[] {
+  const event = parseEvent(sent, pointer, nowMs, newId)
+  if (Array.isArray(event)) return event
+  const { timestampMs } = event
+  if (timestampMs < nowMs - limits.eventMaxAgeMs) {
+    return [
+      {
+        pointer: `${pointer}/timestamp`,
+        detail: `lies more than ${days(limits.eventMaxAgeMs)} back: the oldest that is taken now is ${new Date(nowMs - limits.eventMaxAgeMs).toISOString()}`,
+      },
+    ]
+  }
+  if (timestampMs > nowMs + limits.eventMaxAheadMs) {
+    return [
+      {
+        pointer: `${pointer}/timestamp`,
+        detail: `lies more than ${limits.eventMaxAheadMs / 60_000} minutes ahead: it is ${new Date(nowMs).toISOString()} here`,
+      },
+    ]
+  }
+  return event
+}
+
+const days = (ms: number): string => `${ms / 86_400_000} days`
+
+/** What the event adds to which counters, by this configuration. */
+export function prepareEvent(event: Event | Wrong[], pointer: string, config: TenantConfig): Prepared {
+  if (Array.isArray(event)) return { pointer, wrong: event }
+  const meters = activeMeters(config, event.resourceType)
+  if (meters.length === 0) {
+    const known = [
+      ...new Set(config.meters.filter((meter) => !meter.archivedAt).map((meter) => meter.resourceType)),
+    ]
+    const detail =
+      known.length === 0
+        ? 'has no meter, and neither has any other resource type: create one with POST /api/v1/meters'
+        : `has no meter; these have one: ${known.slice(0, 20).join(', ')}. Create one with POST /api/v1/meters`
+    return { pointer, wrong: [{ pointer: `${pointer}/resource_type`, detail }], unknownType: true }
+  }
+  const deltas = deltasOf(event, meters, config, pointer)
+  return isWrong(deltas) ? { pointer, wrong: deltas } : { pointer, event, deltas }
+}
+
+const isWrong = (deltas: Delta[] | Wrong[]): deltas is Wrong[] => deltas.length > 0 && 'pointer' in deltas[0]!

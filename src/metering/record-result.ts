@@ -1,0 +1,106 @@
+// What recording a batch is answered with: a result, or a refusal that names each bad event.
+
+import { TollgateError } from '../kernel/errors.ts'
+import type { Wrong } from './event.ts'
+import type { Verdict } from './ports.ts'
+import type { Prepared } from './prepare-event.ts'
+
+/** Bad events that one answer names. */
+const ISSUES_SHOWN = 100
+
+export type EventStatus = 'accepted' | 'duplicate' | 'conflict' | 'invalid'
+export type RecordResult = {
+  accepted: number
+  duplicates: number
+  /** in the order sent; `errors` for conflict and invalid */
+  events: { id: string | null; status: EventStatus; errors?: Wrong[] }[]
+}
+
+export function resultOf(
+  prepared: Prepared[],
+  verdicts: readonly Verdict[],
+  parsed: { sent: unknown }[],
+): RecordResult {
+  const result: RecordResult = { accepted: 0, duplicates: 0, events: [] }
+  let next = 0
+  for (const [i, one] of prepared.entries()) {
+    if (!('event' in one)) {
+      result.events.push({ id: sentId(parsed[i]!.sent), status: 'invalid', errors: one.wrong })
+      continue
+    }
+    const verdict = verdicts[next++]!
+    const { id } = one.event
+    if (verdict === 'accepted') result.accepted++
+    if (verdict === 'duplicate') result.duplicates++
+    if (verdict === 'accepted' || verdict === 'duplicate') result.events.push({ id, status: verdict })
+    else if (verdict === 'conflict')
+      result.events.push({
+        id,
+        status: 'conflict',
+        errors: [
+          {
+            pointer: `${one.pointer}/id`,
+            detail: 'was used before for an event with other content; nothing of this one is counted',
+          },
+        ],
+      })
+    else
+      result.events.push({
+        id,
+        status: 'invalid',
+        errors: [{ pointer: `${one.pointer}/quantity`, detail: OUT_OF_RANGE }],
+      })
+  }
+  return result
+}
+
+const OUT_OF_RANGE = 'would bring a counter out of range: its total has at most 24 digits before the point'
+
+const sentId = (sent: unknown): string | null =>
+  typeof sent === 'object' && sent !== null && 'id' in sent && typeof sent.id === 'string' ? sent.id : null
+
+/** For a strict batch with invalid events; null if there are none. */
+export function invalidBatch(prepared: Prepared[]): TollgateError | null {
+  const bad = prepared.filter((one) => 'wrong' in one)
+  if (bad.length === 0) return null
+  const issues = bad.flatMap(({ wrong }) => wrong).slice(0, ISSUES_SHOWN)
+  const onlyUnknownTypes = bad.every((one) => one.unknownType)
+  return onlyUnknownTypes
+    ? new TollgateError(
+        'unknown_resource_type',
+        'An event has a resource type that no meter measures. Nothing was counted.',
+        { issues },
+      )
+    : new TollgateError(
+        'validation_failed',
+        `${bad.length === 1 ? 'An event is' : `${bad.length} events are`} invalid. Nothing was counted.`,
+        { issues },
+      )
+}
+
+/** For a strict batch with conflicts, or with sums out of range. */
+export function refusedBatch(result: RecordResult): TollgateError {
+  const issues = result.events.flatMap((event) => event.errors ?? []).slice(0, ISSUES_SHOWN)
+  return result.events.some((event) => event.status === 'conflict')
+    ? new TollgateError(
+        'event_conflict',
+        'An event’s id was used before for other content. Nothing was counted.',
+        { issues },
+      )
+    : new TollgateError('quantity_out_of_range', 'A counter would go out of range. Nothing was counted.', {
+        issues,
+      })
+}
+
+export function backlogFull(scope: 'tenant' | 'partition' | 'dedupe'): TollgateError {
+  const what = {
+    tenant: 'Too much of your usage',
+    partition: 'Too much usage',
+    dedupe: 'Too many event ids of one day',
+  }[scope]
+  return new TollgateError(
+    'backlog_full',
+    `${what} waits to be settled. Nothing was counted: send the same request again later.`,
+    { retryAfterSeconds: 60 },
+  )
+}
