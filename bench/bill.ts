@@ -116,7 +116,7 @@ async function readOne(
   period: { from: string; to: string },
 ): Promise<void> {
   const bill = await readBill(services, config, { customerId, ...period })
-  const got = text(bill.lines[0]!.quantity)
-  const wanted = text(decimal(QUANTITY).times(String(HOURS)))
+  const got = bill.lines[0]!.quantity
+  const wanted = text(decimal(QUANTITY).times(decimal(String(HOURS))))
   if (got !== wanted) throw new Error(`The bill of ${customerId} has ${got}, not ${wanted}`)
 }

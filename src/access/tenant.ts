@@ -42,12 +42,10 @@ export const tenantInputSchema = knownFields('A tenant', {
       description: 'IANA time zone: where its days and months begin. It can’t be changed later.',
       example: 'Asia/Kolkata',
     }),
-  currency: currencySchema
-    .default('USD')
-    .meta({
-      description: 'ISO 4217 currency of the default plan that is made with the tenant.',
-      example: 'USD',
-    }),
+  currency: currencySchema.default('USD').meta({
+    description: 'ISO 4217 currency of the default plan that is made with the tenant.',
+    example: 'USD',
+  }),
 })
 export type TenantInput = z.output<typeof tenantInputSchema>
 

@@ -49,7 +49,9 @@ function fieldHtml(name: string, field: Schema, required: boolean, around: Aroun
   const example = field.example ?? schema.example ?? schema.examples?.[0]
   const notes = [
     required && around.input ? ', required' : '',
-    schema.default === undefined ? '' : `, default <code>${escapeHtml(JSON.stringify(schema.default))}</code>`,
+    schema.default === undefined
+      ? ''
+      : `, default <code>${escapeHtml(JSON.stringify(schema.default))}</code>`,
     example === undefined ? '' : `, such as <code>${escapeHtml(JSON.stringify(example))}</code>`,
   ].join('')
   const description = field.description ?? schema.description

@@ -36,7 +36,9 @@ type Sent = { value: unknown; pointer: Pointer }
 
 function issuesOf(found: readonly z.core.$ZodIssue[], sent: Sent, at: PropertyKey[] = []): Issue[] {
   // What has the wrong type has no length, no form and no range that could be wrong too.
-  const wrongTypes = new Set(found.filter(({ code }) => code === 'invalid_type').map(({ path }) => sent.pointer(path)))
+  const wrongTypes = new Set(
+    found.filter(({ code }) => code === 'invalid_type').map(({ path }) => sent.pointer(path)),
+  )
   return found
     .filter(({ code, path }) => code === 'invalid_type' || !wrongTypes.has(sent.pointer(path)))
     .flatMap((issue) => issuesOfOne(issue, sent, [...at, ...issue.path]))

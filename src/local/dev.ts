@@ -95,14 +95,25 @@ async function start(): Promise<void> {
     }),
   )
 
+  closing.push(every(config.FLUSH_EVERY_SECONDS * 1000, () => worker.fireCron()))
+}
+
+/** Does it again so long after it was done. Returns what ends that, when the last one is over. */
+function every(ms: number, work: () => Promise<void>): () => Promise<void> {
+  let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    running = worker.fireCron().catch((error: Error) => stamped(error.message))
-  }, config.FLUSH_EVERY_SECONDS * 1000)
-  closing.push(async () => {
-    clearInterval(timer)
+  const wait = () => {
+    timer = setTimeout(() => {
+      running = work()
+        .catch((error: Error) => stamped(error.message))
+        .finally(() => aborted.signal.aborted || wait())
+    }, ms)
+  }
+  wait()
+  return async () => {
+    clearTimeout(timer)
     await running
-  })
+  }
 }
 
 try {

@@ -2,11 +2,13 @@
 
 import { type ChildProcess, execFile } from 'node:child_process'
 
-const GRACE_MS = 4_000
-const LAST_MS = 4_000
+/** For an orderly end of the leader, then of those it leaves, then for the system to clear them away. */
+const LEADER_MS = 4_000
+const OTHERS_MS = 1_000
+const KILLED_MS = 1_000
 const STEP_MS = 25
 
-/** `child` must lead its process group (`detached`). Resolves when none of the group is left. */
+/** `child` must lead its process group (`detached`). When this resolves, none of the group runs any more. */
 export async function endGroup(child: ChildProcess): Promise<void> {
   const { pid } = child
   if (pid === undefined) return
@@ -16,12 +18,16 @@ export async function endGroup(child: ChildProcess): Promise<void> {
     )
     return
   }
+  const exited = () => child.exitCode !== null || child.signalCode !== null
+  const gone = () => !signal(pid, 0)
   signal(pid, 'SIGTERM')
-  if (await gone(pid, GRACE_MS)) return
+  await until(() => exited() || gone(), LEADER_MS)
+  await until(gone, OTHERS_MS)
   signal(pid, 'SIGKILL')
-  await gone(pid, LAST_MS)
+  await until(gone, KILLED_MS)
 }
 
+/** At once, for when there is no time to wait. */
 export function killGroup({ pid }: ChildProcess): void {
   if (pid !== undefined) signal(pid, 'SIGKILL')
 }
@@ -35,10 +41,8 @@ function signal(group: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-async function gone(group: number, withinMs: number): Promise<boolean> {
-  for (let waited = 0; waited < withinMs; waited += STEP_MS) {
-    if (!signal(group, 0)) return true
+async function until(condition: () => boolean, withinMs: number): Promise<void> {
+  for (let waited = 0; waited < withinMs && !condition(); waited += STEP_MS) {
     await new Promise((resolve) => setTimeout(resolve, STEP_MS))
   }
-  return false
 }

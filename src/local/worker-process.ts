@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { endGroup, killGroup } from './process-group.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -88,6 +89,7 @@ function launch(configFile: string, port: number, envFile: string, scratch: stri
       WRANGLER_SEND_ERROR_REPORTS: 'false',
       WRANGLER_HIDE_BANNER: 'true',
       CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+      TOLLGATE_SCRATCH: scratch,
       WRANGLER_LOG_PATH: join(scratch, 'logs'),
       WRANGLER_REGISTRY_PATH: join(scratch, 'registry'),
       NO_COLOR: '1',
@@ -114,7 +116,8 @@ function ready(child: ChildProcess, url: string, onLine: (line: string) => void)
     const fail = (reason: string) =>
       settle(() => reject(new Error([reason, ...output.slice(-OUTPUT_LINES)].join('\n'))))
     for (const stream of [child.stdout!, child.stderr!]) {
-      createInterface({ input: stream }).on('line', (line) => {
+      createInterface({ input: stream }).on('line', (coloured) => {
+        const line = stripVTControlCharacters(coloured)
         onLine(line)
         if (settled) return
         output.push(line)

@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hintOf, looksLikeKey, makeKey } from '../../src/access/api-key.ts'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 describe('API keys', () => {
-  test('a new key has the prefix, 38 characters more, and a checksum that fits', () => {
+  it('a new key has the prefix, 38 characters more, and a checksum that fits', () => {
     for (let i = 0; i < 200; i++) {
       const key = makeKey()
       expect(key).toMatch(/^tg_[0-9A-Za-z]{38}$/)
@@ -16,7 +16,7 @@ describe('API keys', () => {
     expect(new Set(Array.from({ length: 200 }, () => makeKey())).size).toBe(200)
   })
 
-  test('the checksum is the CRC-32 that others compute', () => {
+  it('the checksum is the CRC-32 that others compute', () => {
     const key = makeKey((bytes) => bytes.fill(0))
     const random = key.slice(3, 35)
     expect(random).toBe('0'.repeat(32))
@@ -29,7 +29,7 @@ describe('API keys', () => {
     expect(key.slice(35)).toBe(expected)
   })
 
-  test('every character is as likely as any other: bytes that would favour some are drawn again', () => {
+  it('every character is as likely as any other: bytes that would favour some are drawn again', () => {
     const bytesByChar = new Map<string, number>()
     let drawnAgain = 0
     for (let byte = 0; byte < 256; byte++) {
@@ -43,7 +43,7 @@ describe('API keys', () => {
     expect(drawnAgain).toBe(256 - 4 * 62)
   })
 
-  test('any one character changed, swapped with its neighbour, or left out is noticed', () => {
+  it('any one character changed, swapped with its neighbour, or left out is noticed', () => {
     const key = makeKey()
     fc.assert(
       fc.property(fc.nat(37), fc.constantFrom(...ALPHABET), (offset, char) => {
@@ -57,8 +57,13 @@ describe('API keys', () => {
     )
   })
 
-  test.each(['', 'tg_', 'tg_short', ' ', `xx_${'0'.repeat(38)}`, `tg_${'ä'.repeat(38)}`, `tg_${'0'.repeat(38)}\n`])(
-    '%j is no key',
-    (text) => expect(looksLikeKey(text)).toBe(false),
-  )
+  it.each([
+    '',
+    'tg_',
+    'tg_short',
+    ' ',
+    `xx_${'0'.repeat(38)}`,
+    `tg_${'ä'.repeat(38)}`,
+    `tg_${'0'.repeat(38)}\n`,
+  ])('%j is no key', (text) => expect(looksLikeKey(text)).toBe(false))
 })

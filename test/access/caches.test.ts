@@ -1,9 +1,14 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AgedCache } from '../../src/access/aged-cache.ts'
 import { makeKey } from '../../src/access/api-key.ts'
 import { authenticate } from '../../src/access/authenticate.ts'
 import { CONFIG_MAX_AGE_MS, ConfigCache, RELOAD_BURST } from '../../src/access/config-cache.ts'
-import { KEY_MAX_AGE_MS, KEY_MAX_ENTRIES, KeyCache, UNKNOWN_KEY_MAX_AGE_MS } from '../../src/access/key-cache.ts'
+import {
+  KEY_MAX_AGE_MS,
+  KEY_MAX_ENTRIES,
+  KeyCache,
+  UNKNOWN_KEY_MAX_AGE_MS,
+} from '../../src/access/key-cache.ts'
 import { sha256Hex } from '../../src/kernel/digest.ts'
 import { TollgateError } from '../../src/kernel/errors.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
@@ -39,13 +44,13 @@ function world() {
 }
 
 describe('an API key', () => {
-  test('is looked up once, and then costs no I/O', async () => {
+  it('is looked up once, and then costs no I/O', async () => {
     const { state, call } = world()
     for (let i = 0; i < 1_000; i++) expect((await call()).tenant.tenantId).toBe('t1')
     expect(state.loads).toBe(1)
   })
 
-  test('that was revoked stops within the hard age, however often it is used', async () => {
+  it('that was revoked stops within the hard age, however often it is used', async () => {
     const { state, call } = world()
     await call()
     state.known = false
@@ -60,7 +65,7 @@ describe('an API key', () => {
     await expect(call()).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('that was revoked and not used meanwhile stops at the hard age', async () => {
+  it('that was revoked and not used meanwhile stops at the hard age', async () => {
     const { state, call } = world()
     await call()
     state.known = false
@@ -68,7 +73,7 @@ describe('an API key', () => {
     await expect(call()).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('is renewed by one request while the others go on with what is cached', async () => {
+  it('is renewed by one request while the others go on with what is cached', async () => {
     const { state, call } = world()
     await call()
     state.nowMs += KEY_MAX_AGE_MS - 1_000
@@ -76,7 +81,7 @@ describe('an API key', () => {
     expect(state.loads).toBe(2)
   })
 
-  test('goes on while Postgres is away, until the hard age', async () => {
+  it('goes on while Postgres is away, until the hard age', async () => {
     const { state, call } = world()
     await call()
     state.reachable = false
@@ -86,14 +91,14 @@ describe('an API key', () => {
     await expect(call()).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
-  test('with a wrong checksum is refused without asking Postgres', async () => {
+  it('with a wrong checksum is refused without asking Postgres', async () => {
     const { key, state, call } = world()
     const other = key.at(-1) === 'a' ? 'b' : 'a'
     await expect(call(key.slice(0, -1) + other)).rejects.toMatchObject({ code: 'unauthorized' })
     expect(state.loads).toBe(0)
   })
 
-  test('that is unknown is asked for once in a while, and works as soon as it is known', async () => {
+  it('that is unknown is asked for once in a while, and works as soon as it is known', async () => {
     const { state, call } = world()
     state.known = false
     for (let i = 0; i < 10; i++) await expect(call()).rejects.toMatchObject({ code: 'unauthorized' })
@@ -103,7 +108,7 @@ describe('an API key', () => {
     expect((await call()).keyId).toBe('k1')
   })
 
-  test('is not pushed out by made-up keys', async () => {
+  it('is not pushed out by made-up keys', async () => {
     const { state, call } = world()
     await call()
     for (let i = 0; i < KEY_MAX_ENTRIES + 10; i++) await call(makeKey()).catch(() => {})
@@ -114,7 +119,7 @@ describe('an API key', () => {
 })
 
 describe('a tenant’s configuration', () => {
-  test('is never older than the hard age', async () => {
+  it('is never older than the hard age', async () => {
     const { state, configs } = world()
     await configs.load('t1')
     state.nowMs += CONFIG_MAX_AGE_MS - 1
@@ -123,7 +128,7 @@ describe('a tenant’s configuration', () => {
     expect(configs.get('t1')).toBeUndefined()
   })
 
-  test('is loaded anew for a newer version, once for all who ask', async () => {
+  it('is loaded anew for a newer version, once for all who ask', async () => {
     const { state, configs } = world()
     await configs.load('t1')
     state.version = 7
@@ -132,7 +137,7 @@ describe('a tenant’s configuration', () => {
     expect(state.loads).toBe(2)
   })
 
-  test('is loaded anew for unknown resource types a few times, and then once a second', async () => {
+  it('is loaded anew for unknown resource types a few times, and then once a second', async () => {
     const { state, configs } = world()
     await configs.load('t1')
     const before = state.loads
@@ -145,14 +150,14 @@ describe('a tenant’s configuration', () => {
     expect(state.loads - before).toBe(RELOAD_BURST + 10)
   })
 
-  test('that was loaded before a newer one came in does not take its place', async () => {
+  it('that was loaded before a newer one came in does not take its place', async () => {
     const { state, configs } = world()
     configs.put(config(5), state.nowMs)
     configs.put(config(4), state.nowMs)
     expect(configs.get('t1')?.version).toBe(5)
   })
 
-  test('of one tenant is not given for another', async () => {
+  it('of one tenant is not given for another', async () => {
     const { state, configs } = world()
     configs.put(config(1, 't1'), state.nowMs)
     configs.put(config(2, 't2'), state.nowMs)
@@ -164,7 +169,7 @@ describe('a tenant’s configuration', () => {
 })
 
 describe('a cache', () => {
-  test('has a bound, and the oldest entry makes room', () => {
+  it('has a bound, and the oldest entry makes room', () => {
     const cache = new AgedCache<number>({ maxEntries: 3, maxAgeMs: 1_000 }, () => 0)
     for (let i = 0; i < 100; i++) cache.put(`k${i}`, i, 0)
     expect(cache.size).toBe(3)
@@ -172,7 +177,7 @@ describe('a cache', () => {
     expect(cache.get('k0')).toBeUndefined()
   })
 
-  test('counts the age from when the load began', () => {
+  it('counts the age from when the load began', () => {
     let nowMs = 0
     const cache = new AgedCache<number>({ maxEntries: 3, maxAgeMs: 1_000 }, () => nowMs)
     nowMs = 900

@@ -1,6 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeKey } from '../../src/access/api-key.ts'
-import { type Call, caller, errorsOf, newTenant, openServer, type Server, type TestTenant } from './harness.ts'
+import {
+  type Call,
+  caller,
+  errorsOf,
+  newTenant,
+  openServer,
+  type Server,
+  type TestTenant,
+} from './harness.ts'
 
 let server: Server
 let tenant: TestTenant
@@ -17,23 +25,33 @@ type Route = { method: string; path: string; access: 'apiKey' | 'adminToken' | '
 
 async function routes(): Promise<Route[]> {
   const { body } = await caller(server, null)('GET', '/openapi.json')
-  return Object.entries<Record<string, { security: Record<string, unknown>[] }>>(body.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { security }]) => ({
-      method: method.toUpperCase(),
-      path: path.replaceAll(/\{\w+\}/g, '00000000-0000-4000-8000-000000000000'),
-      access: (Object.keys(security[0] ?? {})[0] ?? 'public') as Route['access'],
-    })),
+  return Object.entries<Record<string, { security: Record<string, unknown>[] }>>(body.paths).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, { security }]) => ({
+        method: method.toUpperCase(),
+        path: path.replaceAll(/\{\w+\}/g, '00000000-0000-4000-8000-000000000000'),
+        access: (Object.keys(security[0] ?? {})[0] ?? 'public') as Route['access'],
+      })),
   )
 }
 
 describe('every route that is not public', () => {
-  const bad: { name: string; authorization: (route: Route) => string | undefined; says: (route: Route) => RegExp }[] = [
+  const bad: {
+    name: string
+    authorization: (route: Route) => string | undefined
+    says: (route: Route) => RegExp
+  }[] = [
     {
       name: 'no token',
       authorization: () => undefined,
-      says: ({ access }) => (access === 'apiKey' ? /Send your API key: "Authorization: Bearer tg_…"/ : /ADMIN_TOKEN/),
+      says: ({ access }) =>
+        access === 'apiKey' ? /Send your API key: "Authorization: Bearer tg_…"/ : /ADMIN_TOKEN/,
     },
-    { name: 'another scheme', authorization: () => 'Basic dTpw', says: () => /not of the form "Bearer <token>"/ },
+    {
+      name: 'another scheme',
+      authorization: () => 'Basic dTpw',
+      says: () => /not of the form "Bearer <token>"/,
+    },
     {
       name: 'a key with a wrong checksum',
       authorization: () => `Bearer ${tenant.key.slice(0, -1)}${tenant.key.endsWith('a') ? 'b' : 'a'}`,
@@ -51,37 +69,56 @@ describe('every route that is not public', () => {
     },
   ]
 
-  test.each(bad)('answers $name with a 401 that says what to send', async ({ authorization, says }) => {
+  it.each(bad)('answers $name with a 401 that says what to send', async ({ authorization, says }) => {
     const guarded = (await routes()).filter(({ access }) => access !== 'public')
     expect(guarded.length).toBeGreaterThan(15)
     for (const route of guarded) {
       const sent = authorization(route)
-      const answer = await caller(server, null)(route.method, route.path, route.method === 'GET' ? undefined : {}, {
-        ...(sent !== undefined && { authorization: sent }),
+      const answer = await caller(server, null)(
+        route.method,
+        route.path,
+        route.method === 'GET' ? undefined : {},
+        {
+          ...(sent !== undefined && { authorization: sent }),
+        },
+      )
+      expect(answer, `${route.method} ${route.path}`).toMatchObject({
+        status: 401,
+        body: { code: 'unauthorized' },
       })
-      expect(answer, `${route.method} ${route.path}`).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
       expect(answer.body.detail).toMatch(says(route))
       expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/)
     }
   })
 
-  test('takes the scheme in any case', async () => {
-    const answer = await caller(server, null)('GET', '/api/v1/meters', undefined, { authorization: `bearer ${tenant.key}` })
+  it('takes the scheme in any case', async () => {
+    const answer = await caller(server, null)('GET', '/api/v1/meters', undefined, {
+      authorization: `bearer ${tenant.key}`,
+    })
     expect(answer.status).toBe(200)
   })
 
-  test('is public only where it should be', async () => {
+  it('is public only where it should be', async () => {
     const open = (await routes()).filter(({ access }) => access === 'public').map(({ path }) => path)
     expect(open.sort()).toEqual(['/docs', '/health', '/openapi.json', '/ready'])
   })
 })
 
 describe('a tenant', () => {
-  test('is made with its first key, shown once, and a default plan', async () => {
-    const made = await admin('POST', '/api/v1/tenants', { name: 'Acme', timezone: 'Asia/Kolkata', currency: 'INR' })
+  it('is made with its first key, shown once, and a default plan', async () => {
+    const made = await admin('POST', '/api/v1/tenants', {
+      name: 'Acme',
+      timezone: 'Asia/Kolkata',
+      currency: 'INR',
+    })
     expect(made.status).toBe(201)
     const { api_key, ...shown } = made.body
-    expect(shown).toMatchObject({ name: 'Acme', timezone: 'Asia/Kolkata', currency: 'INR', default_plan: 'default' })
+    expect(shown).toMatchObject({
+      name: 'Acme',
+      timezone: 'Asia/Kolkata',
+      currency: 'INR',
+      default_plan: 'default',
+    })
     expect(api_key.key).toMatch(/^tg_[0-9A-Za-z]{38}$/)
     expect(api_key.hint).toBe(api_key.key.slice(-4))
 
@@ -94,37 +131,49 @@ describe('a tenant', () => {
     expect(JSON.stringify(keys.body)).not.toContain(api_key.key)
   })
 
-  test('has UTC and USD where nothing else was asked for', async () => {
+  it('has UTC and USD where nothing else was asked for', async () => {
     const { body } = await admin('POST', '/api/v1/tenants', { name: 'Plain' })
     expect(body).toMatchObject({ timezone: 'UTC', currency: 'USD' })
   })
 
-  test.each([
+  it.each([
     [{}, ['#/name: is required']],
     [{ name: '' }, ['#/name: must have at least 1 character']],
     [{ name: 'a\nb' }, ['#/name: must be one line of valid Unicode, without control characters']],
     [{ name: 'a\u0000b' }, ['#/name: must be one line of valid Unicode, without control characters']],
-    [{ name: 'x', timezone: 'Mars/Olympus' }, [expect.stringContaining('#/timezone: must be an IANA time zone')]],
+    [
+      { name: 'x', timezone: 'Mars/Olympus' },
+      [expect.stringContaining('#/timezone: must be an IANA time zone')],
+    ],
     [{ name: 'x', timezone: '+05:30' }, [expect.stringContaining('#/timezone: must be an IANA time zone')]],
     [{ name: 'x', currency: 'usd' }, [expect.stringContaining('#/currency')]],
     [{ name: 'x', currency: 'XAU' }, [expect.stringContaining('#/currency')]],
-    [{ name: 'x', tz: 'UTC', zone: 1 }, [expect.stringMatching(/#\/tz: .*name, timezone, currency/), expect.stringContaining('#/zone')]],
+    [
+      { name: 'x', tz: 'UTC', zone: 1 },
+      [expect.stringMatching(/#\/tz: .*name, timezone, currency/), expect.stringContaining('#/zone')],
+    ],
   ])('is not made of %j, and each mistake is named', async (input, expected) => {
     const answer = await admin('POST', '/api/v1/tenants', input)
     expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed' } })
     expect(errorsOf(answer)).toEqual(expected)
   })
 
-  test('that there is not is a 404, and what is no id a 422', async () => {
-    expect(await admin('GET', `/api/v1/tenants/${crypto.randomUUID()}`)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  it('that there is not is a 404, and what is no id a 422', async () => {
+    expect(await admin('GET', `/api/v1/tenants/${crypto.randomUUID()}`)).toMatchObject({
+      status: 404,
+      body: { code: 'not_found' },
+    })
     expect(errorsOf(await admin('GET', '/api/v1/tenants/1'))).toEqual(['id: must be a UUID'])
   })
 
-  test('is found once by following the pages of the list', async () => {
+  it('is found once by following the pages of the list', async () => {
     const ids: string[] = []
     let cursor: string | null = null
     do {
-      const page: Awaited<ReturnType<Call>> = await admin('GET', `/api/v1/tenants?limit=2${cursor ? `&cursor=${cursor}` : ''}`)
+      const page: Awaited<ReturnType<Call>> = await admin(
+        'GET',
+        `/api/v1/tenants?limit=2${cursor ? `&cursor=${cursor}` : ''}`,
+      )
       expect(page.status).toBe(200)
       expect(page.body.data.length).toBeLessThanOrEqual(2)
       ids.push(...page.body.data.map(({ id }: { id: string }) => id))
@@ -136,7 +185,7 @@ describe('a tenant', () => {
 })
 
 describe('API keys', () => {
-  test('are made, listed and revoked; a revoked one stops, the others go on', async () => {
+  it('are made, listed and revoked; a revoked one stops, the others go on', async () => {
     const { id, call } = await newTenant(server)
     const made = await admin('POST', '/api/v1/api-keys', { tenant_id: id, name: 'second' })
     expect(made).toMatchObject({ status: 201, body: { tenant_id: id, name: 'second', revoked_at: null } })
@@ -146,27 +195,34 @@ describe('API keys', () => {
     expect((await admin('DELETE', `/api/v1/api-keys/${made.body.id}`)).status).toBe(204)
     expect((await admin('DELETE', `/api/v1/api-keys/${made.body.id}`)).status).toBe(204)
     // At once where it was revoked; another instance may know the key from before for up to 30 seconds.
-    await expect.poll(async () => (await second('GET', '/api/v1/meters')).status, { timeout: 35_000, interval: 500 }).toBe(401)
+    await expect
+      .poll(async () => (await second('GET', '/api/v1/meters')).status, { timeout: 35_000, interval: 500 })
+      .toBe(401)
     expect((await call('GET', '/api/v1/meters')).status).toBe(200)
 
     const { data } = (await admin('GET', `/api/v1/api-keys?tenant_id=${id}`)).body
-    expect(data.map((key: { name: string; revoked_at: string | null }) => [key.name, key.revoked_at !== null])).toEqual([
+    expect(
+      data.map((key: { name: string; revoked_at: string | null }) => [key.name, key.revoked_at !== null]),
+    ).toEqual([
       ['default', false],
       ['second', true],
     ])
   })
 
-  test('are listed in pages, oldest first', async () => {
+  it('are listed in pages, oldest first', async () => {
     const { id } = await newTenant(server)
     for (const name of ['b', 'c']) await admin('POST', '/api/v1/api-keys', { tenant_id: id, name })
     const first = await admin('GET', `/api/v1/api-keys?tenant_id=${id}&limit=2`)
-    const second = await admin('GET', `/api/v1/api-keys?tenant_id=${id}&limit=2&cursor=${first.body.next_cursor}`)
+    const second = await admin(
+      'GET',
+      `/api/v1/api-keys?tenant_id=${id}&limit=2&cursor=${first.body.next_cursor}`,
+    )
     const names = [...first.body.data, ...second.body.data].map(({ name }: { name: string }) => name)
     expect(names).toEqual(['default', 'b', 'c'])
     expect(second.body.next_cursor).toBeNull()
   })
 
-  test('of a tenant that there is not are a 404', async () => {
+  it('of a tenant that there is not are a 404', async () => {
     const nobody = crypto.randomUUID()
     expect((await admin('POST', '/api/v1/api-keys', { tenant_id: nobody })).status).toBe(404)
     expect((await admin('GET', `/api/v1/api-keys?tenant_id=${nobody}`)).status).toBe(404)
@@ -176,7 +232,7 @@ describe('API keys', () => {
 })
 
 describe('a tenant can’t see or change another', () => {
-  test('its meters, customers and plans are not there for another tenant’s key', async () => {
+  it('its meters, customers and plans are not there for another tenant’s key', async () => {
     const [mine, theirs] = [await newTenant(server), await newTenant(server)]
     await mine.call('POST', '/api/v1/meters', { key: 'calls', resource_type: 'call', aggregation: 'sum' })
     await mine.call('POST', '/api/v1/customers', { customer_id: 'alice', name: 'Alice' })
@@ -192,27 +248,35 @@ describe('a tenant can’t see or change another', () => {
       ['PATCH', '/api/v1/plans/pro', { name: 'taken' }],
     ]
     for (const [method, path, body] of tries) {
-      expect(await theirs.call(method, path, body), path).toMatchObject({ status: 404, body: { code: 'not_found' } })
+      expect(await theirs.call(method, path, body), path).toMatchObject({
+        status: 404,
+        body: { code: 'not_found' },
+      })
     }
     for (const list of ['meters', 'customers']) {
       expect((await theirs.call('GET', `/api/v1/${list}`)).body.data).toEqual([])
     }
     expect((await theirs.call('GET', '/api/v1/plans')).body.data).toHaveLength(1)
-    expect((await mine.call('GET', '/api/v1/meters/calls')).body).toMatchObject({ name: null, archived_at: null })
+    expect((await mine.call('GET', '/api/v1/meters/calls')).body).toMatchObject({
+      name: null,
+      archived_at: null,
+    })
     expect((await mine.call('GET', '/api/v1/customers/alice')).body.name).toBe('Alice')
   })
 
-  test('the same keys and ids are free for each', async () => {
+  it('the same keys and ids are free for each', async () => {
     const [mine, theirs] = [await newTenant(server), await newTenant(server)]
     for (const { call } of [mine, theirs]) {
       const sum = { key: 'calls', resource_type: 'call', aggregation: 'sum' }
       expect((await call('POST', '/api/v1/meters', sum)).status).toBe(201)
       expect((await call('POST', '/api/v1/customers', { customer_id: 'alice' })).status).toBe(201)
-      expect((await call('POST', '/api/v1/plans', { key: 'pro', currency: 'USD', prices: [] })).status).toBe(201)
+      expect((await call('POST', '/api/v1/plans', { key: 'pro', currency: 'USD', prices: [] })).status).toBe(
+        201,
+      )
     }
   })
 
-  test('a price can’t name another tenant’s meter, nor a customer another tenant’s plan', async () => {
+  it('a price can’t name another tenant’s meter, nor a customer another tenant’s plan', async () => {
     const [mine, theirs] = [await newTenant(server), await newTenant(server)]
     await mine.call('POST', '/api/v1/meters', { key: 'calls', resource_type: 'call', aggregation: 'sum' })
     await mine.call('POST', '/api/v1/plans', { key: 'pro', currency: 'USD', prices: [] })

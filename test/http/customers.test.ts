@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Call, errorsOf, newTenant, openServer, type Server } from './harness.ts'
 
 let server: Server
@@ -9,9 +9,13 @@ afterAll(() => server?.close())
 
 const path = (customerId: string) => `/api/v1/customers/${encodeURIComponent(customerId)}`
 const meter = { key: 'calls', resource_type: 'call', aggregation: 'sum' }
-const use = (call: Call, customerId: string) => call('POST', '/api/v1/usage', { customer_id: customerId, resource_type: 'call' })
+const use = (call: Call, customerId: string) =>
+  call('POST', '/api/v1/usage', { customer_id: customerId, resource_type: 'call' })
 
-async function listed(call: Call, limit: number): Promise<{ ids: string[]; created: boolean[]; pages: number }> {
+async function listed(
+  call: Call,
+  limit: number,
+): Promise<{ ids: string[]; created: boolean[]; pages: number }> {
   const ids: string[] = []
   const created: boolean[] = []
   let cursor: string | null = null
@@ -35,7 +39,7 @@ async function listed(call: Call, limit: number): Promise<{ ids: string[]; creat
 const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 describe('a customer', () => {
-  test('is created, read and changed', async () => {
+  it('is created, read and changed', async () => {
     const { call } = await newTenant(server)
     const created = await call('POST', '/api/v1/customers', {
       customer_id: 'alice',
@@ -49,12 +53,20 @@ describe('a customer', () => {
 
     const changed = await call('PATCH', path('alice'), { email: null, metadata: { crm: null, tier: 'gold' } })
     expect(changed.status).toBe(200)
-    expect(changed.body).toMatchObject({ name: 'Alice', email: null, plan: 'default', metadata: { region: 'eu', tier: 'gold' } })
+    expect(changed.body).toMatchObject({
+      name: 'Alice',
+      email: null,
+      plan: 'default',
+      metadata: { region: 'eu', tier: 'gold' },
+    })
     expect((await call('PATCH', path('alice'), { plan: null })).body.plan).toBeNull()
-    expect((await call('GET', path('alice'))).body).toMatchObject({ name: 'Alice', metadata: { region: 'eu', tier: 'gold' } })
+    expect((await call('GET', path('alice'))).body).toMatchObject({
+      name: 'Alice',
+      metadata: { region: 'eu', tier: 'gold' },
+    })
   })
 
-  test('created again with the same content is a success, with other content a 409 that names what differs', async () => {
+  it('created again with the same content is a success, with other content a 409 that names what differs', async () => {
     const { call } = await newTenant(server)
     const alice = { customer_id: 'alice', name: 'Alice', metadata: { b: '2', a: '1' } }
     const created = await call('POST', '/api/v1/customers', alice)
@@ -65,7 +77,7 @@ describe('a customer', () => {
     expect(errorsOf(other)).toEqual(['#/name: is "Alice" there'])
   })
 
-  test('created at the same instant by many callers is one', async () => {
+  it('created at the same instant by many callers is one', async () => {
     const { call } = await newTenant(server)
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => call('POST', '/api/v1/customers', { customer_id: 'alice' })),
@@ -73,18 +85,21 @@ describe('a customer', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array(7).fill(200), 201])
   })
 
-  test.each(['a/b', '100%', 'a%2Fb', 'a?b=c#d', 'a b+c', 'Zoë', '客户', '😀', '"quotes"', '...', 'a\\b', '%'])(
+  it.each(['a/b', '100%', 'a%2Fb', 'a?b=c#d', 'a b+c', 'Zoë', '客户', '😀', '"quotes"', '...', 'a\\b', '%'])(
     'may have the id %j, and is found by it',
     async (customerId) => {
       const { call } = await newTenant(server)
       expect((await call('POST', '/api/v1/customers', { customer_id: customerId })).status).toBe(201)
       expect((await call('GET', path(customerId))).body.customer_id).toBe(customerId)
-      expect((await call('PATCH', path(customerId), { name: 'N' })).body).toMatchObject({ customer_id: customerId, name: 'N' })
+      expect((await call('PATCH', path(customerId), { name: 'N' })).body).toMatchObject({
+        customer_id: customerId,
+        name: 'N',
+      })
       expect((await call('GET', '/api/v1/customers')).body.data).toHaveLength(1)
     },
   )
 
-  test.each([
+  it.each([
     [{}, ['#/customer_id: is required']],
     [{ customer_id: '' }, [expect.stringContaining('#/customer_id')]],
     [{ customer_id: 'a\u0000b' }, [expect.stringContaining('#/customer_id')]],
@@ -97,10 +112,19 @@ describe('a customer', () => {
     [{ customer_id: 'a', plan: 'NOPE' }, [expect.stringContaining('#/plan: must be 1 to 64')]],
     [{ customer_id: 'a', metadata: { k: 1 } }, ['#/metadata/k: must be a string']],
     [{ customer_id: 'a', metadata: { k: '\u0000' } }, [expect.stringContaining('#/metadata/k')]],
-    [{ customer_id: 'a', metadata: { 'k\u0000': 'v' } }, [expect.stringContaining('has a name that is not allowed')]],
+    [
+      { customer_id: 'a', metadata: { 'k\u0000': 'v' } },
+      [expect.stringContaining('has a name that is not allowed')],
+    ],
     [{ customer_id: 'a', metadata: { 'a/b~': '\ud800' } }, [expect.stringContaining('#/metadata/a~1b~0: ')]],
-    [{ customer_id: 'a', metadata: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [i, ''])) }, ['#/metadata: must have at most 50 names']],
-    [{ customer_id: 'a', nmae: 'x' }, [expect.stringMatching(/#\/nmae: .*customer_id, name, email, plan, metadata/)]],
+    [
+      { customer_id: 'a', metadata: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [i, ''])) },
+      ['#/metadata: must have at most 50 names'],
+    ],
+    [
+      { customer_id: 'a', nmae: 'x' },
+      [expect.stringMatching(/#\/nmae: .*customer_id, name, email, plan, metadata/)],
+    ],
   ])('is not created of %j, and each mistake is named', async (input, expected) => {
     const { call } = await newTenant(server)
     const answer = await call('POST', '/api/v1/customers', input)
@@ -108,29 +132,30 @@ describe('a customer', () => {
     expect(errorsOf(answer)).toEqual(expected)
   })
 
-  test('is not created with a name that JavaScript would lose', async () => {
+  it('is not created with a name that JavaScript would lose', async () => {
     const { call } = await newTenant(server)
     const answer = await call('POST', '/api/v1/customers', '{"customer_id":"a","metadata":{"__proto__":"x"}}')
     expect(answer).toMatchObject({ status: 422, body: { detail: expect.stringContaining('__proto__') } })
   })
 
-  test('keeps at most 50 names of metadata, however they are added', async () => {
+  it('keeps at most 50 names of metadata, however they are added', async () => {
     const { call } = await newTenant(server)
-    const names = (from: number, count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${from + i}`, 'v']))
+    const names = (from: number, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${from + i}`, 'v']))
     await call('POST', '/api/v1/customers', { customer_id: 'a', metadata: names(0, 40) })
     const tooMany = await call('PATCH', path('a'), { metadata: names(40, 11) })
     expect(errorsOf(tooMany)).toEqual([expect.stringContaining('#/metadata')])
     expect((await call('PATCH', path('a'), { metadata: { ...names(40, 11), k0: null } })).status).toBe(200)
   })
 
-  test('that nobody knows is a 404', async () => {
+  it('that nobody knows is a 404', async () => {
     const { call } = await newTenant(server)
     expect(await call('GET', path('nobody'))).toMatchObject({ status: 404, body: { code: 'not_found' } })
     expect((await call('PATCH', path('nobody'), { name: 'x' })).status).toBe(404)
     expect((await call('GET', '/api/v1/customers')).body).toEqual({ data: [], next_cursor: null })
   })
 
-  test.each(['/api/v1/customers/%', '/api/v1/customers/%ff', '/api/v1/customers/a%zz'])(
+  it.each(['/api/v1/customers/%', '/api/v1/customers/%ff', '/api/v1/customers/a%zz'])(
     'at %s is refused, not mistaken for another',
     async (broken) => {
       const { call } = await newTenant(server)
@@ -141,27 +166,38 @@ describe('a customer', () => {
 })
 
 describe('a customer that only its usage knows', () => {
-  test('is read and listed as soon as its event is accepted, with no time of creation', async () => {
+  it('is read and listed as soon as its event is accepted, with no time of creation', async () => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', meter)
     expect((await use(call, 'used/only')).status).toBe(200)
-    const expected = { customer_id: 'used/only', name: null, email: null, plan: null, metadata: {}, created_at: null, updated_at: null }
+    const expected = {
+      customer_id: 'used/only',
+      name: null,
+      email: null,
+      plan: null,
+      metadata: {},
+      created_at: null,
+      updated_at: null,
+    }
     expect(await call('GET', path('used/only'))).toMatchObject({ status: 200, body: expected })
     expect((await call('GET', '/api/v1/customers')).body.data).toEqual([expected])
     expect((await call('GET', path('used/onl'))).status).toBe(404)
     expect((await call('GET', path('used/only2'))).status).toBe(404)
   })
 
-  test('is created by being changed', async () => {
+  it('is created by being changed', async () => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', meter)
     await use(call, 'bob')
     const changed = await call('PATCH', path('bob'), { name: 'Bob', metadata: { a: '1', b: null } })
-    expect(changed).toMatchObject({ status: 200, body: { name: 'Bob', metadata: { a: '1' }, created_at: expect.any(String) } })
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { name: 'Bob', metadata: { a: '1' }, created_at: expect.any(String) },
+    })
     expect((await call('GET', '/api/v1/customers')).body.data).toEqual([changed.body])
   })
 
-  test('is listed among the created ones in byte order, each once, whatever the size of the pages', async () => {
+  it('is listed among the created ones in byte order, each once, whatever the size of the pages', async () => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', meter)
     const createdIds = ['a', 'a😀', '\ue000', 'm', 'z']

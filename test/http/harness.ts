@@ -1,6 +1,7 @@
-// A server to send requests to, and nothing else: the HTTP suites see no store. By default the app in this process over
-// embedded stores; with TEST_BASE_URL and TEST_ADMIN_TOKEN a server that runs elsewhere, in Node or in workerd.
+// A server to send requests to, and nothing else: the HTTP suites see no store. It is the one that the project's setup has
+// started, in Node or in workerd.
 
+import { inject } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import type { Services } from '../../src/services.ts'
@@ -18,10 +19,14 @@ export type Server = {
   close(): Promise<void>
 }
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    server: { baseUrl: string; adminToken: string }
+  }
+}
+
 export async function openServer(): Promise<Server> {
-  const { TEST_BASE_URL: baseUrl, TEST_ADMIN_TOKEN: adminToken } = process.env
-  if (!baseUrl) return openInProcess()
-  if (!adminToken) throw new Error('TEST_BASE_URL needs TEST_ADMIN_TOKEN')
+  const { baseUrl, adminToken } = inject('server')
   return { request: (path, init) => fetch(new URL(path, baseUrl), init), adminToken, close: async () => {} }
 }
 
@@ -78,7 +83,11 @@ export const caller =
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text !== '' ? JSON.parse(text) : text,
+    }
   }
 
 export type TestTenant = { id: string; key: string; call: Call }

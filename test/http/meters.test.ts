@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorsOf, newTenant, openServer, type Server } from './harness.ts'
 
 let server: Server
@@ -10,7 +10,7 @@ afterAll(() => server?.close())
 const sum = { key: 'calls', resource_type: 'call', aggregation: 'sum' }
 
 describe('creating a meter', () => {
-  test('fills in what was left out, and reads back the same', async () => {
+  it('fills in what was left out, and reads back the same', async () => {
     const { call } = await newTenant(server)
     const created = await call('POST', '/api/v1/meters', sum)
     expect(created.status).toBe(201)
@@ -25,14 +25,18 @@ describe('creating a meter', () => {
     expect((await call('GET', '/api/v1/meters/calls')).body).toEqual(created.body)
   })
 
-  test('again with the same content is a success, with other content a 409 that names what differs', async () => {
+  it('again with the same content is a success, with other content a 409 that names what differs', async () => {
     const { call } = await newTenant(server)
     const grouped = { ...sum, name: 'Calls', group_by: ['model', 'region'] }
     const created = await call('POST', '/api/v1/meters', grouped)
     const again = await call('POST', '/api/v1/meters', { ...grouped, value: 'quantity' })
     expect(again).toMatchObject({ status: 200, body: created.body })
 
-    const other = await call('POST', '/api/v1/meters', { ...grouped, aggregation: 'max', group_by: ['region', 'model'] })
+    const other = await call('POST', '/api/v1/meters', {
+      ...grouped,
+      aggregation: 'max',
+      group_by: ['region', 'model'],
+    })
     expect(other).toMatchObject({ status: 409, body: { code: 'already_exists' } })
     expect(errorsOf(other)).toEqual([
       '#/aggregation: is "sum" there, not "max"',
@@ -41,22 +45,34 @@ describe('creating a meter', () => {
     expect((await call('GET', '/api/v1/meters/calls')).body).toEqual(created.body)
   })
 
-  test('at the same instant by many callers makes one', async () => {
+  it('at the same instant by many callers makes one', async () => {
     const { call } = await newTenant(server)
     const answers = await Promise.all(Array.from({ length: 10 }, () => call('POST', '/api/v1/meters', sum)))
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array(9).fill(200), 201])
     expect((await call('GET', '/api/v1/meters')).body.data).toHaveLength(1)
   })
 
-  test.each([
+  it.each([
     [{}, ['#/key: is required', '#/resource_type: is required', '#/aggregation: is required']],
     [{ ...sum, key: 'API Calls' }, [expect.stringContaining('#/key: must be 1 to 64 of a-z')]],
     [{ ...sum, key: 'a'.repeat(65) }, [expect.stringContaining('#/key')]],
-    [{ ...sum, aggregation: 'median' }, [expect.stringContaining('#/aggregation: must be one of "sum", "count"')]],
+    [
+      { ...sum, aggregation: 'median' },
+      [expect.stringContaining('#/aggregation: must be one of "sum", "count"')],
+    ],
     [{ ...sum, resource_type: 'x'.repeat(129) }, ['#/resource_type: must have at most 128 characters']],
-    [{ ...sum, resource_type: '\ud800' }, [expect.stringContaining('#/resource_type: must be one line of valid Unicode')]],
-    [{ ...sum, aggregation: 'unique_count' }, [expect.stringContaining('#/value: must be the name of the property')]],
-    [{ ...sum, aggregation: 'count', value: 'size' }, [expect.stringContaining('#/value: has no part in a count')]],
+    [
+      { ...sum, resource_type: '\ud800' },
+      [expect.stringContaining('#/resource_type: must be one line of valid Unicode')],
+    ],
+    [
+      { ...sum, aggregation: 'unique_count' },
+      [expect.stringContaining('#/value: must be the name of the property')],
+    ],
+    [
+      { ...sum, aggregation: 'count', value: 'size' },
+      [expect.stringContaining('#/value: has no part in a count')],
+    ],
     [{ ...sum, group_by: ['a', 'b', 'a'] }, ['#/group_by: must not name a property twice']],
     [{ ...sum, group_by: ['1', '2', '3', '4', '5', '6'] }, ['#/group_by: must have at most 5 items']],
     [{ ...sum, group_by: 'region' }, ['#/group_by: must be a list']],
@@ -70,20 +86,24 @@ describe('creating a meter', () => {
     expect(errorsOf(answer)).toEqual(expected)
   })
 
-  test('is bounded: ten active ones a resource type, and archiving one makes room', async () => {
+  it('is bounded: ten active ones a resource type, and archiving one makes room', async () => {
     const { call } = await newTenant(server)
     for (let i = 0; i < 10; i++) await call('POST', '/api/v1/meters', { ...sum, key: `m${i}` })
     const eleventh = await call('POST', '/api/v1/meters', { ...sum, key: 'm10' })
     expect(eleventh).toMatchObject({ status: 422, body: { code: 'validation_failed' } })
-    expect(errorsOf(eleventh)).toEqual([expect.stringContaining('#/resource_type: "call" feeds 10 active meters already')])
-    expect((await call('POST', '/api/v1/meters', { ...sum, key: 'm10', resource_type: 'other' })).status).toBe(201)
+    expect(errorsOf(eleventh)).toEqual([
+      expect.stringContaining('#/resource_type: "call" feeds 10 active meters already'),
+    ])
+    expect(
+      (await call('POST', '/api/v1/meters', { ...sum, key: 'm10', resource_type: 'other' })).status,
+    ).toBe(201)
     await call('POST', '/api/v1/meters/m0/archive')
     expect((await call('POST', '/api/v1/meters', { ...sum, key: 'm11' })).status).toBe(201)
   })
 })
 
 describe('changing a meter', () => {
-  test('renames it, and takes the name away', async () => {
+  it('renames it, and takes the name away', async () => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', sum)
     expect((await call('PATCH', '/api/v1/meters/calls', { name: 'Calls' })).body.name).toBe('Calls')
@@ -91,7 +111,7 @@ describe('changing a meter', () => {
     expect((await call('PATCH', '/api/v1/meters/calls', { name: null })).body.name).toBeNull()
   })
 
-  test.each([
+  it.each([
     ['key', 'other'],
     ['resource_type', 'other'],
     ['aggregation', 'max'],
@@ -107,14 +127,16 @@ describe('changing a meter', () => {
     expect((await call('GET', '/api/v1/meters/calls')).body).toMatchObject({ ...sum, name: null })
   })
 
-  test('to what it is already is no change of meaning', async () => {
+  it('to what it is already is no change of meaning', async () => {
     const { call } = await newTenant(server)
     const { body } = await call('POST', '/api/v1/meters', sum)
     const { created_at, archived_at, ...fields } = body
-    expect((await call('PATCH', '/api/v1/meters/calls', { ...fields, name: 'Calls' })).body.name).toBe('Calls')
+    expect((await call('PATCH', '/api/v1/meters/calls', { ...fields, name: 'Calls' })).body.name).toBe(
+      'Calls',
+    )
   })
 
-  test('that there is not is a 404, and there is no DELETE', async () => {
+  it('that there is not is a 404, and there is no DELETE', async () => {
     const { call } = await newTenant(server)
     expect((await call('PATCH', '/api/v1/meters/calls', { name: 'x' })).status).toBe(404)
     expect((await call('POST', '/api/v1/meters/calls/archive')).status).toBe(404)
@@ -126,7 +148,7 @@ describe('changing a meter', () => {
 })
 
 describe('an archived meter', () => {
-  test('stays readable, archiving it again changes nothing, and its key is not used again', async () => {
+  it('stays readable, archiving it again changes nothing, and its key is not used again', async () => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', sum)
     const archived = await call('POST', '/api/v1/meters/calls/archive')
@@ -142,7 +164,7 @@ describe('an archived meter', () => {
 describe('events', () => {
   const event = { customer_id: 'alice', resource_type: 'call' }
 
-  test('count by a meter as soon as its creation is answered', async () => {
+  it('count by a meter as soon as its creation is answered', async () => {
     const { call } = await newTenant(server)
     for (let i = 0; i < 8; i++) {
       const type = `type${i}`
@@ -152,20 +174,24 @@ describe('events', () => {
     }
   })
 
-  test('count no more as soon as its archiving is answered', async () => {
+  it('count no more as soon as its archiving is answered', async () => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', sum)
     expect((await call('POST', '/api/v1/usage', event)).status).toBe(200)
     await call('POST', '/api/v1/meters/calls/archive')
-    expect(await call('POST', '/api/v1/usage', event)).toMatchObject({ status: 422, body: { code: 'unknown_resource_type' } })
+    expect(await call('POST', '/api/v1/usage', event)).toMatchObject({
+      status: 422,
+      body: { code: 'unknown_resource_type' },
+    })
   })
 })
 
 describe('the list of meters', () => {
-  test('comes in the order of the keys, page by page, each meter once', async () => {
+  it('comes in the order of the keys, page by page, each meter once', async () => {
     const { call } = await newTenant(server)
     const keys = ['b', 'a.1', 'a_1', 'a-1', 'a1', '0', 'z9']
-    for (const [i, key] of keys.entries()) await call('POST', '/api/v1/meters', { ...sum, key, resource_type: `t${i}` })
+    for (const [i, key] of keys.entries())
+      await call('POST', '/api/v1/meters', { ...sum, key, resource_type: `t${i}` })
     const seen: string[] = []
     let path = '/api/v1/meters?limit=3'
     for (let pages = 0; pages < 5; pages++) {
@@ -177,7 +203,7 @@ describe('the list of meters', () => {
     expect(seen).toEqual([...keys].sort())
   })
 
-  test.each([
+  it.each([
     ['limit=0', 'limit: must be a whole number from 1 to 100'],
     ['limit=101', 'limit: must be a whole number from 1 to 100'],
     ['limit=1e1', 'limit: must be a whole number from 1 to 100'],
@@ -192,7 +218,7 @@ describe('the list of meters', () => {
     expect(errorsOf(answer)).toEqual([expected])
   })
 
-  test('takes no cursor of another list', async () => {
+  it('takes no cursor of another list', async () => {
     const { call } = await newTenant(server)
     for (const key of ['a', 'b']) await call('POST', '/api/v1/plans', { key, currency: 'USD', prices: [] })
     const { next_cursor } = (await call('GET', '/api/v1/plans?limit=1')).body

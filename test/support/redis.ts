@@ -16,6 +16,16 @@ export function required(name: string): string {
   return value
 }
 
+/** The address of an emptied logical database on the real server. */
+export async function freshRedis(database: number): Promise<string> {
+  const url = new URL(required('REDIS_URL'))
+  url.pathname = `/${database}`
+  const client = new Redis(url.href, { maxRetriesPerRequest: 1 })
+  await client.flushdb()
+  await client.quit()
+  return url.href
+}
+
 export type RedisBackend = {
   connection: RedisConnection
   /** the far end itself, to look at keys and to break things */
@@ -28,8 +38,7 @@ export type RedisBackend = {
 /** `database`: a number of its own for each suite, because suites run at the same time and empty theirs. */
 async function openFarEnd(database: number): Promise<{ client: Redis; close(): Promise<void> }> {
   if (!real) return openEmbeddedRedis()
-  const client = new Redis(required('REDIS_URL'), { db: database, maxRetriesPerRequest: 1 })
-  await client.flushdb()
+  const client = new Redis(await freshRedis(database), { maxRetriesPerRequest: 1 })
   return { client, close: async () => void (await client.quit()) }
 }
 

@@ -21,7 +21,7 @@ const SOCKET_CODES =
   /^(ECONN|EPIPE$|ETIMEDOUT$|EHOST|ENET|ENOTFOUND$|EAI_|EADDR|ESOCKET|UND_ERR_|ERR_SOCKET|ERR_TLS|ERR_SSL|CERT_|ENOENT$)/
 
 const LOST =
-  /connection (terminated|ended|closed|lost|error|timeout)|terminating connection|timeout exceeded|query read timeout|fetch failed|network connection lost|error connecting to database|server error \(http status 5|not queryable|(is|has been|was) closed|socket hang up|too many (connections|subrequests)/i
+  /connection (terminated|ended|closed|lost|error|timeout)|terminating connection|timeout exceeded|query read timeout|fetch failed|network connection lost|error connecting to database|server error \(http status 5|not queryable|(is|has been|was) closed|after calling end on the pool|socket hang up|too many (connections|subrequests)/i
 
 /** The error and what caused it, the outermost first. */
 function* chain(error: unknown): Generator<Record<string, unknown>> {

@@ -1,0 +1,362 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { makeKey } from '../../src/access/api-key.ts'
+import { newKey } from '../../src/access/create-key.ts'
+import type { CustomerChange } from '../../src/access/customer.ts'
+import { type AccessStore, KEYS_PER_TENANT } from '../../src/access/ports.ts'
+import { type CatalogStore, type NewPlan, PLANS_PER_TENANT } from '../../src/billing/ports.ts'
+import { sha256Hex } from '../../src/kernel/digest.ts'
+import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from '../../src/metering/limits.ts'
+import type { NewMeter } from '../../src/metering/meter-input.ts'
+import { rows } from '../../src/stores/postgres/db.ts'
+import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+
+const meter = (more: Partial<NewMeter> = {}): NewMeter => ({
+  key: 'calls',
+  name: null,
+  resourceType: 'call',
+  aggregation: 'sum',
+  value: 'quantity',
+  groupBy: ['region', 'a "quoted" one'],
+  ...more,
+})
+const plan = (more: Partial<NewPlan> = {}): NewPlan => ({
+  key: 'pro',
+  name: null,
+  currency: 'USD',
+  prices: [],
+  ...more,
+})
+const price = (of: string) => ({
+  meter: of,
+  price: { model: 'per_unit' as const, unit_amount: '0.00000015' },
+})
+const first = { after: null, limit: 100 }
+
+describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $name', ({ open }) => {
+  let backend: PostgresBackend
+  let access: AccessStore
+  let catalog: CatalogStore
+  let tenantId: string
+
+  beforeAll(async () => {
+    backend = await open()
+    access = postgresAccess(backend.db)
+    catalog = postgresCatalog(backend.db)
+  })
+  afterAll(() => backend?.close())
+
+  const newTenant = async () => {
+    const { secret, stored } = newKey('default')
+    const tenant = {
+      id: crypto.randomUUID(),
+      name: 'Ünïcode 😀 "x"',
+      timezone: 'Asia/Kolkata',
+      currency: 'INR',
+    }
+    const made = await access.createTenant(tenant, stored, 'default')
+    return { ...made, secret, stored }
+  }
+  beforeEach(async () => {
+    tenantId = (await newTenant()).tenant.id
+  })
+  const version = async () => (await access.loadConfig(tenantId)).version
+
+  describe('a tenant', () => {
+    it('comes with its key and its default plan, and the key leads to it', async () => {
+      const before = Date.now()
+      const { tenant, key, secret } = await newTenant()
+      expect(tenant).toMatchObject({
+        name: 'Ünïcode 😀 "x"',
+        timezone: 'Asia/Kolkata',
+        currency: 'INR',
+        defaultPlan: 'default',
+      })
+      expect(Math.abs(tenant.createdAt.getTime() - before)).toBeLessThan(60_000)
+      expect(await access.findTenant(tenant.id)).toEqual(tenant)
+      expect(await access.listKeys(tenant.id, first)).toEqual([key])
+      expect(await catalog.findPlan(tenant.id, 'default')).toMatchObject({
+        isDefault: true,
+        plan: { currency: 'INR', prices: [] },
+      })
+      expect(await access.findKey(sha256Hex(secret))).toEqual({
+        keyId: key.id,
+        config: { tenantId: tenant.id, timezone: 'Asia/Kolkata', currency: 'INR', version: 1, meters: [] },
+      })
+    })
+
+    it('is not made by halves: with a key that there is already, nothing is', async () => {
+      const { stored } = await newTenant()
+      const id = crypto.randomUUID()
+      const tenant = { id, name: 'x', timezone: 'UTC', currency: 'USD' }
+      await expect(
+        access.createTenant(tenant, { ...stored, id: crypto.randomUUID() }, 'default'),
+      ).rejects.toThrow()
+      expect(await access.findTenant(id)).toBeNull()
+      expect(await catalog.findPlan(id, 'default')).toBeNull()
+    })
+  })
+
+  describe('an API key', () => {
+    it('that was revoked leads nowhere, and revoking it again changes nothing', async () => {
+      const { secret, stored } = newKey('second')
+      expect(await access.createKey(tenantId, stored)).toMatchObject({
+        kind: 'created',
+        key: { name: 'second', hint: secret.slice(-4) },
+      })
+      expect(await access.findKey(stored.hash)).not.toBeNull()
+      expect(await access.revokeKey(stored.id)).toEqual({ hash: stored.hash })
+      const revoked = await access.listKeys(tenantId, first)
+      expect(await access.findKey(stored.hash)).toBeNull()
+      expect(await access.revokeKey(stored.id)).toEqual({ hash: stored.hash })
+      expect(await access.listKeys(tenantId, first)).toEqual(revoked)
+    })
+
+    it('is stored as nothing but its hash', async () => {
+      const { secret, tenant } = await newTenant()
+      const stored = await rows(
+        backend.db,
+        sql`select to_jsonb(api_keys)::text as key from api_keys where tenant_id = ${tenant.id}::uuid`,
+      )
+      expect(JSON.stringify(stored)).toContain(sha256Hex(secret))
+      expect(JSON.stringify(stored)).not.toContain(secret.slice(3, 20))
+    })
+
+    it('of nobody is none, and there is a bound', async () => {
+      expect(await access.createKey(crypto.randomUUID(), newKey('x').stored)).toEqual({ kind: 'no_tenant' })
+      expect(await access.findKey(sha256Hex(makeKey()))).toBeNull()
+      expect(await access.listKeys(crypto.randomUUID(), first)).toBeNull()
+      expect(await access.revokeKey(crypto.randomUUID())).toBeNull()
+      for (let i = 1; i < KEYS_PER_TENANT; i++) await access.createKey(tenantId, newKey(`k${i}`).stored)
+      expect(await access.createKey(tenantId, newKey('one too many').stored)).toEqual({ kind: 'too_many' })
+    })
+  })
+
+  describe('a meter', () => {
+    it('is in the configuration as it was created, and each change moves the version by one', async () => {
+      const created = await catalog.createMeter(tenantId, meter())
+      expect(created).toMatchObject({ kind: 'created', version: 2, meter: { ...meter(), archivedAt: null } })
+      const config = await access.loadConfig(tenantId)
+      expect(config).toMatchObject({ version: 2, meters: [created.kind === 'created' && created.meter] })
+
+      expect(await catalog.renameMeter(tenantId, 'calls', 'Calls')).toMatchObject({
+        version: 3,
+        meter: { name: 'Calls' },
+      })
+      const archived = await catalog.archiveMeter(tenantId, 'calls')
+      expect(archived).toMatchObject({ version: 4, meter: { archivedAt: expect.any(Date) } })
+      expect((await catalog.archiveMeter(tenantId, 'calls'))?.meter).toEqual(archived?.meter)
+      expect((await access.loadConfig(tenantId)).meters).toEqual([archived?.meter])
+    })
+
+    it('that is there already is given back, without a new version', async () => {
+      await catalog.createMeter(tenantId, meter())
+      expect(await catalog.createMeter(tenantId, meter({ aggregation: 'max' }))).toMatchObject({
+        kind: 'exists',
+        version: 2,
+        meter: { aggregation: 'sum' },
+      })
+      expect(await version()).toBe(2)
+    })
+
+    it('that there is not can’t be changed, and the version stays', async () => {
+      expect(await catalog.renameMeter(tenantId, 'nope', 'x')).toBeNull()
+      expect(await catalog.archiveMeter(tenantId, 'nope')).toBeNull()
+      expect(await version()).toBe(1)
+    })
+
+    it('is bounded by resource type strictly, also for those who create at the same instant', async () => {
+      const outcomes = await Promise.all(
+        Array.from({ length: METERS_PER_RESOURCE_TYPE + 6 }, (_, i) =>
+          retried(() => catalog.createMeter(tenantId, meter({ key: `m${i}` }))),
+        ),
+      )
+      expect(outcomes.filter(({ kind }) => kind === 'created')).toHaveLength(METERS_PER_RESOURCE_TYPE)
+      expect(outcomes.filter(({ kind }) => kind === 'too_many')).toHaveLength(6)
+      expect(await version()).toBe(1 + METERS_PER_RESOURCE_TYPE)
+      const versions = outcomes.flatMap((outcome) => (outcome.kind === 'created' ? [outcome.version] : []))
+      expect(new Set(versions).size).toBe(METERS_PER_RESOURCE_TYPE)
+    })
+
+    it('is bounded by tenant, archived ones too', async () => {
+      await rows(
+        backend.db,
+        sql`insert into meters (tenant_id, key, resource_type, aggregation, value, group_by, archived_at)
+          select ${tenantId}::uuid, 'm' || n, 'other', 'sum', 'quantity', '[]'::jsonb, now()
+          from generate_series(1, ${METERS_PER_TENANT}::int) as n`,
+      )
+      expect(await catalog.createMeter(tenantId, meter())).toEqual({ kind: 'too_many', of: 'tenant' })
+    })
+
+    it('with the same key is created once by many at the same instant', async () => {
+      const outcomes = await Promise.all(
+        Array.from({ length: 8 }, () => catalog.createMeter(tenantId, meter())),
+      )
+      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['created', ...Array(7).fill('exists')])
+      expect(await version()).toBe(2)
+    })
+  })
+
+  describe('a plan', () => {
+    it('keeps its prices as they were sent, and moves the version', async () => {
+      await catalog.createMeter(tenantId, meter())
+      const created = await catalog.createPlan(
+        tenantId,
+        plan({ name: 'Pro', prices: [price('calls')] }),
+        false,
+      )
+      expect(created).toMatchObject({
+        kind: 'created',
+        version: 3,
+        isDefault: false,
+        plan: { prices: [price('calls')] },
+      })
+      expect(await catalog.createPlan(tenantId, plan(), true)).toMatchObject({
+        kind: 'exists',
+        version: 3,
+        isDefault: false,
+      })
+      expect(await catalog.changePlan(tenantId, 'pro', { prices: [] })).toMatchObject({
+        version: 4,
+        plan: { name: 'Pro', prices: [] },
+      })
+      expect(await catalog.changePlan(tenantId, 'pro', { name: null })).toMatchObject({
+        version: 5,
+        plan: { name: null },
+      })
+      expect(await version()).toBe(5)
+    })
+
+    it('that names an unknown meter changes nothing', async () => {
+      const prices = [price('calls'), price('nope')]
+      await catalog.createMeter(tenantId, meter())
+      expect(await catalog.createPlan(tenantId, plan({ prices }), true)).toEqual({
+        kind: 'unknown_meters',
+        meters: ['nope'],
+      })
+      expect(await catalog.changePlan(tenantId, 'default', { prices, default: true })).toEqual({
+        kind: 'unknown_meters',
+        meters: ['nope'],
+      })
+      expect(await catalog.changePlan(tenantId, 'nope', {})).toEqual({ kind: 'not_found' })
+      expect(await version()).toBe(2)
+      expect((await catalog.listPlans(tenantId, first)).map(({ plan }) => plan.key)).toEqual(['default'])
+    })
+
+    it('is a customer’s own one, else the default one, also for a customer that nobody created', async () => {
+      await catalog.createPlan(tenantId, plan(), false)
+      await access.createCustomer(tenantId, {
+        customerId: 'own',
+        name: null,
+        email: null,
+        plan: 'pro',
+        metadata: {},
+      })
+      await access.createCustomer(tenantId, {
+        customerId: 'none',
+        name: null,
+        email: null,
+        plan: null,
+        metadata: {},
+      })
+      const planOf = async (customerId: string) =>
+        (await catalog.planOfCustomer(tenantId, customerId))?.plan.key
+      expect(await Promise.all(['own', 'none', 'unknown'].map(planOf))).toEqual(['pro', 'default', 'default'])
+      expect(await catalog.changePlan(tenantId, 'pro', { default: true })).toMatchObject({ isDefault: true })
+      expect(await Promise.all(['own', 'none', 'unknown'].map(planOf))).toEqual(['pro', 'pro', 'pro'])
+    })
+
+    it('is bounded', async () => {
+      await rows(
+        backend.db,
+        sql`insert into plans (tenant_id, key, currency, prices)
+          select ${tenantId}::uuid, 'p' || n, 'USD', '[]'::jsonb from generate_series(2, ${PLANS_PER_TENANT}::int) as n`,
+      )
+      expect(await catalog.createPlan(tenantId, plan(), false)).toEqual({ kind: 'too_many' })
+    })
+
+    it('of all changes made at the same instant, none is lost and none deadlocks', async () => {
+      for (const key of ['a', 'b']) await catalog.createMeter(tenantId, meter({ key }))
+      for (const key of ['a', 'b']) await catalog.createPlan(tenantId, plan({ key }), false)
+      const before = await version()
+      await Promise.all(
+        Array.from({ length: 24 }, (_, i) =>
+          [
+            () => catalog.renameMeter(tenantId, 'ab'[i % 2]!, `n${i}`),
+            () => catalog.changePlan(tenantId, 'ab'[i % 2]!, { name: `n${i}`, default: true }),
+            () => catalog.archiveMeter(tenantId, 'ab'[i % 2]!),
+          ][i % 3]!(),
+        ),
+      )
+      expect(await version()).toBe(before + 24)
+    })
+  })
+
+  describe('a customer', () => {
+    const create = (customerId: string, metadata: Record<string, string> = {}) =>
+      access.createCustomer(tenantId, { customerId, name: 'N', email: null, plan: null, metadata })
+    const change = (customerId: string, patch: CustomerChange, orCreate = false) =>
+      access.changeCustomer(tenantId, customerId, patch, orCreate)
+
+    it('is created once, and given back after that', async () => {
+      const created = await create('alice', { 'a"b': '\n', é: '😀' })
+      expect(created).toMatchObject({
+        kind: 'created',
+        customer: { customerId: 'alice', name: 'N', metadata: { 'a"b': '\n', é: '😀' } },
+      })
+      expect(await create('alice')).toEqual({ ...created, kind: 'exists' })
+      expect(await access.findCustomer(tenantId, 'alice')).toEqual({
+        customer: created.kind === 'created' && created.customer,
+        used: false,
+      })
+      const outcomes = await Promise.all(Array.from({ length: 8 }, () => create('bob')))
+      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['created', ...Array(7).fill('exists')])
+    })
+
+    it('is changed field by field, and its notes name by name', async () => {
+      await create('alice', { a: '1', b: '2' })
+      expect(await change('alice', { email: 'a@b', metadata: { a: null, c: '3' } })).toMatchObject({
+        kind: 'changed',
+        customer: { name: 'N', email: 'a@b', plan: null, metadata: { b: '2', c: '3' } },
+      })
+      expect(await change('alice', { name: null })).toMatchObject({ customer: { name: null, email: 'a@b' } })
+      expect(await change('alice', { plan: 'nope' })).toEqual({ kind: 'no_plan' })
+      expect(await change('nobody', { name: 'x' })).toEqual({ kind: 'not_found' })
+      expect(await change('nobody', { metadata: { a: '1', b: null } }, true)).toMatchObject({
+        kind: 'changed',
+        customer: { metadata: { a: '1' } },
+      })
+    })
+
+    it('is listed in byte order after the one before', async () => {
+      const ids = ['Z', 'a', 'a\uffff', 'a😀', 'é', '\ue000', '😀']
+      for (const id of ids.toReversed()) await create(id)
+      expect((await access.listCustomers(tenantId, first)).map(({ customerId }) => customerId)).toEqual(ids)
+      expect(
+        (await access.listCustomers(tenantId, { after: 'a\uffff', limit: 1 })).map(
+          ({ customerId }) => customerId,
+        ),
+      ).toEqual(['a😀', 'é'])
+    })
+
+    it('of another tenant is not there', async () => {
+      await create('alice')
+      const other = (await newTenant()).tenant.id
+      expect(await access.findCustomer(other, 'alice')).toEqual({ customer: null, used: false })
+      expect(await access.changeCustomer(other, 'alice', { name: 'x' }, false)).toEqual({ kind: 'not_found' })
+      expect(await access.listCustomers(other, first)).toEqual([])
+    })
+  })
+})
+
+/** What a caller does who is told to send the same request again. */
+async function retried<Result>(run: () => Promise<Result>): Promise<Result> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await run()
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'store_unavailable' || tries > 20) throw error
+    }
+  }
+}
