@@ -1,16 +1,20 @@
 // `npm run bench`: everything in one run, on the same servers, in one table. Its targets fail nothing; they are shown.
 
 import { benchBill } from './bill.ts'
+import { benchHttp } from './http.ts'
 import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
 import { type Section, table } from './report.ts'
 import { machine, openServers, type Servers } from './servers.ts'
 import { benchSettle } from './settle.ts'
+import { benchWorker } from './worker.ts'
 
-const benches: Partial<Record<Part, (servers: Servers, options: Options) => Promise<Section[]>>> = {
+const benches: Record<Part, (servers: Servers, options: Options) => Promise<Section[]>> = {
   record: benchRecord,
   settle: benchSettle,
   bill: benchBill,
+  http: benchHttp,
+  worker: benchWorker,
 }
 
 async function main(): Promise<void> {
@@ -26,7 +30,7 @@ async function main(): Promise<void> {
     const sections: Section[] = []
     for (const part of options.only) {
       console.error(`${part} …`)
-      sections.push(...(await benches[part]!(servers, options)))
+      sections.push(...(await benches[part](servers, options)))
     }
     console.log(
       `${about}${options.quick ? ' · quick: figures for orientation only' : ''}\n\n${table(sections)}`,
