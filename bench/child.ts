@@ -22,7 +22,7 @@ export function start(script: string, env: Record<string, string> = {}): ChildPr
   return child
 }
 
-export type Server = { port: number; close(): Promise<void> }
+export type Server = { pid: number; port: number; close(): Promise<void> }
 
 /** Resolves when it has written its address. */
 export async function startServer(script: string, env: Record<string, string>): Promise<Server> {
@@ -42,7 +42,7 @@ export async function startServer(script: string, env: Record<string, string>): 
       })
     }
   })
-  return { port, close: () => ended(child) }
+  return { pid: child.pid!, port, close: () => ended(child) }
 }
 
 export function ended(child: ChildProcess): Promise<void> {

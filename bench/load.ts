@@ -137,7 +137,7 @@ function answers(done: (problem: string | null) => void): (data: Buffer) => void
       head = head.length === 0 ? data : Buffer.concat([head, data])
       const end = head.indexOf(HEAD_END)
       if (end < 0) return
-      const text = head.latin1Slice(0, end)
+      const text = head.toString('latin1', 0, end)
       data = head.subarray(end + HEAD_END.length)
       head = Buffer.alloc(0)
       problem = text.startsWith('HTTP/1.1 200')

@@ -1,17 +1,17 @@
 // Measuring on a machine that does other things too: short rounds of every variant in turn, and medians of them.
 
-export const median = (values: number[]): number => percentile(values, 0.5)
+/** Of an even number of values, the mean of the two in the middle. */
+export function median(values: number[]): number {
+  const sorted = Float64Array.from(values).sort()
+  const middle = sorted.length / 2
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2
+}
 
 /** `share`: 0.99 for the 99th percentile. */
 export function percentile(values: number[], share: number): number {
   const sorted = Float64Array.from(values).sort()
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
-
-export const spread = (values: number[]): { low: number; high: number } => ({
-  low: Math.min(...values),
-  high: Math.max(...values),
-})
 
 /** Keeps `inFlight` calls going for `ms`, waits for the last ones, and tells how many a second were done. */
 export async function callsPerSecond(

@@ -17,3 +17,5 @@ app.post('/usage', async (c) => {
 serve({ fetch: app.fetch, port: Number(process.env.PORT), hostname: '127.0.0.1' }, ({ port }) => {
   console.log(`naive: http://127.0.0.1:${port}`)
 })
+
+process.once('SIGTERM', () => process.exit(0))

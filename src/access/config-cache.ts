@@ -4,6 +4,7 @@
 import type { TenantConfig } from '../metering/meter.ts'
 import type { TenantConfigs } from '../metering/ports.ts'
 import { AgedCache } from './aged-cache.ts'
+import type { KeyStore } from './ports.ts'
 
 export const CONFIG_MAX_AGE_MS = 30_000
 /** Tenants kept at most; one with 200 meters takes some 50 kB. */
@@ -12,7 +13,7 @@ export const CONFIG_MAX_ENTRIES = 1_000
 export const RELOAD_BURST = 5
 const RELOAD_EVERY_MS = 1_000
 
-export type ConfigSource = { loadConfig(tenantId: string): Promise<TenantConfig> }
+export type ConfigSource = Pick<KeyStore, 'loadConfig' | 'raiseConfigVersion'>
 
 type ReloadReason = Parameters<TenantConfigs['reload']>[1]
 
@@ -65,6 +66,11 @@ export class ConfigCache implements TenantConfigs {
         reason === 'unknown_resource_type' ? !this.#take(tenantId) : known.version >= reason.newerVersion
       if (enough) return known
     }
+    const config = await this.#fetch(tenantId)
+    if (reason === 'unknown_resource_type' || config.version >= reason.newerVersion) return config
+    // Postgres was put back to an earlier state than the counters have seen: its version has to catch up, or nothing
+    // would be counted any more.
+    await this.#source.raiseConfigVersion(tenantId, reason.newerVersion)
     return await this.#fetch(tenantId)
   }
 

@@ -35,6 +35,8 @@ export interface KeyStore {
   /** A key that is not revoked, with its tenant's configuration, by one statement. */
   findKey(hash: string): Promise<{ keyId: string; config: TenantConfig } | null>
   loadConfig(tenantId: string): Promise<TenantConfig>
+  /** Makes the configuration's version at least this one. */
+  raiseConfigVersion(tenantId: string, atLeast: number): Promise<void>
 }
 
 export interface CustomerStore {

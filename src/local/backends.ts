@@ -88,11 +88,17 @@ async function openRedis({
     return openEmbeddedRedis(dataDir === null ? {} : { snapshotFile: join(dataDir, 'redis.snapshot') })
   }
   const { client, connection, close } = openTcpRedis(redisUrl, { timeoutMs: TIMEOUT_MS, ...(log && { log }) })
+  let outage = ''
+  client.on('error', (error: Error) => {
+    outage = error.message
+  })
   try {
     await connection.ping()
   } catch (error) {
     client.disconnect()
-    throw new Error(`Redis at REDIS_URL does not answer: ${(error as Error).message}`, { cause: error })
+    throw new Error(`Redis at REDIS_URL does not answer: ${outage || (error as Error).message}`, {
+      cause: error,
+    })
   }
   return { client, close }
 }

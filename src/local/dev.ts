@@ -37,7 +37,7 @@ const stamped = (line: string) => log(`${new Date().toTimeString().slice(0, 8)} 
 const closing: (() => Promise<void>)[] = []
 const aborted = new AbortController()
 const stop = onStop(async (reason) => {
-  log(`\n${reason}: stopping …`)
+  if (reason !== null) log(`\n${reason}: stopping …`)
   aborted.abort()
   let well = true
   for (let close = closing.pop(); close !== undefined; close = closing.pop()) {
@@ -46,7 +46,8 @@ const stop = onStop(async (reason) => {
       console.error(error.message)
     })
   }
-  log(well ? 'Stopped. Everything is kept for the next start.' : 'Stopped, not cleanly.')
+  if (!well) log('Stopped, not cleanly.')
+  else if (reason !== null) log('Stopped. Everything is kept for the next start.')
   return well
 })
 
@@ -120,5 +121,5 @@ try {
   await start()
 } catch (error) {
   if (!aborted.signal.aborted) console.error((error as Error).message)
-  stop('The start failed', 1)
+  stop(null, 1)
 }

@@ -22,10 +22,12 @@ export async function lastFlush(
     const { settled_counters, settled_segments, remaining, too_young } = (await response.json()) as Report
     counters += settled_counters
     if (remaining > 0 && settled_segments > 0) continue
+    const settled =
+      counters === 0
+        ? 'nothing was left to settle'
+        : `settled ${counters} counter${counters === 1 ? '' : 's'}`
     const rest = remaining + too_young
-    log(
-      `last flush: settled ${counters} counters${rest > 0 ? `; ${rest} segments stay in Redis for later` : ''}`,
-    )
+    log(`last flush: ${settled}${rest > 0 ? `; segments that stay in Redis for later: ${rest}` : ''}`)
     return
   }
 }

@@ -6,11 +6,13 @@ const PARENT_CHECK_MS = 1_000
 
 /**
  * `stop` is called once, and tells whether all went well; then the process ends. A second signal ends it at once.
- * What is returned stops it for any other reason, with the exit code that it should have.
+ * What is returned stops it for any other reason (null: one that was told already), with the exit code to end with.
  */
-export function onStop(stop: (reason: string) => Promise<boolean>): (reason: string, code: number) => void {
+export function onStop(
+  stop: (reason: string | null) => Promise<boolean>,
+): (reason: string | null, code: number) => void {
   let stoppingSince: number | null = null
-  const begin = (reason: string, code: number) => {
+  const begin = (reason: string | null, code: number) => {
     if (stoppingSince !== null) return
     stoppingSince = performance.now()
     stop(reason).then(

@@ -12,10 +12,13 @@ import {
 } from './limits.ts'
 import { quantityText } from './quantity.ts'
 
-export const customerIdSchema = line(CUSTOMER_ID_CHARS).meta({
-  description: 'Your own id for the customer. It need not be created first.',
-  example: 'cust_42',
-})
+/** No URL can hold a path of one or two dots: such a customer could never be billed. */
+export const customerIdSchema = line(CUSTOMER_ID_CHARS)
+  .refine((id) => id !== '.' && id !== '..', 'must not be "." or "..", which no URL can hold')
+  .meta({
+    description: 'Your own id for the customer. It need not be created first.',
+    example: 'cust_42',
+  })
 
 const quantitySchema = z
   .union([z.string(), z.number()], 'must be a decimal, as a string or a number, such as "12.5"')

@@ -37,6 +37,9 @@ function world() {
       return state.known && hash === sha256Hex(key) ? { keyId: 'k1', config: loaded } : null
     },
     loadConfig: load,
+    raiseConfigVersion: async (_tenantId: string, atLeast: number) => {
+      state.version = Math.max(state.version, atLeast)
+    },
   }
   const configs = new ConfigCache(access, clock)
   const services = { access, configs, keys: new KeyCache(clock), clock }
@@ -155,6 +158,15 @@ describe('a tenant’s configuration', () => {
     configs.put(config(5), state.nowMs)
     configs.put(config(4), state.nowMs)
     expect(configs.get('t1')?.version).toBe(5)
+  })
+
+  it('catches up where Postgres was put back to an earlier version than the counters have seen', async () => {
+    const { state, configs } = world()
+    state.version = 3
+    expect((await configs.reload('t1', { newerVersion: 7 })).version).toBe(7)
+    const loads = state.loads
+    expect((await configs.reload('t1', { newerVersion: 7 })).version).toBe(7)
+    expect(state.loads).toBe(loads)
   })
 
   it('of one tenant is not given for another', async () => {

@@ -151,11 +151,10 @@ describe('GET /api/v1/billing/{customer_id}', () => {
   })
 
   it('bills ids with spaces, slashes, percent signs and astral characters', async () => {
-    for (const id of ['a b', 'a/b', '100%', 'é\u{1f600}', '..', 'o\'x"y', '{a}']) {
+    for (const id of ['a b', 'a/b', '100%', 'é\u{1f600}', '...', 'o\'x"y', '{a}']) {
       await use(1, { customer_id: id })
       const answer = await call('GET', `/api/v1/billing/${encodeURIComponent(id)}`)
-      // Dots are a part of a path that URLs take away before they are sent.
-      if (id !== '..') expect([id, answer.status, answer.body.customer_id]).toEqual([id, 200, id])
+      expect([id, answer.status, answer.body.customer_id]).toEqual([id, 200, id])
     }
   })
 })

@@ -72,6 +72,7 @@ describe('POST /api/v1/usage', () => {
   it.each([
     ['no customer', { customer_id: undefined }, '#/customer_id: is required'],
     ['an empty customer', { customer_id: '' }, '#/customer_id'],
+    ['a customer whom no URL can name', { customer_id: '..' }, '#/customer_id'],
     ['a customer with a line break', { customer_id: 'a\nb' }, '#/customer_id'],
     ['a lone surrogate', { customer_id: '\ud800' }, '#/customer_id'],
     ['NUL in a property', { properties: { a: 'x\u0000' } }, '#/properties/a'],

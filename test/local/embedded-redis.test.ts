@@ -80,6 +80,16 @@ describe('a clean restart', () => {
     expect(await client.exists('soon')).toBe(0)
   })
 
+  test('is not hindered by keys that expire while the snapshot is written', async () => {
+    const first = await open()
+    for (let i = 0; i < 300; i++) await first.client.set(`k${i}`, 'v', 'PX', 20 + (i % 30))
+    await first.client.set('kept', 'v')
+    await first.close()
+    const { client } = await open()
+    expect(await client.get('kept')).toBe('v')
+    await expect.poll(() => client.keys('*')).toEqual(['kept'])
+  })
+
   test('of an empty one is fine, too', async () => {
     await (await open()).close()
     expect(await (await open()).client.dbsize()).toBe(0)

@@ -9,7 +9,10 @@ import type * as schema from './schema.ts'
 export type Db = PgDatabase<PgQueryResultHKT, typeof schema>
 
 /** Runs one raw statement and returns its rows. Every column is expected to be text, or null. */
-export async function rows<Row extends Record<string, string | null>>(db: Db, statement: SQL): Promise<Row[]> {
+export async function rows<Row extends Record<string, string | null>>(
+  db: Db,
+  statement: SQL,
+): Promise<Row[]> {
   const result = (await db.execute(statement)) as unknown as { rows: Row[] }
   return result.rows
 }

@@ -94,4 +94,13 @@ export class PostgresKeyStore implements KeyStore {
     if (!row) throw new TollgateError('not_found', `There is no tenant ${tenantId}.`)
     return configFrom(row.config)
   }
+
+  async raiseConfigVersion(tenantId: string, atLeast: number): Promise<void> {
+    await query(
+      this.#db,
+      sql`
+        update tenants set config_version = ${atLeast}::bigint
+        where id = ${tenantId}::uuid and config_version < ${atLeast}::bigint`,
+    )
+  }
 }

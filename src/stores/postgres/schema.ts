@@ -1,7 +1,19 @@
 // The tables. `usage` and `segments` are the cold half of metering; the rest is what a tenant has set up.
 // Text that is compared with Redis's byte order, or is part of a key, has the collation "C".
 
-import { bigint, customType, index, integer, jsonb, numeric, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  customType,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
 
 const bytewise = customType<{ data: string }>({ dataType: () => 'text collate "C"' })
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
@@ -21,7 +33,9 @@ export const apiKeys = pgTable(
   'api_keys',
   {
     id: uuid('id').primaryKey(),
-    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
     name: text('name').notNull(),
     /** SHA-256 of the whole key, hex. The key itself is stored nowhere. */
     hash: text('hash').notNull().unique(),
@@ -36,7 +50,9 @@ export const apiKeys = pgTable(
 export const meters = pgTable(
   'meters',
   {
-    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
     key: bytewise('key').notNull(),
     name: text('name'),
     resourceType: text('resource_type').notNull(),
@@ -52,7 +68,9 @@ export const meters = pgTable(
 export const customers = pgTable(
   'customers',
   {
-    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
     customerId: bytewise('customer_id').notNull(),
     name: text('name'),
     email: text('email'),
@@ -68,7 +86,9 @@ export const customers = pgTable(
 export const plans = pgTable(
   'plans',
   {
-    tenantId: uuid('tenant_id').notNull().references(() => tenants.id),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
     key: bytewise('key').notNull(),
     name: text('name'),
     currency: text('currency').notNull(),

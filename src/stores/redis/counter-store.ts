@@ -182,7 +182,7 @@ export class RedisCounterStore implements CounterStore {
     } catch (error) {
       throw new TollgateError(
         'store_unavailable',
-        'The counters can’t be reached at present. Send the same request again.',
+        'The counters can’t be reached at present, and whether they took this is unknown. Send the same request again: an event with an id counts once.',
         {
           retryAfterSeconds: 5,
           internal: error,

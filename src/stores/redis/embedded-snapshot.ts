@@ -1,7 +1,7 @@
 // Writes everything a Redis holds to a file, and reads it back: one JSON line a chunk of a key, elements in base64.
 
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open, rename, unlink } from 'node:fs/promises'
+import { open, rename, rm, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
@@ -25,7 +25,12 @@ type Line = [type: string, key: string, elements: string[]] | ['expiry', key: st
 /** Written next to its place and renamed into it, so that a half-written snapshot is never one. */
 export async function saveSnapshot(client: Redis, file: string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`
-  await pipeline(Readable.from(linesOf(client)), createWriteStream(temporary, { mode: 0o600, flush: true }))
+  try {
+    await pipeline(Readable.from(linesOf(client)), createWriteStream(temporary, { mode: 0o600, flush: true }))
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
   await rename(temporary, file)
   await syncFolder(file)
 }
@@ -38,18 +43,19 @@ async function* linesOf(client: Redis): AsyncGenerator<string> {
     return `${JSON.stringify(content)}\n`
   }
   for (const key of (await call(client, 'KEYS', '*')) as Buffer[]) {
+    // The expiry first, and an empty reply skipped: a key may expire between any two of these.
+    const expiresAtMs = Number(await call(client, 'PEXPIRETIME', key))
     const type = String(await call(client, 'TYPE', key))
+    if (type === 'none') continue
     const how = types[type]
     if (how === undefined) throw new Error(`The snapshot can't hold a Redis ${type}.`)
     const [command, ...args] = how.read(key)
     const reply = (await call(client, command as string, ...args)) as Buffer | Buffer[] | null
-    if (reply === null) continue
-    const elements = Array.isArray(reply) ? reply : [reply]
+    const elements = Array.isArray(reply) ? reply : reply === null ? [] : [reply]
     for (let i = 0; i < elements.length; i += ELEMENTS_PER_LINE) {
       yield line([type, base64(key), elements.slice(i, i + ELEMENTS_PER_LINE).map(base64)])
     }
-    const expiresAtMs = Number(await call(client, 'PEXPIRETIME', key))
-    if (expiresAtMs > 0) yield line(['expiry', base64(key), expiresAtMs])
+    if (expiresAtMs > 0 && elements.length > 0) yield line(['expiry', base64(key), expiresAtMs])
   }
   yield `${JSON.stringify({ lines })}\n`
 }
@@ -63,6 +69,7 @@ export async function loadSnapshot(client: Redis, file: string): Promise<void> {
   for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     const content = parsed(text, file)
     if (Array.isArray(content)) await apply(client, content as Line)
+    else if (lines === -1) known(content, file)
     else complete = (content as { lines?: number }).lines === lines
     lines++
   }
@@ -85,6 +92,10 @@ function parsed(text: string, file: string): unknown {
   } catch {
     throw damaged(file)
   }
+}
+
+function known(header: unknown, file: string): void {
+  if (JSON.stringify(header) !== JSON.stringify(HEADER)) throw damaged(file)
 }
 
 const damaged = (file: string) =>

@@ -17,8 +17,8 @@ import { TollgateError } from '../../src/kernel/errors.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import type { PartitionState } from '../../src/metering/ports.ts'
 import type { Services } from '../../src/services.ts'
+import { type Call, caller, newTenant, openInProcess, type Server } from '../http/harness.ts'
 import { intercept } from '../support/world.ts'
-import { type Call, caller, newTenant, openInProcess, type Server } from './harness.ts'
 
 let server: Server
 let services: Services
