@@ -5,7 +5,6 @@ import type { ConfigCache } from '../access/config-cache.ts'
 import type { KeyCache } from '../access/key-cache.ts'
 import type { TenantConfig } from '../metering/meter.ts'
 import type { Services } from '../services.ts'
-import type { Router } from './router.ts'
 
 export type Env = {
   Variables: {
@@ -20,6 +19,3 @@ export type Env = {
 export type Deps = Services & { configs: ConfigCache; keys: KeyCache }
 
 export type App = OpenAPIHono<Env>
-
-/** Adds a group of routes to the app: `(router, deps) => { router.add({…}) }`. */
-export type Routes = (router: Router, deps: Deps) => void

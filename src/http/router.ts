@@ -15,6 +15,9 @@ import { nothing } from './reply.ts'
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
+/** Adds a group of routes to the app: `(router, deps) => { router.add({…}) }`. */
+export type Routes = (router: Router, deps: Deps) => void
+
 export class Router {
   readonly #app: App
   readonly #deps: Deps

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { billSchema } from '../../billing/bill.ts'
 import { readBill } from '../../billing/read-bill.ts'
 import { customerIdSchema } from '../../metering/event.ts'
-import type { Routes } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 import { periodParameters } from './period-parameters.ts'
 
 export const billingRoutes: Routes = (router, deps) => {

@@ -8,8 +8,8 @@ import { findCustomer } from '../../access/find-customer.ts'
 import { listCustomers } from '../../access/list-customers.ts'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { customerIdSchema } from '../../metering/event.ts'
-import type { Routes } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 import { instant, pageQuerySchema, pageSchema } from '../schemas.ts'
 
 const customerSchema = z

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { rfc3339 } from '../../kernel/time.ts'
 import { type FlushReport, flush } from '../../metering/flush.ts'
 import type { PartitionState } from '../../metering/ports.ts'
-import type { Routes } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 
 const count = (description: string) => z.number().int().meta({ description, example: 0 })
 const quarantinedSchema = z.array(z.object({ id: z.string(), reason: z.string() }))

@@ -2,8 +2,9 @@
 
 import { z } from 'zod'
 import type { PartitionState } from '../../metering/ports.ts'
-import type { Deps, Routes } from '../env.ts'
+import type { Deps } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 
 /** A sealed segment that waits longer says that nothing settles: cron runs every minute, and drains several a run. */
 export const OLDEST_SEALED_MAX_MS = 15 * 60_000

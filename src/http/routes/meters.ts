@@ -8,8 +8,8 @@ import { changeMeter, noMeter } from '../../metering/change-meter.ts'
 import { createMeter } from '../../metering/create-meter.ts'
 import { aggregations, type Meter } from '../../metering/meter.ts'
 import { meterChangeSchema, meterInputSchema } from '../../metering/meter-input.ts'
-import type { Routes } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 import { instant, pageQuerySchema, pageSchema } from '../schemas.ts'
 
 const meterSchema = z

@@ -7,8 +7,8 @@ import { planChangeSchema, planInputSchema, planJson, planSchema } from '../../b
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { keySchema } from '../../kernel/text.ts'
 import { previewPrice, previewResultSchema, previewSchema } from '../../pricing/preview.ts'
-import type { Routes } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 import { pageQuerySchema, pageSchema } from '../schemas.ts'
 
 const LIST = 'plans'

@@ -1,10 +1,11 @@
 // The reference: the OpenAPI document, and a page made of it. Both are made when first asked for, and kept.
 
 import { z } from 'zod'
-import type { App, Routes } from '../env.ts'
+import type { App } from '../env.ts'
 import { openApiDocument } from '../openapi.ts'
 import { referencePage } from '../reference-page.ts'
 import { respond } from '../reply.ts'
+import type { Routes } from '../router.ts'
 
 const HTML_HEADERS = {
   'content-security-policy':

@@ -6,8 +6,8 @@ import { noTenant } from '../../access/create-key.ts'
 import { createTenant } from '../../access/create-tenant.ts'
 import { type Tenant, tenantInputSchema } from '../../access/tenant.ts'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
-import type { Routes } from '../env.ts'
 import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
 import { idSchema, instant, pageQuerySchema, pageSchema } from '../schemas.ts'
 
 const tenantSchema = z
