@@ -3,12 +3,14 @@
 
 import { type ServerType, serve } from '@hono/node-server'
 import { type ComposedNode, composeNode } from './compose-node.ts'
+import { environment } from './env-file.ts'
 import { flushJob } from './jobs/flush-job.ts'
+import { onStop } from './on-stop.ts'
 
 const DRAIN_MS = 10_000
 const log = (line: string): void => console.log(line)
 
-const composed = await composeNode(process.env, log).catch((error: Error) => {
+const composed = await composeNode(environment(), log).catch((error: Error) => {
   console.error(error.cause instanceof Error ? error.cause.message : String(error.cause ?? error.message))
   process.exit(1)
 })
@@ -37,20 +39,12 @@ function flushEvery(ms: number): void {
 }
 flushEvery(config.FLUSH_EVERY_SECONDS * 1000)
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stopping) process.exit(1)
-    stopping = true
-    log(`${signal}: draining`)
-    stop(composed, server).then(
-      () => process.exit(0),
-      (error: Error) => {
-        console.error(error.message)
-        process.exit(1)
-      },
-    )
-  })
-}
+onStop(async (reason) => {
+  log(`${reason}: draining`)
+  stopping = true
+  await stop(composed, server)
+  return true
+})
 
 async function stop({ close }: ComposedNode, draining: ServerType): Promise<void> {
   clearTimeout(timer)

@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { readConfig } from '../config.ts'
+import { environment } from '../env-file.ts'
+import { onStop } from '../on-stop.ts'
 import { startLocalBackends } from './backends.ts'
 import { seedDemo } from './demo.ts'
 import { isNoise, welcome } from './dev-output.ts'
 import { lastFlush } from './last-flush.ts'
-import { onStop } from './on-stop.ts'
 import { startWorker } from './worker-process.ts'
 
 /** What the Worker takes from this environment as it is. Where its stores are, it is told from here. */
@@ -58,8 +59,9 @@ function opening<T extends { close(): Promise<void> }>(resource: Promise<T>): Pr
 }
 
 async function start(): Promise<void> {
+  const env = environment()
   const given = (names: string[]) =>
-    Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+    Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
   const config = readConfig(given(read))
   const { PORT: port, REDIS_URL: redisUrl, DATABASE_URL: databaseUrl } = config
   const dataDir = resolve(config.DATA_DIR)

@@ -95,7 +95,7 @@ describe('PGlite on disk', () => {
 describe('npm run migrate', () => {
   test('says what it needs when DATABASE_URL is not set', async () => {
     const env = { ...process.env, DATABASE_URL: '' }
-    const error = await run(process.execPath, [source('stores/postgres/migrate-cli.ts')], { env }).catch(
+    const error = await run(process.execPath, [source('migrate.ts')], { env }).catch(
       (reason) => reason,
     )
     expect(error.code).toBe(1)
@@ -104,7 +104,7 @@ describe('npm run migrate', () => {
 
   test('says when the database is not there', async () => {
     const env = { ...process.env, DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' }
-    const error = await run(process.execPath, [source('stores/postgres/migrate-cli.ts')], { env }).catch(
+    const error = await run(process.execPath, [source('migrate.ts')], { env }).catch(
       (reason) => reason,
     )
     expect(error.code).toBe(1)
@@ -127,7 +127,7 @@ describe.runIf(real)('a Postgres server', () => {
     const url = await make()
     const outcomes = await Promise.all(Array.from({ length: 4 }, () => migrateNodePostgres(url)))
     expect(outcomes.filter(({ applied }) => applied.length > 0)).toHaveLength(1)
-    const again = await run(process.execPath, [source('stores/postgres/migrate-cli.ts')], {
+    const again = await run(process.execPath, [source('migrate.ts')], {
       env: { ...process.env, DATABASE_URL: url },
     })
     expect(again.stdout).toBe('Nothing to do: the schema is up to date.\n')

@@ -1,9 +1,11 @@
 // `npm run migrate`: brings the database in DATABASE_URL to the newest schema.
 
-import { migrateNodePostgres } from './migrate.ts'
+import { readConfig } from './config.ts'
+import { environment } from './env-file.ts'
+import { migrateNodePostgres } from './stores/postgres/migrate.ts'
 
-const url = process.env.DATABASE_URL
-if (!url) {
+const { DATABASE_URL: url } = readConfig(environment())
+if (url === undefined) {
   console.error('DATABASE_URL is not set. It names the database to migrate:')
   console.error('  DATABASE_URL=postgresql://user:password@host/database npm run migrate')
   console.error(
