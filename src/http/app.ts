@@ -15,6 +15,7 @@ import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
 import { meterRoutes } from './routes/meters.ts'
 import { planRoutes } from './routes/plans.ts'
+import { reconciliationRoutes } from './routes/reconciliation.ts'
 import { referenceRoutes } from './routes/reference.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { usageRoutes } from './routes/usage.ts'
@@ -28,6 +29,7 @@ const groups: Routes[] = [
   tenantRoutes,
   apiKeyRoutes,
   flushRoutes,
+  reconciliationRoutes,
   healthRoutes,
 ]
 

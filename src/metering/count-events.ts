@@ -35,7 +35,7 @@ const contributions: Record<
 
 export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggregation].merge
 
-export type Delta = { field: string; merge: Merge; a: string; b: string }
+export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
 /** What one event adds to each of these meters, or what is wrong with it for one of them. */
 export function deltasOf(
@@ -63,7 +63,7 @@ export function deltasOf(
         groups,
         distinctValue: merge === 'once' ? digest128(value) : '',
       }
-      deltas.push({ field: counterField(counter), merge, ...delta(value, event, bucketMs) })
+      deltas.push({ field: counterField(counter), meter: meter.key, merge, ...delta(value, event, bucketMs) })
     }
   }
   return wrong.length > 0 ? wrong : deltas
@@ -140,18 +140,27 @@ export function batchOf(
   handling: RecordBatch['handling'],
 ): RecordBatch {
   const positions = new Map<string, number>()
+  const meterPositions = new Map<string, number>()
   const counters: RecordBatch['counters'] = []
   const counted: CountedEvent[] = events.map(({ event, deltas }) => ({
     idDigest: digest128(event.id),
     fingerprint: digest128(event.content),
-    deltas: deltas.map(({ field, merge, a, b }) => {
+    deltas: deltas.map(({ field, meter, merge, a, b }) => {
       let counter = positions.get(field)
       if (counter === undefined) {
-        counter = counters.push({ field, merge }) - 1
+        if (!meterPositions.has(meter)) meterPositions.set(meter, meterPositions.size)
+        counter = counters.push({ field, merge, meter: meterPositions.get(meter)! }) - 1
         positions.set(field, counter)
       }
       return { counter, a, b }
     }),
   }))
-  return { tenantId: config.tenantId, configVersion: config.version, handling, counters, events: counted }
+  return {
+    tenantId: config.tenantId,
+    configVersion: config.version,
+    handling,
+    meters: [...meterPositions.keys()],
+    counters,
+    events: counted,
+  }
 }

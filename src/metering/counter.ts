@@ -38,6 +38,23 @@ export const counterField = (counter: Omit<Counter, 'a' | 'b'>): string =>
     counter.distinctValue,
   ].join(SEPARATOR)
 
+/**
+ * Whose counters the tallies are: what a meter took in all, events in `a` and the sum of their values in `b`. No customer
+ * has an empty id. A tally is recorded, settled and read like any counter, which is what makes it a check of them.
+ */
+export const TALLY_CUSTOMER = ''
+
+export const tallyField = (tenantId: string, meter: string): string =>
+  counterField({
+    tenantId,
+    customerId: TALLY_CUSTOMER,
+    meter,
+    bucketMs: 0,
+    merge: 'add',
+    groups: '[]',
+    distinctValue: '',
+  })
+
 /** How the names of all counters of a tenant, or of one customer, begin. */
 export const counterPrefix = (tenantId: string, customerId?: string): string =>
   tenantId + SEPARATOR + (customerId === undefined ? '' : customerId + SEPARATOR)

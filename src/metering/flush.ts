@@ -2,6 +2,7 @@
 // one before a crash, and any two runs may overlap: the segment's id in Postgres makes settling it again a no-op.
 
 import { newId } from '../kernel/ids.ts'
+import { TALLY_CUSTOMER } from './counter.ts'
 import type { Limits } from './limits.ts'
 import { type CounterStore, type SegmentRef, SegmentRefused, type UsageStore } from './ports.ts'
 
@@ -89,7 +90,7 @@ async function settleSegment(
     const { applied } = await usage.settle(segment, content)
     if (applied) {
       report.settledSegments++
-      report.settledCounters += content.length
+      report.settledCounters += content.filter(({ customerId }) => customerId !== TALLY_CUSTOMER).length
     } else report.alreadySettled++
   } catch (error) {
     if (!(error instanceof SegmentRefused)) throw error

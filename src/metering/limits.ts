@@ -40,6 +40,8 @@ export type Limits = {
   dedupeWindowMs: number
   /** Ids in one dedupe generation: at 88 bytes each, 1,000,000 stay below a record of 100 MB. */
   dedupeMaxIds: number
+  /** A settled segment's counters are kept for so long, to be offered again should Postgres be put back. */
+  keepSettledMs: number
   /** Segments that one flush settles at most. */
   segmentsPerFlush: number
   /** How far an event's own timestamp may lie back, and ahead. */
@@ -56,6 +58,7 @@ export const defaultLimits: Limits = {
   backlogMaxCountersPerTenant: 250_000,
   dedupeWindowMs: 86_400_000,
   dedupeMaxIds: 1_000_000,
+  keepSettledMs: 3_600_000,
   segmentsPerFlush: 15,
   eventMaxAgeMs: 35 * 86_400_000,
   eventMaxAheadMs: 5 * 60_000,

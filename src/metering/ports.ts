@@ -16,8 +16,10 @@ export type RecordBatch = {
   configVersion: number
   /** strict: one bad verdict and nothing is counted. lenient: the good ones are. */
   handling: 'strict' | 'lenient'
-  /** distinct counters that the events touch; their own `a` and `b` are not looked at */
-  counters: { field: string; merge: Counter['merge'] }[]
+  /** keys of the meters that the events feed */
+  meters: string[]
+  /** distinct counters that the events touch; `meter` is an index into `meters` */
+  counters: { field: string; merge: Counter['merge']; meter: number }[]
   events: CountedEvent[]
 }
 
@@ -39,6 +41,20 @@ export type SealOutcome =
 
 export type LiveCounter = Counter & { segment: string }
 
+/** Number of events, and the sum of their values as a decimal: both as text. */
+export type Amount = { events: string; quantity: string }
+
+/** What a meter took in all, by Redis's own account, and what of it is known to be lost by Redis, since when. */
+export type Accepted = { accepted: Amount; lost: Amount; lostSinceMs: number | null }
+
+export type AcceptedRead = {
+  meters: Map<string, Accepted>
+  /** the tallies of every segment that is not discarded */
+  counters: LiveCounter[]
+  /** segments among them that are quarantined */
+  quarantined: Set<string>
+}
+
 export type PartitionState = {
   partition: number
   nowMs: number
@@ -58,6 +74,8 @@ export interface CounterStore {
   readSegment(segment: SegmentRef): Promise<Counter[]>
   /** Drops a settled segment, if it is still listed. `counters`: what readSegment gave. */
   discard(segment: SegmentRef, counters: Counter[]): Promise<void>
+  /** Lists again, as sealed, every settled segment whose counters are still kept; gives how many. */
+  reoffer(partition: number): Promise<number>
   /** Marks a segment that Postgres refuses for its content, or one whose counters are missing. */
   quarantine(segment: SegmentRef, reason: string): Promise<void>
   /** Gives back the lease. */
@@ -67,6 +85,10 @@ export interface CounterStore {
     tenantId: string,
     customerIds: string[],
   ): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
+  /** What these meters took, and the tallies of what is not yet discarded, at one instant. */
+  readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead>
+  /** Remembers since when a tenant's accounts disagree; forgets it when they agree. Gives that time (ms). */
+  noteDrift(tenantId: string, drifts: boolean): Promise<number | null>
   /** Customers with counters not yet discarded, in byte order, after `after`. */
   liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
   /** Says that a tenant's configuration is now this version, or newer. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Counter, TALLY_CUSTOMER } from '../../src/metering/counter.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
@@ -7,6 +8,8 @@ import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
 
 /** Its own, on a real server. */
 const DATABASE = 1
+/** Every meter's tally is a counter of a segment, too. */
+const notTally = ({ customerId }: Counter) => customerId !== TALLY_CUSTOMER
 const noLease = { owner: 'test', ms: 0 }
 
 describe.each(redisBackends)('a counter store on $name', ({ open }) => {
@@ -14,7 +17,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   let store: CounterStore
   const config = tenantConfig()
   const storeWith = (limits: Partial<Limits>, partitions = 1) =>
-    new RedisCounterStore(backend.connection, { ...defaultLimits, ...limits }, partitions)
+    new RedisCounterStore(backend.connection, { ...defaultLimits, keepSettledMs: 0, ...limits }, partitions)
   const totals = async (of = config, customers = ['alice']) =>
     (await store.readLive(of.tenantId, customers)).counters.map(({ customerId, meter, a, b }) => ({
       customerId,
@@ -177,7 +180,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(second!.id).not.toBe(first!.id)
     expect((await totals()).map(({ a }) => a)).toEqual(['7', '8'])
     const content = await store.readSegment(first!)
-    expect(content).toMatchObject([
+    expect(content.filter(notTally)).toMatchObject([
       {
         tenantId: config.tenantId,
         customerId: 'alice',
@@ -192,7 +195,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.discard(first!, content)
     expect(await store.readSegment(first!)).toEqual([])
     expect(await sealed()).toEqual([second])
-    expect((await store.state(0)).unsettledCounters).toBe(1)
+    expect((await store.state(0)).unsettledCounters).toBe(2)
     await store.discard(second!, await store.readSegment(second!))
     const left = (await backend.client.keys('*'))
       .map((key) => key.replace(config.tenantId, '<tenant>'))
@@ -205,18 +208,18 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.record(batch(config, [{ quantity: 1 }]))
     await store.record(batch(config, [{ quantity: 1 }]))
     expect((await store.state(0)).sealed).toHaveLength(1)
-    store = storeWith({ segmentMaxCounters: 2 })
+    store = storeWith({ segmentMaxCounters: 3 })
     for (const customer_id of ['c1', 'c2', 'c3', 'c4']) await store.record(batch(config, [{ customer_id }]))
     const segments = await sealed()
     const sizes = await Promise.all(
-      segments.map(async (segment) => (await store.readSegment(segment)).length),
+      segments.map(async (segment) => (await store.readSegment(segment)).filter(notTally).length),
     )
     expect(Math.max(...sizes)).toBe(2)
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(6)
   })
 
   it('says so when too much waits to be settled, and one tenant can’t fill it for the others', async () => {
-    store = storeWith({ backlogMaxCounters: 4, backlogMaxCountersPerTenant: 2 })
+    store = storeWith({ backlogMaxCounters: 6, backlogMaxCountersPerTenant: 3 })
     const other = tenantConfig()
     for (const customer_id of ['c1', 'c2']) await store.record(batch(config, [{ customer_id }]))
     expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({
@@ -337,6 +340,46 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await expect(other.state(0)).rejects.toMatchObject({ code: 'misconfigured' })
   })
 
+  it('keeps settled segments for a while, out of sight, and offers them again', async () => {
+    store = storeWith({ keepSettledMs: 60_000 })
+    await store.record(batch(config, [{ quantity: 3 }]))
+    const [segment] = await sealed()
+    const content = await store.readSegment(segment!)
+    await store.discard(segment!, content)
+    expect(await totals()).toEqual([])
+    expect(await sealed()).toEqual([])
+    expect(await store.reoffer(0)).toBe(1)
+    expect(await store.reoffer(0)).toBe(0)
+    expect(await sealed()).toEqual([segment])
+    expect(await totals()).toMatchObject([{ a: '3' }])
+    expect(await store.readSegment(segment!)).toEqual(content)
+    await store.discard(segment!, content)
+    expect((await store.state(0)).unsettledCounters).toBe(0)
+  })
+
+  it('keeps account of what each meter took, and notices that it has lost some of it', async () => {
+    const read = async () => (await store.readAccepted(config.tenantId, ['calls'])).meters.get('calls')!
+    await store.record(batch(config, [{ quantity: '1.5' }, { quantity: 2 }]))
+    const meta = await backend.client.hgetall('tg:{0}:meta')
+    await store.record(batch(config, [{ id: 'lost', quantity: '0.25' }]))
+    expect(await read()).toMatchObject({
+      accepted: { events: '3', quantity: '3.75' },
+      lost: { events: '0' },
+      lostSinceMs: null,
+    })
+    // Redis is put back to where it was before the last event.
+    await backend.client.hset('tg:{0}:meta', meta)
+    await storeWith({}).record(batch(config, [{ quantity: 10 }]))
+    expect(await read()).toMatchObject({ accepted: { events: '3', quantity: '13.5' }, lost: { events: '0' } })
+    await store.record(batch(config, [{ quantity: 100 }]))
+    await store.record(batch(config, [{ quantity: 100 }]))
+    expect(await read()).toMatchObject({
+      accepted: { events: '5', quantity: '213.5' },
+      lost: { events: '1', quantity: '0.25' },
+      lostSinceMs: expect.any(Number),
+    })
+  })
+
   it('goes on after a restart that lost the script cache', async () => {
     await store.record(batch(config, [{ id: 'a' }]))
     await backend.client.script('FLUSH')
@@ -353,6 +396,6 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     const outcome = await store.record(batch(wide, events))
     expect(outcome).toEqual({ kind: 'recorded', verdicts: events.map(() => 'accepted') })
     const [segment] = await sealed()
-    expect(await store.readSegment(segment!)).toHaveLength(10_000)
+    expect((await store.readSegment(segment!)).filter(notTally)).toHaveLength(10_000)
   })
 })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { rfc3339 } from '../../kernel/time.ts'
 import { type FlushReport, flush } from '../../metering/flush.ts'
 import type { PartitionState } from '../../metering/ports.ts'
+import { reoffer } from '../../metering/reoffer.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
 
@@ -71,6 +72,24 @@ export const flushRoutes: Routes = (router, deps) => {
     responses: { 200: { description: 'What it did.', schema: reportSchema } },
     handle: async (c, { query }) =>
       reply(c, 200, reportJson(await flush(deps, { retryQuarantined: query.retry_quarantined === 'true' }))),
+  })
+
+  router.add({
+    method: 'post',
+    path: '/api/v1/reoffer',
+    id: 'reoffer',
+    tag: 'Operations',
+    summary: 'Offer settled segments again, after Postgres was put back to an earlier point',
+    description:
+      'Redis keeps settled segments for a while (KEEP_SETTLED_MINUTES). Those that Postgres has lost count again at once, in every bill; the next flush settles them. Those that it has are recognised, and change nothing.',
+    access: 'admin',
+    responses: {
+      200: {
+        description: 'How many wait to be settled again.',
+        schema: z.object({ offered_segments: count('Segments.') }),
+      },
+    },
+    handle: async (c) => reply(c, 200, { offered_segments: await reoffer(deps) }),
   })
 
   router.add({

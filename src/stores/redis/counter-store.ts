@@ -2,9 +2,11 @@
 
 import { TollgateError } from '../../kernel/errors.ts'
 import { compareUtf8 } from '../../kernel/page.ts'
-import { type Counter, type Merge, parseCounter } from '../../metering/counter.ts'
+import { type Counter, type Merge, parseCounter, TALLY_CUSTOMER, tallyField } from '../../metering/counter.ts'
 import { LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
 import type {
+  Accepted,
+  AcceptedRead,
   CounterStore,
   LiveCounter,
   PartitionState,
@@ -14,23 +16,26 @@ import type {
   SegmentRef,
   Verdict,
 } from '../../metering/ports.ts'
+import { Answered } from './answered.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
 import { metaKey } from './keys.ts'
 import { partitionOf } from './partition.ts'
 import { runScript } from './script.ts'
-import { liveCustomers, publishConfig, readLive } from './scripts/live.ts'
+import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
 import { record } from './scripts/record.ts'
 import { release, seal, state } from './scripts/seal.ts'
-import { discard, quarantine, readSegment } from './scripts/segment.ts'
+import { discard, quarantine, readSegment, reoffer } from './scripts/segment.ts'
 
 const MERGE_LETTERS: Record<Merge, string> = { add: 'a', min: 'n', max: 'x', latest: 'l', once: 'o' }
 const VERDICTS: Record<string, Verdict> = { n: 'accepted', d: 'duplicate', c: 'conflict', r: 'out_of_range' }
 /** Generations of event ids that one tenant may have alive: 64 million ids a window with the default size. */
 const DEDUPE_GENERATIONS = 64
+const REOFFERED_AT_ONCE = 500
 
 export class RedisCounterStore implements CounterStore {
   readonly #connection: RedisConnection
   readonly #limits: Limits
+  readonly #answered = new Answered()
   readonly partitions: number
 
   constructor(connection: RedisConnection, limits: Limits, partitions: number) {
@@ -45,9 +50,12 @@ export class RedisCounterStore implements CounterStore {
       partitionOf(batch.tenantId, this.partitions),
       this.#recordArguments(batch),
     )
-    const [kind, detail] = reply as [string, string]
+    const [kind, detail, taken] = reply as [string, string, string[]?]
     switch (kind) {
       case 'recorded':
+        for (const [i, amount] of (taken ?? []).entries())
+          this.#answered.add(batch.tenantId, batch.meters[i]!, amount)
+        return { kind, verdicts: [...detail].map((letter) => VERDICTS[letter]!) }
       case 'refused':
         return { kind, verdicts: [...detail].map((letter) => VERDICTS[letter]!) }
       case 'stale':
@@ -59,7 +67,7 @@ export class RedisCounterStore implements CounterStore {
     }
   }
 
-  #recordArguments({ tenantId, configVersion, handling, counters, events }: RecordBatch): string[] {
+  #recordArguments({ tenantId, configVersion, handling, meters, counters, events }: RecordBatch): string[] {
     const limits = this.#limits
     const args = [
       tenantId,
@@ -75,8 +83,14 @@ export class RedisCounterStore implements CounterStore {
       milliseconds(limits.dedupeWindowMs),
       String(limits.dedupeMaxIds),
       String(DEDUPE_GENERATIONS),
+      String(meters.length),
       counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
+      counters.map((counter) => counter.meter + 1).join(','),
+      this.#answered.slot,
+      this.#answered.caller,
     ]
+    for (const meter of meters) args.push(meter, this.#answered.of(tenantId, meter))
+    for (const meter of meters) args.push(tallyField(tenantId, meter))
     for (const counter of counters) args.push(counter.field)
     for (const event of events) {
       args.push(event.idDigest, event.fingerprint, String(event.deltas.length))
@@ -107,11 +121,28 @@ export class RedisCounterStore implements CounterStore {
     const ofTenant = new Map<string, number>()
     for (const { tenantId } of counters) ofTenant.set(tenantId, (ofTenant.get(tenantId) ?? 0) + 1)
     const shares = [...ofTenant].flatMap(([tenantId, count]) => [tenantId, String(count)])
-    await this.#run(discard, segment.partition, [segment.id, ...shares])
+    await this.#run(discard, segment.partition, [
+      segment.id,
+      milliseconds(this.#limits.keepSettledMs),
+      ...shares,
+    ])
   }
 
   async quarantine(segment: SegmentRef, reason: string): Promise<void> {
     await this.#run(quarantine, segment.partition, [segment.id, reason.slice(0, 500)])
+  }
+
+  async reoffer(partition: number): Promise<number> {
+    let offered = 0
+    for (let left = true; left; ) {
+      const [more, listed] = (await this.#run(reoffer, partition, [String(REOFFERED_AT_ONCE)])) as [
+        number,
+        number,
+      ]
+      offered += more
+      left = listed === REOFFERED_AT_ONCE
+    }
+    return offered
   }
 
   async release(partition: number, owner: string): Promise<void> {
@@ -136,6 +167,40 @@ export class RedisCounterStore implements CounterStore {
       for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
     }
     return { configVersion: reply[1] === null ? null : Number(reply[1]), counters }
+  }
+
+  async readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead> {
+    const partition = partitionOf(tenantId, this.partitions)
+    const [amounts, segments] = (await this.#run(readAccepted, partition, [
+      tenantId,
+      TALLY_CUSTOMER,
+      ...meters,
+    ])) as [(string | null)[], [string, string, string[]][]]
+    const ofMeters = meters.map((meter, i): [string, Accepted] => {
+      const [events = '0', quantity = '0'] = amounts[2 * i]?.split(' ') ?? []
+      const [lostEvents = '0', lostQuantity = '0', sinceMs] = amounts[2 * i + 1]?.split(' ') ?? []
+      return [
+        meter,
+        {
+          accepted: { events, quantity },
+          lost: { events: lostEvents, quantity: lostQuantity },
+          lostSinceMs: sinceMs === undefined ? null : Number(sinceMs),
+        },
+      ]
+    })
+    const quarantined = new Set<string>()
+    const counters: LiveCounter[] = []
+    for (const [segment, reason, flat] of segments) {
+      if (reason !== '') quarantined.add(segment)
+      for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
+    }
+    return { meters: new Map(ofMeters), counters, quarantined }
+  }
+
+  async noteDrift(tenantId: string, drifts: boolean): Promise<number | null> {
+    const partition = partitionOf(tenantId, this.partitions)
+    const since = (await this.#run(noteDrift, partition, [tenantId, drifts ? 'yes' : 'no'])) as string | null
+    return since === null ? null : Number(since)
   }
 
   async liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]> {

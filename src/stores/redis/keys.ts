@@ -3,6 +3,7 @@
 //
 //   tg:{p}:meta         hash   the partition's state (fields: see luaKeys)
 //   tg:{p}:sealed       zset   ids of sealed segments, scored by their birth
+//   tg:{p}:kept         zset   ids of settled segments whose counters are kept for a while, scored by when they were discarded
 //   tg:{p}:quarantine   hash   id of a segment that Postgres refuses → why
 //   tg:{p}:seg:<id>     hash   a segment's counters: field (metering/counter.ts) → "a" or "a b"
 //   tg:{p}:idx:<id>     zset   the same fields in byte order, all scored 0: one customer's are a range
@@ -17,6 +18,10 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  *   unsettled, u:<tenant>      counters not yet discarded, of all and of one tenant
  *   partitions                 how many partitions the data was written with
  *   c:<tenant>                 newest version of the tenant's configuration
+ *   a:<tenant>:<meter>         "events quantity" that the meter took in all
+ *   l:<tenant>:<meter>         "events quantity since": acknowledged ones that are known to be lost
+ *   w:<slot>:<tenant>:<meter>  "caller events quantity" that the meter took from the caller in this slot
+ *   s:<tenant>                 since when its accounts disagree (ms)
  *   d:<tenant>                 its dedupe generations, newest first: "n:born:ids" and then "n:closed" for older ones
  *   lease_owner, lease_until   who is settling at present
  *   last_flush                 when the aggregator last looked (ms)
@@ -25,6 +30,7 @@ export const luaKeys = `
 local META = KEYS[1]
 local BASE = string.sub(META, 1, -5)
 local SEALED = BASE .. 'sealed'
+local KEPT = BASE .. 'kept'
 local QUARANTINE = BASE .. 'quarantine'
 local function segment_key(id) return BASE .. 'seg:' .. id end
 local function index_key(id) return BASE .. 'idx:' .. id end

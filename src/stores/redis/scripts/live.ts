@@ -52,7 +52,7 @@ return {'live', redis.call('HGET', META, 'c:' .. tenant), result}
  * to the next without reading their counters.
  *
  * KEYS  1  the partition's meta
- * ARGV  1  tenant   2  only those after this customer ('' for all)   3  how many a segment
+ * ARGV  1  tenant   2  only those after this customer ('' for all but the tallies)   3  how many a segment
  *
  * Returns  {customer, …}   may hold one twice, if two segments have it
  */
@@ -62,7 +62,7 @@ export const liveCustomers = script(
 local prefix = ARGV[1] .. SEPARATOR
 local result = {}
 for _, id in ipairs(live_segments()) do
-  local from = ARGV[2] == '' and '[' .. prefix or '[' .. prefix .. ARGV[2] .. AFTER
+  local from = '[' .. prefix .. ARGV[2] .. AFTER
   for _ = 1, tonumber(ARGV[3]) do
     local field = redis.call('ZRANGEBYLEX', index_key(id), from, '(' .. ARGV[1] .. AFTER, 'LIMIT', 0, 1)[1]
     if not field then break end
@@ -85,4 +85,50 @@ export const publishConfig = script(
   `local known = tonumber(redis.call('HGET', META, 'c:' .. ARGV[1]) or '0')
 if tonumber(ARGV[2]) > known then redis.call('HSET', META, 'c:' .. ARGV[1], ARGV[2]) end
 return 'OK'`,
+)
+
+/**
+ * What meters took by Redis's own account, and the tallies of every segment, at one instant.
+ *
+ * KEYS  1  the partition's meta
+ * ARGV  1  tenant   2  the customer of the tallies   3… meters
+ *
+ * Returns  {{accepted, lost, …}, {{id, reason or '', {field, value, …}}, …}}   accepted: "events quantity" or nil,
+ *          lost: "events quantity since_ms" or nil, for each meter
+ */
+export const readAccepted = script(
+  'read-accepted',
+  `${segmentIds}
+local tenant = ARGV[1]
+local fields, segments = {}, {}
+for i = 3, #ARGV do
+  fields[#fields + 1] = 'a:' .. tenant .. ':' .. ARGV[i]
+  fields[#fields + 1] = 'l:' .. tenant .. ':' .. ARGV[i]
+end
+for _, id in ipairs(live_segments()) do
+  local prefix = tenant .. SEPARATOR .. ARGV[2]
+  local names = redis.call('ZRANGEBYLEX', index_key(id), '[' .. prefix .. SEPARATOR, '(' .. prefix .. AFTER)
+  if #names > 0 then
+    local values, flat = redis.call('HMGET', segment_key(id), unpack(names)), {}
+    for i, name in ipairs(names) do
+      flat[2 * i - 1], flat[2 * i] = name, values[i]
+    end
+    segments[#segments + 1] = {id, redis.call('HGET', QUARANTINE, id) or '', flat}
+  end
+end
+return {#fields > 0 and redis.call('HMGET', META, unpack(fields)) or {}, segments}
+`,
+)
+
+/**
+ * Remembers since when a tenant's accounts disagree, until they agree again.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  tenant   2  yes or no      Returns  since_ms, or nil
+ */
+export const noteDrift = script(
+  'note-drift',
+  `local field = 's:' .. ARGV[1]
+if ARGV[2] == 'no' then redis.call('HDEL', META, field); return nil end
+redis.call('HSETNX', META, field, integer(now_ms()))
+return redis.call('HGET', META, field)`,
 )

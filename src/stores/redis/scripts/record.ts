@@ -10,11 +10,21 @@ import { luaDecimal } from './decimal.ts'
  *       4  strict or lenient          5  nonce for a new segment's id         6  segment_max_age_ms
  *       7  segment_max_counters       8  segment_max_bytes                    9  backlog_max_counters
  *      10  … of one tenant           11  dedupe_window_ms                    12  dedupe_max_ids
- *      13  dedupe_max_generations    14  how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce)
- *      15… the counters' fields, then for each event: id digest, fingerprint, number of deltas, and for each delta:
- *          the counter's position (from 1), a, b
+ *      13  dedupe_max_generations    14  number of meters
+ *      15  how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce)
+ *      16  which meter each counter is of, by position (from 1), with commas between them
+ *      17  the caller's slot            18  the caller's own id
+ *      19… for each meter: its key, and "events quantity" of it that the caller was answered as accepted so far;
+ *          for each meter the field of its tally; for each counter its field;
+ *          then for each event: id digest, fingerprint, number of deltas, and for each delta: the counter's position
+ *          (from 1), a, b
  *
- * Returns  {'recorded', verdicts}  a letter each: n(ew) d(uplicate) c(onflict) r(ange)
+ * A tally is a counter, too: how many events a meter took in this segment, and the sum of their values. What it took in all
+ * stands in meta, and what it took from this caller. Where the caller was answered more than that, Redis has lost what it
+ * had acknowledged: the difference is added to what is known as lost, with the time.
+ *
+ * Returns  {'recorded', verdicts, taken}  verdicts: a letter each, n(ew) d(uplicate) c(onflict) r(ange);
+ *                                  taken: "events quantity" of each meter by this call
  *          {'refused', verdicts}   strict, and one was c or r: nothing is written
  *          {'stale', version}      the configuration here is newer: nothing is written
  *          {'backlog', scope}      tenant, partition or dedupe is full: nothing is written
@@ -27,15 +37,25 @@ local tenant, version, handling = ARGV[1], tonumber(ARGV[2]), ARGV[4]
 local now, time = now_ms()
 local CHUNK = 3500
 
-local meta = redis.call('HMGET', META, 'open', 'born', 'count', 'bytes', 'ordinal', 'unsettled', 'partitions',
-  'c:' .. tenant, 'd:' .. tenant, 'u:' .. tenant)
+local meters = tonumber(ARGV[14])
+local meta_fields = {'open', 'born', 'count', 'bytes', 'ordinal', 'unsettled', 'partitions',
+  'c:' .. tenant, 'd:' .. tenant, 'u:' .. tenant}
+for m = 1, meters do
+  local name = tenant .. ':' .. ARGV[17 + 2 * m]
+  meta_fields[8 + 3 * m], meta_fields[9 + 3 * m] = 'a:' .. name, 'l:' .. name
+  meta_fields[10 + 3 * m] = 'w:' .. ARGV[17] .. ':' .. name
+end
+local meta = redis.call('HMGET', META, unpack(meta_fields))
 if meta[7] and meta[7] ~= ARGV[3] then return {'partitions', meta[7]} end
 if meta[8] and tonumber(meta[8]) > version then return {'stale', meta[8]} end
 
--- What came in.
-local merges = ARGV[14]
-local counters = #merges
-local position = 14 + counters
+-- What came in. Counters are the tallies of the meters, and after them those that the events name.
+local merges = ARGV[15]
+local counters = meters + #merges
+local fields_at = 18 + 2 * meters
+local meter_of = {}
+for m in string.gmatch(ARGV[16], '%d+') do meter_of[#meter_of + 1] = tonumber(m) end
+local position = fields_at + counters
 local ids, prints, starts = {}, {}, {}
 while position < #ARGV do
   local n = #ids + 1
@@ -75,7 +95,7 @@ if fits and counters > 0 then
   local key = segment_key(open)
   for from = 1, counters, CHUNK do
     local to = math.min(from + CHUNK - 1, counters)
-    local found = redis.call('HMGET', key, unpack(ARGV, 14 + from, 14 + to))
+    local found = redis.call('HMGET', key, unpack(ARGV, fields_at + from, fields_at + to))
     for i = from, to do held[i] = found[i - from + 1] end
   end
   local fresh = 0
@@ -96,10 +116,9 @@ local function load(i)
   return s
 end
 local ADD, MIN, MAX, LATEST = 97, 110, 120, 108
-local function merged(i, a, b)
-  local merge, old = string.byte(merges, i), load(i)
-  local new = {0, 0, 0, 0, 0, 0}
-  new[1], new[2], new[3] = parse(a)
+local function merged(i, h, m, l, b)
+  local merge, old = string.byte(merges, i - meters), load(i)
+  local new = {h, m, l, 0, 0, 0}
   if b ~= '0' then new[4], new[5], new[6] = parse(b) end
   if not old then return new end
   if merge == ADD then
@@ -119,20 +138,29 @@ local function merged(i, a, b)
 end
 
 local verdicts, claims, bad = {}, {}, false
+local taken = {}
+for m = 1, meters do taken[m] = {0, 0, 0, 0} end
 for e = 1, #ids do
   local seen, verdict = known[ids[e]], 'n'
   if seen then
     verdict = seen == prints[e] and 'd' or 'c'
   else
-    local next_states, at = {}, starts[e]
+    local next_states, values, at = {}, {}, starts[e]
     for d = 1, tonumber(ARGV[at]) do
-      local i = tonumber(ARGV[at + 3 * d - 2])
-      local s = merged(i, ARGV[at + 3 * d - 1], ARGV[at + 3 * d])
+      local i = meters + tonumber(ARGV[at + 3 * d - 2])
+      local h, m, l = parse(ARGV[at + 3 * d - 1])
+      local s = merged(i, h, m, l, ARGV[at + 3 * d])
       if not (in_range(s[1]) and in_range(s[4])) then verdict = 'r' end
       next_states[i] = s
+      values[d] = {meter_of[i - meters], h, m, l}
     end
     if verdict == 'n' then
       for i, s in pairs(next_states) do state[i] = s end
+      for _, value in ipairs(values) do
+        -- A thousand limbs stay below 2^53: they are carried once, at the end.
+        local t = taken[value[1]]
+        t[1], t[2], t[3], t[4] = t[1] + 1, t[2] + value[2], t[3] + value[3], t[4] + value[4]
+      end
       known[ids[e]] = prints[e]
       claims[#claims + 1] = ids[e]
       claims[#claims + 1] = prints[e]
@@ -143,14 +171,51 @@ for e = 1, #ids do
 end
 verdicts = table.concat(verdicts)
 if bad and handling == 'strict' then return {'refused', verdicts} end
-if #claims == 0 then return {'recorded', verdicts} end
+if #claims == 0 then return {'recorded', verdicts, {}} end
+
+-- The tallies: in this segment, in all, and of this caller.
+local function amount(text)
+  if not text then return {0, 0, 0, 0} end
+  local events, quantity = string.match(text, '(%d+) (%S+)')
+  return {tonumber(events), parse(quantity)}
+end
+local function amount_text(x) return integer(x[1]) .. ' ' .. format(x[2], x[3], x[4]) end
+local function plus(x, y) return {x[1] + y[1], add(x[2], x[3], x[4], y[2], y[3], y[4])} end
+local function minus(x, y) return {x[1] - y[1], carry(x[2] - y[2], x[3] - y[3], x[4] - y[4])} end
+local sums, taken_texts = {}, {}
+local function set(field, value)
+  sums[#sums + 1] = field
+  sums[#sums + 1] = value
+end
+for m = 1, meters do
+  local events, h, i, l = taken[m][1], carry(taken[m][2], taken[m][3], taken[m][4])
+  local new = {events, h, i, l}
+  taken_texts[m] = amount_text(new)
+  if events > 0 then
+    local s = load(m) or {0, 0, 0, 0, 0, 0}
+    s[1], s[2], s[3] = add(s[1], s[2], s[3], 0, events, 0)
+    s[4], s[5], s[6] = add(s[4], s[5], s[6], h, i, l)
+    state[m] = s
+    set(meta_fields[8 + 3 * m], amount_text(plus(amount(meta[8 + 3 * m]), new)))
+    local answered, witness = amount(ARGV[18 + 2 * m]), meta[10 + 3 * m]
+    local mine = witness and string.sub(witness, 1, #ARGV[18] + 1) == ARGV[18] .. ' '
+    -- Another caller in this slot has overwritten what was known of this one: then it can't be told.
+    local known = (mine or not witness) and amount(witness and string.sub(witness, #ARGV[18] + 2)) or answered
+    if answered[1] > known[1] then
+      local gone, since = minus(answered, known), meta[9 + 3 * m] and string.match(meta[9 + 3 * m], '(%d+)$') or integer(now)
+      set(meta_fields[9 + 3 * m], amount_text(plus(amount(meta[9 + 3 * m]), gone)) .. ' ' .. since)
+      known = answered
+    end
+    set(meta_fields[10 + 3 * m], ARGV[18] .. ' ' .. amount_text(plus(known, new)))
+  end
+end
 
 -- Is there room?
 local writes, index, added_bytes = {}, {}, 0
 for i = 1, counters do
   local s = state[i]
   if s then
-    local field, value = ARGV[14 + i], format(s[1], s[2], s[3])
+    local field, value = ARGV[fields_at + i], format(s[1], s[2], s[3])
     if s[4] ~= 0 or s[5] ~= 0 or s[6] ~= 0 then value = value .. ' ' .. format(s[4], s[5], s[6]) end
     local was = held[i]
     if value ~= was then
@@ -206,9 +271,12 @@ if #writes > 0 then
   write('HSET', segment_key(open), writes)
   if fresh > 0 then write('ZADD', index_key(open), index) end
 end
-redis.call('HSET', META, 'open', open, 'born', integer(born), 'count', integer(count + fresh),
-  'bytes', integer(bytes + added_bytes), 'ordinal', ordinal, 'unsettled', integer(unsettled), 'partitions', ARGV[3],
-  'c:' .. tenant, ARGV[2], 'd:' .. tenant, table.concat(generations, ','), 'u:' .. tenant, integer(of_tenant))
-return {'recorded', verdicts}
+for field, value in pairs({open = open, born = integer(born), count = integer(count + fresh),
+  bytes = integer(bytes + added_bytes), ordinal = ordinal, unsettled = integer(unsettled), partitions = ARGV[3],
+  ['c:' .. tenant] = ARGV[2], ['d:' .. tenant] = table.concat(generations, ','), ['u:' .. tenant] = integer(of_tenant)}) do
+  set(field, value)
+end
+redis.call('HSET', META, unpack(sums))
+return {'recorded', verdicts, taken_texts}
 `,
 )

@@ -8,19 +8,28 @@ import { script } from '../script.ts'
 export const readSegment = script('read-segment', `return redis.call('HGETALL', segment_key(ARGV[1]))`)
 
 /**
- * Drops a settled segment, if it is still listed; a second time does nothing.
+ * Drops a settled segment, if it is still listed; a second time does nothing. For a while its counters are kept, out of
+ * sight of every read, to be offered again should Postgres lose them.
  *
  * KEYS  1  the partition's meta
- * ARGV  1  id   2… a tenant and how many of the counters are its, for each tenant in the segment
+ * ARGV  1  id   2  keep_ms   3… a tenant and how many of the counters are its, for each tenant in the segment
  */
 export const discard = script(
   'discard',
   `
 if redis.call('ZREM', SEALED, ARGV[1]) == 0 then return 'GONE' end
-redis.call('UNLINK', segment_key(ARGV[1]), index_key(ARGV[1]))
+local keep, now = tonumber(ARGV[2]), now_ms()
+if keep > 0 then
+  redis.call('PEXPIRE', segment_key(ARGV[1]), ARGV[2])
+  redis.call('PEXPIRE', index_key(ARGV[1]), ARGV[2])
+  redis.call('ZADD', KEPT, integer(now), ARGV[1])
+else
+  redis.call('UNLINK', segment_key(ARGV[1]), index_key(ARGV[1]))
+end
+redis.call('ZREMRANGEBYSCORE', KEPT, '-inf', integer(now - keep))
 redis.call('HDEL', QUARANTINE, ARGV[1])
 local unsettled = tonumber(redis.call('HGET', META, 'unsettled') or '0')
-for i = 2, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
   local counters = tonumber(ARGV[i + 1])
   unsettled = unsettled - counters
   local left = tonumber(redis.call('HGET', META, 'u:' .. ARGV[i]) or '0') - counters
@@ -40,4 +49,29 @@ export const quarantine = script(
   'quarantine',
   `if redis.call('ZSCORE', SEALED, ARGV[1]) then redis.call('HSET', QUARANTINE, ARGV[1], ARGV[2]) end
 return 'OK'`,
+)
+
+/**
+ * Lists kept segments among the sealed ones again, as far as their counters are still there. Settling one that Postgres has
+ * does nothing.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  how many at most      Returns  {offered, taken off the list}
+ */
+export const reoffer = script(
+  'reoffer',
+  `
+local offered, ids, unsettled = 0, redis.call('ZRANGE', KEPT, 0, tonumber(ARGV[1]) - 1), 0
+for _, id in ipairs(ids) do
+  local counters = redis.call('HLEN', segment_key(id))
+  if counters > 0 then
+    redis.call('PERSIST', segment_key(id))
+    redis.call('PERSIST', index_key(id))
+    redis.call('ZADD', SEALED, string.match(id, '^%d+'), id)
+    offered, unsettled = offered + 1, unsettled + counters
+  end
+  redis.call('ZREM', KEPT, id)
+end
+redis.call('HINCRBY', META, 'unsettled', unsettled)
+return {offered, #ids}
+`,
 )

@@ -1,0 +1,168 @@
+// What was accepted is held against what became of it: drift is zero, or it is named, with its size.
+
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { flush } from '../../src/metering/flush.ts'
+import type { TenantConfig } from '../../src/metering/meter.ts'
+import { reconcile } from '../../src/metering/reconcile.ts'
+import { reoffer } from '../../src/metering/reoffer.ts'
+import { meter, tenantConfig } from '../support/metering.ts'
+import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { send, totals, type World, worldOn } from '../support/world.ts'
+
+let redis: RedisBackend
+let postgres: PostgresBackend
+let world: World
+let config: TenantConfig
+
+beforeAll(async () => {
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(8), postgresBackends[0]!.open()])
+})
+afterAll(() => Promise.all([redis.close(), postgres.close()]))
+beforeEach(async () => {
+  await redis.client.flushdb()
+  config = tenantConfig([
+    meter('calls', 'sum'),
+    meter('peak', 'max'),
+    meter('users', 'unique_count', { value: 'user' }),
+  ])
+  world = worldOn(redis, postgres, config)
+})
+
+const use = (quantity: string, id?: string) =>
+  send(world, config, [{ id, quantity, properties: { user: `u${quantity}` } }])
+const calls = async () => (await reconcile(world, config)).meters.find((one) => one.meter === 'calls')!
+const none = { events: '0', quantity: '0' }
+
+describe('reconciliation', () => {
+  it('agrees, wherever the events are', async () => {
+    await use('1.5', 'a')
+    await flush(world)
+    await use('2', 'b')
+    await use('2', 'b')
+    await world.counters.seal(0, { owner: 'x', ms: 0 })
+    await use('4', 'c')
+    expect(await reconcile(world, config)).toEqual({
+      tenantId: config.tenantId,
+      driftSinceMs: null,
+      meters: ['calls', 'peak', 'users'].map((key) => ({
+        meter: key,
+        accepted: { events: '3', quantity: key === 'users' ? expect.any(String) : '7.5' },
+        settled: { events: '1', quantity: key === 'users' ? expect.any(String) : '1.5' },
+        unsettled: { events: '2', quantity: key === 'users' ? expect.any(String) : '6' },
+        quarantined: none,
+        drift: none,
+        reason: null,
+      })),
+    })
+  })
+
+  it('agrees while events and flushes go on', async () => {
+    for (let i = 0; i < 15; i++) {
+      const going = [use('1'), use('2'), flush(world, { leaseMs: 0 }), use('3')]
+      expect((await reconcile(world, config)).meters.map(({ reason }) => reason)).toEqual([null, null, null])
+      await Promise.all(going)
+    }
+  })
+
+  it('shows what is quarantined, and misses none of it', async () => {
+    await use('3')
+    const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
+    if (sealed.kind === 'sealed') await world.counters.quarantine(sealed.segments[0]!, 'refused')
+    expect(await calls()).toMatchObject({
+      quarantined: { events: '1', quantity: '3' },
+      unsettled: none,
+      drift: none,
+      reason: null,
+    })
+  })
+
+  it('names a segment that is gone, with its size and since when', async () => {
+    await use('3')
+    await flush(world)
+    await use('0.5')
+    const { open } = await world.counters.state(0)
+    await redis.client.del(`tg:{0}:seg:${open!.id}`, `tg:{0}:idx:${open!.id}`)
+    expect(await calls()).toMatchObject({
+      drift: { events: '1', quantity: '0.5' },
+      reason: 'missing_from_totals',
+    })
+    const { driftSinceMs } = await reconcile(world, config)
+    expect(driftSinceMs).toBeGreaterThan(0)
+    await use('1')
+    expect((await reconcile(world, config)).driftSinceMs).toBe(driftSinceMs)
+  })
+
+  it('sizes what Redis had acknowledged and lost, once the server that was answered calls again', async () => {
+    await use('3')
+    await flush(world)
+    const keys = await redis.client.keys('*')
+    const before = await Promise.all(
+      keys.map(
+        async (key) =>
+          [
+            key,
+            await redis.client.type(key),
+            key.includes('meta') ? await redis.client.hgetall(key) : null,
+          ] as const,
+      ),
+    )
+    await use('0.5', 'lost')
+    // A failover to a replica that had all but the last event.
+    await redis.client.del(
+      (await redis.client.keys('*')).filter((key) => key.includes(':seg:') || key.includes(':idx:')),
+    )
+    await redis.client.del('tg:{0}:meta')
+    for (const [key, , hash] of before) if (hash) await redis.client.hset(key, hash)
+    await use('1', 'after')
+    expect(await calls()).toMatchObject({
+      accepted: { events: '3', quantity: '4.5' },
+      settled: { events: '1', quantity: '3' },
+      unsettled: { events: '1', quantity: '1' },
+      drift: { events: '1', quantity: '0.5' },
+      reason: 'lost_by_counters',
+    })
+  })
+
+  it('names a Redis that was emptied', async () => {
+    await use('3')
+    await flush(world)
+    await redis.client.flushdb()
+    expect(await calls()).toMatchObject({
+      drift: { events: '-1', quantity: '-3' },
+      reason: 'counters_went_back',
+    })
+  })
+})
+
+describe('Postgres put back to an earlier point', () => {
+  it('is noticed, and repaired exactly by offering again what Redis kept', async () => {
+    await use('1', 'a')
+    await flush(world)
+    await sql_(`create table usage_then as table usage; create table segments_then as table segments`)
+    await use('2', 'b')
+    await flush(world)
+    await use('4', 'c')
+    await sql_(
+      `truncate usage, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
+    )
+    expect(await calls()).toMatchObject({
+      drift: { events: '1', quantity: '2' },
+      reason: 'missing_from_totals',
+    })
+    expect(await reoffer(world)).toBe(2)
+    expect(await totals(world, config)).toEqual({ calls: '7', peak: '4', users: '3' })
+    expect(await flush(world)).toMatchObject({ settledSegments: 2, alreadySettled: 1 })
+    expect(await calls()).toMatchObject({
+      settled: { events: '3', quantity: '7' },
+      drift: none,
+      reason: null,
+    })
+    expect(await totals(world, config)).toEqual({ calls: '7', peak: '4', users: '3' })
+  })
+})
+
+async function sql_(statements: string): Promise<void> {
+  for (const statement of statements.split('; ')) await postgres.db.execute(sql.raw(statement))
+}
