@@ -44,3 +44,26 @@ export function fromCloudEvent(sent: unknown, pointer: string): { event: unknown
     },
   }
 }
+
+/** What a CloudEvent calls the fields of an event. It has no quantity: what is wrong with that is the event's. */
+const ATTRIBUTES: Record<string, string | null> = {
+  customer_id: 'subject',
+  resource_type: 'type',
+  timestamp: 'time',
+  properties: 'data',
+  quantity: null,
+}
+
+/** Where something wrong with the event stands in the CloudEvent that was sent. `listed`: in a list of them. */
+export function inCloudEvent({ pointer, detail }: Wrong, listed: boolean): Wrong {
+  const parts = pointer.split('/')
+  const at = listed ? 2 : 1
+  const attribute = ATTRIBUTES[parts[at] ?? '']
+  if (attribute === undefined) return { pointer, detail }
+  return {
+    pointer: [...parts.slice(0, at), ...(attribute === null ? [] : [attribute, ...parts.slice(at + 1)])].join(
+      '/',
+    ),
+    detail,
+  }
+}

@@ -23,6 +23,7 @@ beforeEach(async () => {
   await redis.client.flushdb()
   config = tenantConfig()
   world = worldOn(redis, postgres, config)
+  await world.counters.state(0) // it has looked at the number of partitions
 })
 
 /** The fault for the first `times` requests; the number of requests seen. */

@@ -4,15 +4,17 @@ import { z } from 'zod'
 import { periodOf } from '../../billing/period.ts'
 import { text } from '../../kernel/decimal.ts'
 import { decimalOutput } from '../../kernel/decimal-schema.ts'
+import { TollgateError } from '../../kernel/errors.ts'
 import { pageOf, pageParameters, pageRequest } from '../../kernel/page.ts'
 import { keySchema } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
-import { cloudEventSchema, fromCloudEvent } from '../../metering/cloud-event.ts'
-import { customerIdSchema, eventSchema } from '../../metering/event.ts'
+import { cloudEventSchema, fromCloudEvent, inCloudEvent } from '../../metering/cloud-event.ts'
+import { customerIdSchema, eventSchema, type Wrong } from '../../metering/event.ts'
 import { EVENTS_PER_BATCH } from '../../metering/limits.ts'
 import { listUsedCustomers } from '../../metering/list-used-customers.ts'
 import { aggregations } from '../../metering/meter.ts'
 import { readUsage, type UsageQuantity } from '../../metering/read-usage.ts'
+import type { RecordResult } from '../../metering/record-result.ts'
 import { type RecordInput, recordUsage } from '../../metering/record-usage.ts'
 import { boundariesOf } from '../../metering/windows.ts'
 import { JSON_TYPE } from '../body.ts'
@@ -94,10 +96,11 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
     ],
     handle: async (c, { body, mediaType }) => {
       const lenient = HANDLING.test(c.req.header('prefer') ?? '')
-      const result = await recordUsage(deps, c.get('tenant'), {
+      const recording = recordUsage(deps, c.get('tenant'), {
         events: sentEvents(body, mediaType),
         handling: lenient ? 'lenient' : 'strict',
       })
+      const result = await (mediaType === JSON_TYPE ? recording : asCloudEvents(recording, mediaType))
       return reply(c, 200, result, lenient ? { 'preference-applied': 'handling=lenient' } : undefined)
     },
   })
@@ -164,6 +167,19 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       })
     },
   })
+}
+
+/** Names the attributes of CloudEvents where it would name the fields of events. */
+async function asCloudEvents(recording: Promise<RecordResult>, mediaType: string): Promise<RecordResult> {
+  const renamed = (wrong: Wrong[]) => wrong.map((one) => inCloudEvent(one, mediaType === CLOUD_EVENTS))
+  try {
+    const result = await recording
+    for (const event of result.events) if (event.errors) event.errors = renamed(event.errors)
+    return result
+  } catch (error) {
+    if (!(error instanceof TollgateError) || error.issues.length === 0) throw error
+    throw new TollgateError(error.code, error.detail, { issues: renamed(error.issues) })
+  }
 }
 
 function sentEvents(body: unknown, mediaType: string): RecordInput['events'] {

@@ -1,34 +1,37 @@
 // What this process was answered as accepted, by tenant and meter. It is sent along with the next call, and Redis compares
 // it with what it holds: the only way to notice that it has lost what it had acknowledged. Bounded; it forgets the oldest.
 
-import { type Decimal, text, zero } from '../../kernel/decimal.ts'
+import { type Decimal, decimal, text } from '../../kernel/decimal.ts'
 
 const METERS_KEPT = 10_000
-/** Redis keeps one caller a slot; two that share one can't be told about losses. */
+/** Redis keeps one caller a slot. Two that share one begin a new lineage at each other's calls, and notice less. */
 const SLOTS = 16
 
-export class Answered {
-  readonly caller = crypto.randomUUID().slice(0, 13)
-  readonly slot = String(Math.floor(Math.random() * SLOTS))
-  readonly #amounts = new Map<string, { events: number; quantity: Decimal }>()
+type Lineage = { lineage: string; events: number; quantity: Decimal }
 
-  /** "events quantity" */
+export class Answered {
+  readonly slot = String(Math.floor(Math.random() * SLOTS))
+  readonly #lineages = new Map<string, Lineage>()
+
+  /** "lineage events quantity", or nothing */
   of(tenantId: string, meter: string): string {
-    const amount = this.#amounts.get(`${tenantId} ${meter}`)
-    return amount ? `${amount.events} ${text(amount.quantity)}` : '0 0'
+    const known = this.#lineages.get(`${tenantId} ${meter}`)
+    return known ? `${known.lineage} ${known.events} ${text(known.quantity)}` : ''
   }
 
-  /** `taken`: "events quantity" by one call. */
+  /** `taken`: "lineage events quantity" by one call. Another lineage than before begins with it. */
   add(tenantId: string, meter: string, taken: string): void {
-    const [events = '0', quantity = '0'] = taken.split(' ')
+    const [lineage = '', events = '0', quantity = '0'] = taken.split(' ')
     if (events === '0') return
     const key = `${tenantId} ${meter}`
-    const before = this.#amounts.get(key) ?? { events: 0, quantity: zero }
-    this.#amounts.delete(key)
-    this.#amounts.set(key, {
-      events: before.events + Number(events),
-      quantity: before.quantity.plus(quantity),
+    const before = this.#lineages.get(key)
+    const goesOn = before?.lineage === lineage
+    this.#lineages.delete(key)
+    this.#lineages.set(key, {
+      lineage,
+      events: Number(events) + (goesOn ? before.events : 0),
+      quantity: goesOn ? before.quantity.plus(quantity) : decimal(quantity),
     })
-    if (this.#amounts.size > METERS_KEPT) this.#amounts.delete(this.#amounts.keys().next().value!)
+    if (this.#lineages.size > METERS_KEPT) this.#lineages.delete(this.#lineages.keys().next().value!)
   }
 }

@@ -23,7 +23,7 @@ import { partitionOf } from './partition.ts'
 import { runScript } from './script.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
 import { record } from './scripts/record.ts'
-import { release, seal, state } from './scripts/seal.ts'
+import { partitionsOf, release, seal, state } from './scripts/seal.ts'
 import { discard, quarantine, readSegment, reoffer } from './scripts/segment.ts'
 
 const MERGE_LETTERS: Record<Merge, string> = { add: 'a', min: 'n', max: 'x', latest: 'l', once: 'o' }
@@ -36,6 +36,7 @@ export class RedisCounterStore implements CounterStore {
   readonly #connection: RedisConnection
   readonly #limits: Limits
   readonly #answered = new Answered()
+  #verified = false
   readonly partitions: number
 
   constructor(connection: RedisConnection, limits: Limits, partitions: number) {
@@ -87,7 +88,6 @@ export class RedisCounterStore implements CounterStore {
       counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
       counters.map((counter) => counter.meter + 1).join(','),
       this.#answered.slot,
-      this.#answered.caller,
     ]
     for (const meter of meters) args.push(meter, this.#answered.of(tenantId, meter))
     for (const meter of meters) args.push(tallyField(tenantId, meter))
@@ -166,7 +166,7 @@ export class RedisCounterStore implements CounterStore {
     for (const [segment, flat] of reply[2] as [string, string[]][]) {
       for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
     }
-    return { configVersion: reply[1] === null ? null : Number(reply[1]), counters }
+    return { configVersion: Number(reply[1]), counters }
   }
 
   async readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead> {
@@ -177,8 +177,8 @@ export class RedisCounterStore implements CounterStore {
       ...meters,
     ])) as [(string | null)[], [string, string, string[]][]]
     const ofMeters = meters.map((meter, i): [string, Accepted] => {
-      const [events = '0', quantity = '0'] = amounts[2 * i]?.split(' ') ?? []
-      const [lostEvents = '0', lostQuantity = '0', sinceMs] = amounts[2 * i + 1]?.split(' ') ?? []
+      const [events = '0', quantity = '0', lostEvents = '0', lostQuantity = '0', sinceMs] =
+        amounts[i]?.split(' ') ?? []
       return [
         meter,
         {
@@ -214,12 +214,13 @@ export class RedisCounterStore implements CounterStore {
   }
 
   async state(partition: number): Promise<PartitionState> {
-    const [nowMs, open, sealed, unsettled, lastFlush, partitions] = (await this.#run(
-      state,
-      partition,
-      [],
-    )) as [string, (string | null)[], Reply[], string | null, string | null, string | null]
-    if (partitions !== null && partitions !== String(this.partitions)) throw this.#wrongPartitions(partitions)
+    const [nowMs, open, sealed, unsettled, lastFlush] = (await this.#run(state, partition, [])) as [
+      string,
+      (string | null)[],
+      Reply[],
+      string,
+      string | null,
+    ]
     return {
       partition,
       nowMs: Number(nowMs),
@@ -227,7 +228,7 @@ export class RedisCounterStore implements CounterStore {
         ? { id: open[0], bornMs: Number(open[1]), counters: Number(open[2]), bytes: Number(open[3]) }
         : null,
       sealed: segmentRefs(partition, sealed),
-      unsettledCounters: Number(unsettled ?? 0),
+      unsettledCounters: Number(unsettled),
       lastFlushMs: lastFlush === null ? null : Number(lastFlush),
     }
   }
@@ -236,8 +237,17 @@ export class RedisCounterStore implements CounterStore {
     await this.#guard(() => this.#connection.ping())
   }
 
-  #run(script: Script, partition: number, args: string[]): Promise<Reply> {
+  async #run(script: Script, partition: number, args: string[]): Promise<Reply> {
+    if (!this.#verified) await this.#verifyPartitions()
     return this.#guard(() => runScript(this.#connection, script, [metaKey(partition)], args))
+  }
+
+  /** Once: with another number of partitions, a tenant's counters would be looked for, and counted, elsewhere. */
+  async #verifyPartitions(): Promise<void> {
+    const mine = String(this.partitions)
+    const stored = await this.#guard(() => runScript(this.#connection, partitionsOf, [metaKey(0)], [mine]))
+    if (stored !== mine) throw this.#wrongPartitions(String(stored))
+    this.#verified = true
   }
 
   /** Whatever goes wrong on the way: the caller may try the same call again, every script bears it. */

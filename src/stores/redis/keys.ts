@@ -1,5 +1,5 @@
 // Every key name, built here and nowhere else: for TypeScript, and for the scripts as the Lua functions of `luaKeys`.
-// All keys of a partition share the hash tag {p}, so that a Redis Cluster keeps them on one node.
+// All keys of a partition share the hash tag {p}, so that they are on one node whatever Redis does with them.
 //
 //   tg:{p}:meta         hash   the partition's state (fields: see luaKeys)
 //   tg:{p}:sealed       zset   ids of sealed segments, scored by their birth
@@ -12,32 +12,49 @@
 export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
 
 /**
- * Prepended to every script, whose KEYS[1] is the partition's meta key. Fields of meta:
- *   open, born, count, bytes   the open segment: its id, birth (ms), counters and their size
- *   ordinal                    how many segments this partition has opened
- *   unsettled, u:<tenant>      counters not yet discarded, of all and of one tenant
- *   partitions                 how many partitions the data was written with
- *   c:<tenant>                 newest version of the tenant's configuration
- *   a:<tenant>:<meter>         "events quantity" that the meter took in all
- *   l:<tenant>:<meter>         "events quantity since": acknowledged ones that are known to be lost
- *   w:<slot>:<tenant>:<meter>  "caller events quantity" that the meter took from the caller in this slot
- *   s:<tenant>                 since when its accounts disagree (ms)
- *   d:<tenant>                 its dedupe generations, newest first: "n:born:ids" and then "n:closed" for older ones
+ * Prepended to every script, whose KEYS[1] is the partition's meta key. Fields of meta, each one text that is read and
+ * written as a whole, because every field costs:
+ *   s                          "partitions ordinal unsettled open born count bytes": with how many partitions the data was
+ *                              written; how many segments were opened; counters not yet discarded; the open segment (or -),
+ *                              its birth (ms), counters and their size
+ *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters not yet
+ *                              discarded, its dedupe generations, newest first: "n:born:ids:window_ms" and then "n:closed"
+ *   a:<tenant>:<meter>         "events quantity" that the meter took in all; and if some of it is known to be lost,
+ *                              " events quantity since_ms" of that
+ *   w:<slot>:<tenant>:<meter>  "lineage events quantity": what the meter took from the caller in this slot
+ *   d:<tenant>                 since when its accounts disagree (ms)
  *   lease_owner, lease_until   who is settling at present
  *   last_flush                 when the aggregator last looked (ms)
  */
 export const luaKeys = `
 local META = KEYS[1]
 local BASE = string.sub(META, 1, -5)
-local SEALED = BASE .. 'sealed'
-local KEPT = BASE .. 'kept'
-local QUARANTINE = BASE .. 'quarantine'
+local SEALED, KEPT, QUARANTINE = BASE .. 'sealed', BASE .. 'kept', BASE .. 'quarantine'
 local function segment_key(id) return BASE .. 'seg:' .. id end
 local function index_key(id) return BASE .. 'idx:' .. id end
 local function dedupe_key(tenant, n) return BASE .. 'dd:' .. tenant .. ':' .. n end
 local function integer(n) return string.format('%.0f', n) end
 local function now_ms()
   local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), time
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), time[2]
+end
+local function parse_state(text)
+  if not text then return {ordinal = 0, unsettled = 0, born = 0, count = 0, bytes = 0} end
+  local partitions, ordinal, unsettled, open, born, count, bytes =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+  return {partitions = partitions, ordinal = tonumber(ordinal), unsettled = tonumber(unsettled),
+    open = open ~= '-' and open or nil, born = tonumber(born), count = tonumber(count), bytes = tonumber(bytes)}
+end
+local function state_text(s)
+  return string.format('%s %.0f %.0f %s %.0f %.0f %.0f',
+    s.partitions, s.ordinal, s.unsettled, s.open or '-', s.born, s.count, s.bytes)
+end
+local function parse_tenant(text)
+  if not text then return 0, 0, '' end
+  local version, unsettled, generations = string.match(text, '^(%S+) (%S+) (%S*)$')
+  return tonumber(version), tonumber(unsettled), generations
+end
+local function tenant_text(version, unsettled, generations)
+  return string.format('%.0f %.0f %s', version, unsettled, generations)
 end
 `

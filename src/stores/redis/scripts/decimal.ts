@@ -4,6 +4,7 @@
  * step is exact, and two decimals compare limb by limb.
  *   parse(text) → h, m, l      add(h, m, l, h, m, l) → h, m, l      less(…) → boolean
  *   format(h, m, l) → text     in_range(h) → whether |value| < 10^24
+ * Negated limbs are 0 - x, never -x: a minus zero would be printed.
  */
 export const luaDecimal = `
 local LIMB = 1000000000000
@@ -24,7 +25,7 @@ local function parse(text)
   end
   local h, m = 0, 0
   if #whole <= 12 then m = tonumber(whole) else m = tonumber(sub(whole, -12)); h = tonumber(sub(whole, 1, -13)) end
-  if negative then return carry(-h, -m, -l) end
+  if negative then return carry(0 - h, 0 - m, 0 - l) end
   return h, m, l
 end
 local function add(h1, m1, l1, h2, m2, l2) return carry(h1 + h2, m1 + m2, l1 + l2) end
@@ -36,7 +37,7 @@ end
 local function in_range(h) return h < LIMB and h >= -LIMB end
 local function format(h, m, l)
   local sign = ''
-  if h < 0 then sign = '-'; h, m, l = carry(-h, -m, -l) end
+  if h < 0 then sign = '-'; h, m, l = carry(0 - h, 0 - m, 0 - l) end
   local text
   if h > 0 then text = format_string('%.0f%012.0f', h, m) else text = format_string('%.0f', m) end
   if l > 0 then text = text .. '.' .. string.gsub(format_string('%012.0f', l), '0+$', '') end

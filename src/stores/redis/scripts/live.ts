@@ -3,7 +3,7 @@ import { script } from '../script.ts'
 const segmentIds = `
 local function live_segments()
   local ids = redis.call('ZRANGE', SEALED, 0, -1)
-  local open = redis.call('HGET', META, 'open')
+  local open = parse_state(redis.call('HGET', META, 's')).open
   if open then ids[#ids + 1] = open end
   return ids
 end
@@ -17,7 +17,7 @@ local SEPARATOR, AFTER = '\\31', '\\32'
  * KEYS  1  the partition's meta
  * ARGV  1  tenant   2  most counters to return   3… customers
  *
- * Returns  {'live', version or nil, {{id, {field, value, …}}, …}}   only segments that have some
+ * Returns  {'live', version or 0, {{id, {field, value, …}}, …}}   only segments that have some
  *          {'too_many'}
  */
 export const readLive = script(
@@ -29,21 +29,26 @@ for _, id in ipairs(live_segments()) do
   local pairs_of_segment = {}
   for c = 3, #ARGV do
     local prefix = '[' .. tenant .. SEPARATOR .. ARGV[c]
-    local fields = redis.call('ZRANGEBYLEX', index_key(id), prefix .. SEPARATOR, '(' .. string.sub(prefix, 2) .. AFTER)
+    local fields = redis.call('ZRANGEBYLEX', index_key(id), prefix .. SEPARATOR, '(' .. string.sub(prefix, 2) .. AFTER,
+      'LIMIT', 0, room + 1)
     room = room - #fields
     if room < 0 then return {'too_many'} end
     for from = 1, #fields, 3500 do
       local to = math.min(from + 3499, #fields)
       local values = redis.call('HMGET', segment_key(id), unpack(fields, from, to))
       for i = from, to do
-        pairs_of_segment[#pairs_of_segment + 1] = fields[i]
-        pairs_of_segment[#pairs_of_segment + 1] = values[i - from + 1]
+        local value = values[i - from + 1]
+        -- Without one, the segment has lost its counters: the aggregator marks it, and reconciliation sizes it.
+        if value then
+          pairs_of_segment[#pairs_of_segment + 1] = fields[i]
+          pairs_of_segment[#pairs_of_segment + 1] = value
+        end
       end
     end
   end
   if #pairs_of_segment > 0 then result[#result + 1] = {id, pairs_of_segment} end
 end
-return {'live', redis.call('HGET', META, 'c:' .. tenant), result}
+return {'live', integer((parse_tenant(redis.call('HGET', META, 't:' .. tenant)))), result}
 `,
 )
 
@@ -82,8 +87,10 @@ return result
  */
 export const publishConfig = script(
   'publish-config',
-  `local known = tonumber(redis.call('HGET', META, 'c:' .. ARGV[1]) or '0')
-if tonumber(ARGV[2]) > known then redis.call('HSET', META, 'c:' .. ARGV[1], ARGV[2]) end
+  `local known, unsettled, generations = parse_tenant(redis.call('HGET', META, 't:' .. ARGV[1]))
+if tonumber(ARGV[2]) > known then
+  redis.call('HSET', META, 't:' .. ARGV[1], tenant_text(tonumber(ARGV[2]), unsettled, generations))
+end
 return 'OK'`,
 )
 
@@ -93,25 +100,25 @@ return 'OK'`,
  * KEYS  1  the partition's meta
  * ARGV  1  tenant   2  the customer of the tallies   3… meters
  *
- * Returns  {{accepted, lost, …}, {{id, reason or '', {field, value, …}}, …}}   accepted: "events quantity" or nil,
- *          lost: "events quantity since_ms" or nil, for each meter
+ * Returns  {{amounts, …}, {{id, reason or '', {field, value, …}}, …}}   amounts of each meter, or nil: "events quantity",
+ *          and where some are known to be lost " events quantity since_ms" of them
  */
 export const readAccepted = script(
   'read-accepted',
   `${segmentIds}
 local tenant = ARGV[1]
 local fields, segments = {}, {}
-for i = 3, #ARGV do
-  fields[#fields + 1] = 'a:' .. tenant .. ':' .. ARGV[i]
-  fields[#fields + 1] = 'l:' .. tenant .. ':' .. ARGV[i]
-end
+for i = 3, #ARGV do fields[#fields + 1] = 'a:' .. tenant .. ':' .. ARGV[i] end
 for _, id in ipairs(live_segments()) do
   local prefix = tenant .. SEPARATOR .. ARGV[2]
   local names = redis.call('ZRANGEBYLEX', index_key(id), '[' .. prefix .. SEPARATOR, '(' .. prefix .. AFTER)
   if #names > 0 then
     local values, flat = redis.call('HMGET', segment_key(id), unpack(names)), {}
     for i, name in ipairs(names) do
-      flat[2 * i - 1], flat[2 * i] = name, values[i]
+      if values[i] then
+        flat[#flat + 1] = name
+        flat[#flat + 1] = values[i]
+      end
     end
     segments[#segments + 1] = {id, redis.call('HGET', QUARANTINE, id) or '', flat}
   end
@@ -127,7 +134,7 @@ return {#fields > 0 and redis.call('HMGET', META, unpack(fields)) or {}, segment
  */
 export const noteDrift = script(
   'note-drift',
-  `local field = 's:' .. ARGV[1]
+  `local field = 'd:' .. ARGV[1]
 if ARGV[2] == 'no' then redis.call('HDEL', META, field); return nil end
 redis.call('HSETNX', META, field, integer(now_ms()))
 return redis.call('HGET', META, field)`,

@@ -29,19 +29,28 @@ export const seal = script(
   'seal',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 'open', 'born', 'count', 'lease_owner', 'lease_until', 'partitions')
-if meta[6] and meta[6] ~= ARGV[4] then return {'partitions', meta[6]} end
-if meta[4] and meta[4] ~= ARGV[1] and tonumber(meta[5]) > now then return {'leased', meta[5]} end
-if meta[1] and tonumber(meta[3]) > 0 then
-  redis.call('ZADD', SEALED, meta[2], meta[1])
-  redis.call('HDEL', META, 'open', 'born', 'count', 'bytes')
+local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until')
+local partition = parse_state(meta[1])
+if partition.partitions and partition.partitions ~= ARGV[4] then return {'partitions', partition.partitions} end
+if meta[2] and meta[2] ~= ARGV[1] and tonumber(meta[3]) > now then return {'leased', meta[3]} end
+local looked = redis.pcall('HSET', META, 'last_flush', integer(now))
+if type(looked) == 'table' and looked.err then
+  -- Redis is full. It refuses a script only whose first write would take memory, so the first one frees some: settling
+  -- is what gives the rest back. What is kept in case Postgres is put back is given up.
+  redis.call('HDEL', META, 'last_flush')
+  for _, id in ipairs(redis.call('ZRANGE', KEPT, 0, -1)) do redis.call('UNLINK', segment_key(id), index_key(id)) end
+  redis.call('DEL', KEPT)
+end
+if partition.open and partition.count > 0 then
+  redis.call('ZADD', SEALED, integer(partition.born), partition.open)
+  partition.open, partition.born, partition.count, partition.bytes = nil, 0, 0, 0
+  redis.call('HSET', META, 's', state_text(partition))
 end
 local segments = sealed_segments()
 local ripe = segments[1] and tonumber(segments[1][2]) + tonumber(ARGV[3]) <= now
 if ripe and tonumber(ARGV[2]) > 0 then
   redis.call('HSET', META, 'lease_owner', ARGV[1], 'lease_until', integer(now + tonumber(ARGV[2])))
 end
-redis.call('HSET', META, 'last_flush', integer(now))
 return {'sealed', integer(now), segments}
 `,
 )
@@ -50,16 +59,31 @@ return {'sealed', integer(now), segments}
  * The same list without changing anything.
  *
  * KEYS  1  the partition's meta
- * Returns  {now_ms, {open, born_ms, counters, bytes}, {{id, born_ms, reason or nil}, …}, unsettled, last_flush_ms or nil,
- *           number of partitions or nil}
+ * Returns  {now_ms, {open, born_ms, counters, bytes}, {{id, born_ms, reason or nil}, …}, unsettled, last_flush_ms or nil}
  */
 export const state = script(
   'state',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 'open', 'born', 'count', 'bytes', 'unsettled', 'last_flush', 'partitions')
-return {integer(now), {meta[1], meta[2], meta[3], meta[4]}, sealed_segments(), meta[5], meta[6], meta[7]}
+local meta = redis.call('HMGET', META, 's', 'last_flush')
+local partition = parse_state(meta[1])
+return {integer(now), {partition.open or false, integer(partition.born), integer(partition.count), integer(partition.bytes)},
+  sealed_segments(), integer(partition.unsettled), meta[2]}
 `,
+)
+
+/**
+ * With how many partitions the data is written; it is what the first caller says.
+ *
+ * KEYS  1  the meta of partition 0, whatever the number      ARGV  1  number of partitions      Returns  the number
+ */
+export const partitionsOf = script(
+  'partitions-of',
+  `local partition = parse_state(redis.call('HGET', META, 's'))
+if partition.partitions then return partition.partitions end
+partition.partitions = ARGV[1]
+redis.call('HSET', META, 's', state_text(partition))
+return ARGV[1]`,
 )
 
 /**

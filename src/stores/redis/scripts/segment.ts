@@ -28,14 +28,15 @@ else
 end
 redis.call('ZREMRANGEBYSCORE', KEPT, '-inf', integer(now - keep))
 redis.call('HDEL', QUARANTINE, ARGV[1])
-local unsettled = tonumber(redis.call('HGET', META, 'unsettled') or '0')
+local partition, discarded = parse_state(redis.call('HGET', META, 's')), 0
 for i = 3, #ARGV, 2 do
-  local counters = tonumber(ARGV[i + 1])
-  unsettled = unsettled - counters
-  local left = tonumber(redis.call('HGET', META, 'u:' .. ARGV[i]) or '0') - counters
-  if left > 0 then redis.call('HSET', META, 'u:' .. ARGV[i], integer(left)) else redis.call('HDEL', META, 'u:' .. ARGV[i]) end
+  local counters, field = tonumber(ARGV[i + 1]), 't:' .. ARGV[i]
+  local version, unsettled, generations = parse_tenant(redis.call('HGET', META, field))
+  redis.call('HSET', META, field, tenant_text(version, math.max(unsettled - counters, 0), generations))
+  discarded = discarded + counters
 end
-redis.call('HSET', META, 'unsettled', integer(math.max(unsettled, 0)))
+partition.unsettled = math.max(partition.unsettled - discarded, 0)
+if partition.partitions then redis.call('HSET', META, 's', state_text(partition)) end
 return 'OK'
 `,
 )
@@ -60,18 +61,27 @@ return 'OK'`,
 export const reoffer = script(
   'reoffer',
   `
-local offered, ids, unsettled = 0, redis.call('ZRANGE', KEPT, 0, tonumber(ARGV[1]) - 1), 0
+local offered, ids = 0, redis.call('ZRANGE', KEPT, 0, tonumber(ARGV[1]) - 1)
+local partition, of_tenant = parse_state(redis.call('HGET', META, 's')), {}
 for _, id in ipairs(ids) do
-  local counters = redis.call('HLEN', segment_key(id))
-  if counters > 0 then
+  if redis.call('EXISTS', segment_key(id)) == 1 then
     redis.call('PERSIST', segment_key(id))
     redis.call('PERSIST', index_key(id))
     redis.call('ZADD', SEALED, string.match(id, '^%d+'), id)
-    offered, unsettled = offered + 1, unsettled + counters
+    for _, field in ipairs(redis.call('HKEYS', segment_key(id))) do
+      local tenant = string.match(field, '^[^\\31]*')
+      of_tenant[tenant] = (of_tenant[tenant] or 0) + 1
+    end
+    offered = offered + 1
   end
   redis.call('ZREM', KEPT, id)
 end
-redis.call('HINCRBY', META, 'unsettled', unsettled)
+for tenant, counters in pairs(of_tenant) do
+  local version, unsettled, generations = parse_tenant(redis.call('HGET', META, 't:' .. tenant))
+  redis.call('HSET', META, 't:' .. tenant, tenant_text(version, unsettled + counters, generations))
+  partition.unsettled = partition.unsettled + counters
+end
+if partition.partitions then redis.call('HSET', META, 's', state_text(partition)) end
 return {offered, #ids}
 `,
 )
