@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Composed, type Connections, compose } from './compose.ts'
-import { type Config, readConfig } from './config.ts'
+import { type Config, limitsOf, readConfig } from './config.ts'
+import { checkAdminToken } from './http/app.ts'
 import { migrateNodePostgres, migratePglite } from './stores/postgres/migrate.ts'
 import { openNodePostgres } from './stores/postgres/node-postgres.ts'
 import { openPglite } from './stores/postgres/pglite.ts'
@@ -23,19 +24,24 @@ const POSTGRES_CONNECTIONS = 10
 /** Opens the stores, brings Postgres to the newest schema and makes the app. Throws an Error that says what is wrong. */
 export async function composeNode(env: Record<string, unknown>, log: Log): Promise<ComposedNode> {
   const config = readConfig(env)
-  const postgres = await openPostgres(config, log)
+  const closing: (() => Promise<void>)[] = []
+  const close = async () => {
+    for (let closeOne = closing.pop(); closeOne !== undefined; closeOne = closing.pop()) await closeOne()
+  }
   try {
-    const redis = await openRedis(config, log)
-    const close = async () => {
-      await redis.close()
-      await postgres.close()
-    }
     const adminToken = config.ADMIN_TOKEN ?? (await madeAdminToken(config, log))
+    // Before anything is opened: an embedded Redis takes its snapshot off the disk.
+    limitsOf(config, 'remote')
+    checkAdminToken(adminToken)
+    const postgres = await openPostgres(config, log)
+    closing.push(postgres.close)
+    const redis = await openRedis(config, log)
+    closing.push(redis.close)
     const composed = compose(config, { ...redis, db: postgres.db }, adminToken)
     await composed.services.counters.state(0)
     return { ...composed, config, close }
   } catch (error) {
-    await postgres.close()
+    await close()
     throw error
   }
 }

@@ -1,10 +1,13 @@
 // Which period is asked for: `current`, a month, or any two instants at hour boundaries of the tenant's time zone.
 
+import { z } from 'zod'
 import { type Issue, TollgateError } from '../kernel/errors.ts'
 import { bucketStartMs, monthMs, nextWindowStartMs, rfc3339, windowStartMs } from '../kernel/time.ts'
 
 export const PERIOD_MAX_DAYS = 400
 const DAY_MS = 86_400_000
+
+const instant = z.iso.datetime({ offset: true })
 
 export type Period = { startMs: number; endMs: number; key: string | undefined }
 export type PeriodQuery = { period?: string | undefined; from?: string | undefined; to?: string | undefined }
@@ -49,10 +52,7 @@ function between(from: string | undefined, to: string | undefined, timezone: str
 
 /** Totals are kept by the hour, so a period begins and ends at one. */
 function boundary(name: string, sent: string | undefined, timezone: string, issues: Issue[]): number {
-  const ms =
-    sent !== undefined && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(sent)
-      ? Date.parse(sent)
-      : Number.NaN
+  const ms = instant.safeParse(sent).success && /^(19|2[01])/.test(sent!) ? Date.parse(sent!) : Number.NaN
   if (sent === undefined) issues.push({ pointer: name, detail: 'is required: from and to come together' })
   else if (Number.isNaN(ms))
     issues.push({

@@ -50,8 +50,11 @@ function check(services: Services): void {
     if (services[name] === undefined || services[name] === null)
       throw new Error(`createApp: services.${name} is missing`)
   }
-  const { adminToken } = services
-  if (adminToken === null) return
+  if (services.adminToken !== null) checkAdminToken(services.adminToken)
+}
+
+/** Throws for one that could not be sent, or would be taken for something else. */
+export function checkAdminToken(adminToken: string): void {
   if (typeof adminToken !== 'string' || !/^[\x21-\x7e]+$/.test(adminToken)) {
     throw new Error('ADMIN_TOKEN must be printable ASCII without spaces: it is sent in a header')
   }

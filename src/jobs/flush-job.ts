@@ -23,7 +23,7 @@ export async function flushJob(
 }
 
 function summary(report: FlushReport): string {
-  const { settledSegments, settledCounters, alreadySettled, tooYoung, remaining, quarantined, leased } =
+  const { settledSegments, settledCounters, alreadySettled, tooYoung, remaining, failed, quarantined } =
     report
   const parts = [
     settledSegments > 0 &&
@@ -31,11 +31,13 @@ function summary(report: FlushReport): string {
     alreadySettled > 0 && `discarded ${plural(alreadySettled, 'segment')} that an earlier run had settled`,
     tooYoung > 0 && `${plural(tooYoung, 'segment')} too young yet`,
     remaining > 0 && `${plural(remaining, 'segment')} left for the next run`,
-    leased.length > 0 && 'another run is at work',
-    quarantined.length > 0 &&
-      `QUARANTINED: ${quarantined.map(({ id, reason }) => `${id} (${reason})`).join(', ')}`,
+    report.leased.length > 0 && 'another run is at work',
+    failed.length > 0 && `FAILED, the next run tries again: ${failed.map(named).join(', ')}`,
+    quarantined.length > 0 && `QUARANTINED: ${quarantined.map(named).join(', ')}`,
   ].filter((part) => part !== false)
   return parts.length === 0 ? 'nothing to settle' : parts.join('; ')
 }
+
+const named = ({ id, reason }: { id: string; reason: string }): string => `${id} (${reason.split('\n')[0]})`
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

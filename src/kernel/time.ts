@@ -41,14 +41,18 @@ export function windowStartMs(timezone: string, window: Window, instantMs: numbe
 
 /** The start of the next hour, day or month. */
 export function nextWindowStartMs(timezone: string, window: Window, startMs: number): number {
-  if (window === 'hour') return startMs + HOUR_MS
+  if (window === 'hour') {
+    // Where clocks change by half an hour, the next bucket begins sooner.
+    const next = bucketStartMs(timezone, startMs + HOUR_MS)
+    return next > startMs ? next : startMs + HOUR_MS
+  }
   const local = Temporal.Instant.fromEpochMilliseconds(startMs).toZonedDateTimeISO(timezone)
   return local.add(window === 'month' ? { months: 1 } : { days: 1 }).startOfDay().epochMilliseconds
 }
 
-/** `2026-11` in the zone, as instants; null if it is no month. */
+/** `2026-11` in the zone, as instants; null if it is no month, or none that anybody bills. */
 export function monthMs(timezone: string, month: string): { startMs: number; endMs: number } | null {
-  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) return null
+  if (!/^(19|2[01])\d\d-(0[1-9]|1[0-2])$/.test(month)) return null
   const startMs = Temporal.PlainDate.from(`${month}-01`).toZonedDateTime(timezone).epochMilliseconds
   return { startMs, endMs: nextWindowStartMs(timezone, 'month', startMs) }
 }

@@ -21,6 +21,7 @@ export const cloudEventSchema = z.looseObject({
     .string()
     .refine((type) => /^application\/([\w.-]+\+)?json\b/i.test(type), 'must be application/json')
     .optional(),
+  data_base64: z.never('can’t be read: send the properties as JSON, in data').optional(),
   data: z.record(z.string(), z.unknown(), 'must be a JSON object: its members are the properties').optional(),
 })
 

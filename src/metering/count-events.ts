@@ -45,6 +45,9 @@ export function deltasOf(
   pointer: string,
 ): Delta[] | Wrong[] {
   const wrong: Wrong[] = []
+  const onlyUp =
+    event.quantity.startsWith('-') && meters.find(({ aggregation }) => aggregation !== 'weighted_sum')
+  if (onlyUp) return [{ pointer: `${pointer}/quantity`, detail: notBelowZero(onlyUp) }]
   const deltas: Delta[] = []
   const bucketMs = bucketStartMs(config.timezone, event.timestampMs)
   for (const meter of meters) {
@@ -71,20 +74,13 @@ export function deltasOf(
 
 function valueFor(meter: Meter, event: Event, pointer: string): string | Wrong {
   if (meter.aggregation === 'count') return '1'
-  if (meter.value === 'quantity') {
-    if (event.quantity.startsWith('-') && meter.aggregation !== 'weighted_sum') {
-      return {
-        pointer: `${pointer}/quantity`,
-        detail: `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes`,
-      }
-    }
-    return event.quantity
-  }
+  if (meter.value === 'quantity') return event.quantity
   const sent = property(event, meter.value)
   const at = `${pointer}/properties/${escapePointer(meter.value)}`
   if (sent === undefined || sent === null)
     return { pointer: at, detail: `is required: the meter ${meter.key} aggregates it` }
   if (meter.aggregation === 'unique_count') {
+    if (lostDigits(sent)) return { pointer: at, detail: LOST_DIGITS }
     return typeof sent === 'object'
       ? {
           pointer: at,
@@ -98,11 +94,20 @@ function valueFor(meter: Meter, event: Event, pointer: string): string | Wrong {
   if (quantity.ok.startsWith('-') && meter.aggregation !== 'weighted_sum') {
     return {
       pointer: at,
-      detail: `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes`,
+      detail: notBelowZero(meter),
     }
   }
   return quantity.ok
 }
+
+/** A whole number so large that JSON has taken another for it: two of them might become one. */
+const lostDigits = (sent: unknown): boolean =>
+  typeof sent === 'number' &&
+  !(Number.isSafeInteger(sent) || (Number.isFinite(sent) && !Number.isInteger(sent)))
+const LOST_DIGITS = 'has more digits than a JSON number keeps: send a string'
+
+const notBelowZero = (meter: Meter): string =>
+  `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes`
 
 function groupsFor(meter: Meter, event: Event, pointer: string): string | Wrong {
   if (meter.groupBy.length === 0) return '[]'
@@ -115,6 +120,8 @@ function groupsFor(meter: Meter, event: Event, pointer: string): string | Wrong 
         detail: `must be a string, a number or a boolean: the meter ${meter.key} groups by it`,
       }
     }
+    if (lostDigits(sent))
+      return { pointer: `${pointer}/properties/${escapePointer(name)}`, detail: LOST_DIGITS }
     values.push(sent === undefined || sent === null ? null : String(sent))
   }
   const groups = JSON.stringify(values)

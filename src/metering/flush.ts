@@ -1,12 +1,13 @@
 // Flush: the cold path. Seal, and then for each segment that is old enough: read, settle, discard. Any step may be the last
 // one before a crash, and any two runs may overlap: the segment's id in Postgres makes settling it again a no-op.
 
+import { TollgateError } from '../kernel/errors.ts'
 import { newId } from '../kernel/ids.ts'
 import { TALLY_CUSTOMER } from './counter.ts'
 import type { Limits } from './limits.ts'
 import { type CounterStore, type SegmentRef, SegmentRefused, type UsageStore } from './ports.ts'
 
-export type FlushServices = { limits: Limits; counters: CounterStore; usage: UsageStore }
+export type FlushServices = { clock: () => number; limits: Limits; counters: CounterStore; usage: UsageStore }
 
 export type FlushReport = {
   settledSegments: number
@@ -17,18 +18,23 @@ export type FlushReport = {
   tooYoung: number
   /** old enough, but left for the next run */
   remaining: number
+  /** refused by Postgres for what is in them: they wait for the operator */
   quarantined: { id: string; reason: string }[]
+  /** failed in a way that may pass: the next run tries them again */
+  failed: { id: string; reason: string }[]
   /** partitions that another run is at work on */
   leased: number[]
 }
 
+export type FlushOptions = { retryQuarantined?: boolean; leaseMs?: number }
+
 const LEASE_MS = 30_000
 
-/** Settles up to `limits.segmentsPerFlush` segments, oldest first. Throws store_unavailable; what was settled before stays settled. */
-export async function flush(
-  services: FlushServices,
-  options: { retryQuarantined?: boolean; leaseMs?: number } = {},
-): Promise<FlushReport> {
+/**
+ * Settles up to `limits.segmentsPerFlush` segments, the oldest of each partition first. A segment that fails holds up no
+ * other. Throws store_unavailable where a store is away; what was settled before stays settled.
+ */
+export async function flush(services: FlushServices, options: FlushOptions = {}): Promise<FlushReport> {
   const report: FlushReport = {
     settledSegments: 0,
     settledCounters: 0,
@@ -36,10 +42,14 @@ export async function flush(
     tooYoung: 0,
     remaining: 0,
     quarantined: [],
+    failed: [],
     leased: [],
   }
-  for (let partition = 0; partition < services.counters.partitions; partition++) {
-    await flushPartition(services, partition, report, options)
+  const { partitions } = services.counters
+  // Every run begins with another partition: none waits behind a busy one for ever.
+  const first = Math.floor(services.clock() / 1000) % partitions
+  for (let i = 0; i < partitions; i++) {
+    await flushPartition(services, (first + i) % partitions, report, options)
   }
   return report
 }
@@ -48,7 +58,7 @@ async function flushPartition(
   services: FlushServices,
   partition: number,
   report: FlushReport,
-  options: { retryQuarantined?: boolean; leaseMs?: number },
+  options: FlushOptions,
 ): Promise<void> {
   const { counters, limits } = services
   const lease = { owner: newId(), ms: options.leaseMs ?? LEASE_MS }
@@ -57,18 +67,21 @@ async function flushPartition(
     report.leased.push(partition)
     return
   }
-  const ripe: SegmentRef[] = []
-  for (const segment of sealed.segments) {
-    if (segment.bornMs + limits.settleAfterMs > sealed.nowMs) report.tooYoung++
-    else if (segment.quarantined !== null && !options.retryQuarantined)
-      report.quarantined.push({ id: segment.id, reason: segment.quarantined })
-    else ripe.push(segment)
-  }
-  if (ripe.length === 0) return
+  const old = sealed.segments.filter((segment) => segment.bornMs + limits.settleAfterMs <= sealed.nowMs)
+  report.tooYoung += sealed.segments.length - old.length
+  if (old.length === 0) return
   try {
-    for (const segment of ripe) {
-      if (report.settledSegments + report.alreadySettled >= limits.segmentsPerFlush) report.remaining++
-      else await settleSegment(services, segment, report)
+    for (const segment of old) {
+      if (segment.quarantined !== null && !options.retryQuarantined) {
+        report.quarantined.push({ id: segment.id, reason: segment.quarantined })
+      } else if (
+        report.settledSegments + report.alreadySettled + report.failed.length >=
+        limits.segmentsPerFlush
+      ) {
+        report.remaining++
+      } else {
+        await settleSegment(services, segment, report)
+      }
     }
   } finally {
     if (lease.ms > 0) await counters.release(partition, lease.owner)
@@ -93,9 +106,12 @@ async function settleSegment(
       report.settledCounters += content.filter(({ customerId }) => customerId !== TALLY_CUSTOMER).length
     } else report.alreadySettled++
   } catch (error) {
-    if (!(error instanceof SegmentRefused)) throw error
-    await counters.quarantine(segment, error.message)
-    report.quarantined.push({ id: segment.id, reason: error.message })
+    if (error instanceof TollgateError) throw error
+    const failure = { id: segment.id, reason: (error as Error).message }
+    if (error instanceof SegmentRefused) {
+      await counters.quarantine(segment, failure.reason)
+      report.quarantined.push(failure)
+    } else report.failed.push(failure)
     return
   }
   await counters.discard(segment, content)

@@ -19,7 +19,9 @@ export const PROPERTY_DEPTH = 8
 /** Digits before the point of a counter's total (an event's quantity: 15). */
 export const COUNTER_INTEGER_DIGITS = 24
 /** Live counters of one customer that one read will take from Redis. */
-export const LIVE_COUNTERS_PER_READ = 50_000
+export const LIVE_COUNTERS_PER_READ = 20_000
+/** … and characters of their names. */
+export const LIVE_CHARS_PER_READ = 2_000_000
 
 /** Rows of one usage answer, and windows that it may be cut into. */
 export const ROWS_PER_READ = 20_000
@@ -30,7 +32,10 @@ export type Limits = {
   segmentMaxAgeMs: number
   /** Settle waits until a segment is at least this old: segmentMaxAgeMs and a slack. 0 where it needs no fence. */
   settleAfterMs: number
-  /** A segment is sealed at so many counters, or bytes of counters. */
+  /**
+   * A segment is sealed at so many counters, or bytes of counters. Quotes in group values grow fourfold on their way to
+   * Postgres, as JSON within JSON: so many bytes stay below 8 MB in one statement.
+   */
   segmentMaxCounters: number
   segmentMaxBytes: number
   /** Unsettled counters of a partition, and one tenant's share of them; above, new counters are answered 503. */
@@ -53,7 +58,7 @@ export const defaultLimits: Limits = {
   segmentMaxAgeMs: 60_000,
   settleAfterMs: 75_000,
   segmentMaxCounters: 10_000,
-  segmentMaxBytes: 3_000_000,
+  segmentMaxBytes: 1_200_000,
   backlogMaxCounters: 1_000_000,
   backlogMaxCountersPerTenant: 250_000,
   dedupeWindowMs: 86_400_000,

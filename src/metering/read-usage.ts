@@ -59,12 +59,7 @@ export async function readUsage(
     },
     live.counters,
   )
-  if (rows.length > ROWS_PER_READ) {
-    throw new TollgateError(
-      'validation_failed',
-      `The answer would have more than ${ROWS_PER_READ} rows: ask for fewer customers, windows or groups.`,
-    )
-  }
+  if (rows.length > ROWS_PER_READ) throw tooManyRows()
   return {
     config,
     quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.key, meter])), query),
@@ -73,6 +68,11 @@ export async function readUsage(
 
 function quantitiesByRow(rows: Totals[], meters: Map<string, Meter>, query: UsageQuery): UsageQuantity[] {
   const series = Map.groupBy(rows, (row) => JSON.stringify([row.customerId, row.meter, row.groups]))
+  // A level lasts through windows without counters, too.
+  const levels = [...series.values()].filter(
+    ([row]) => meters.get(row!.meter)?.aggregation === 'weighted_sum',
+  )
+  if (levels.length * (query.boundariesMs.length - 1) > ROWS_PER_READ) throw tooManyRows()
   return [...series.values()].flatMap((ofSeries) => {
     const { customerId, meter: key, groups } = ofSeries[0]!
     const meter = meters.get(key)
@@ -86,6 +86,12 @@ function quantitiesByRow(rows: Totals[], meters: Map<string, Meter>, query: Usag
     }))
   })
 }
+
+const tooManyRows = () =>
+  new TollgateError(
+    'validation_failed',
+    `The answer would have more than ${ROWS_PER_READ} rows: ask for fewer customers, windows or groups.`,
+  )
 
 export function meterNamed(config: TenantConfig, key: string): Meter {
   const meter = config.meters.find((one) => one.key === key)

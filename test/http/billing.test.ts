@@ -132,6 +132,12 @@ describe('GET /api/v1/billing/{customer_id}', () => {
     const wrong = await call('GET', '/api/v1/billing/alice?period=november')
     expect(wrong.status).toBe(422)
     expect(errorsOf(wrong)[0]).toContain('period: must be "current" or a month such as "2026-11"')
+    for (const query of [
+      'period=0000-01',
+      'period=9999-12',
+      'from=2026-02-30T00:00:00Z&to=2026-03-05T00:00:00Z',
+    ])
+      expect((await call('GET', `/api/v1/billing/alice?${query}`)).status).toBe(422)
   })
 
   it('knows no customer of whom there is neither a record nor usage', async () => {

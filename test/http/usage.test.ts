@@ -153,7 +153,7 @@ describe('POST /api/v1/usage', () => {
         'no event',
         event({ id: 'd', resource_type: 'x' }),
       ],
-      { prefer: 'respond-async, handling=lenient' },
+      { prefer: 'respond-async, handling=lenient; x=1, handling=strict' },
     )
     expect(answer.status).toBe(200)
     expect(answer.headers.get('preference-applied')).toBe('handling=lenient')

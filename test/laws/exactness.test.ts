@@ -1,8 +1,10 @@
 // Laws 1 to 4 of exact counting, each under the fault that would break it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { TollgateError } from '../../src/kernel/errors.ts'
 import { flush } from '../../src/metering/flush.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
+import { SegmentRefused } from '../../src/metering/ports.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
@@ -34,7 +36,12 @@ const events = [
 const expected = { calls: '2.5', peak: '2', users: '2' }
 const settleAll = (of: World = world) => flush(of, { leaseMs: 0 })
 
-class Crash extends Error {}
+/** What a store throws when its process dies under it: nothing that anybody handles. */
+class Crash extends TollgateError {
+  constructor() {
+    super('store_unavailable', 'crash')
+  }
+}
 
 /** A world that dies at its nth call: before the call reaches the store, or after it was applied and before its reply. */
 function dyingAt(n: number, when: 'before' | 'after'): { world: World; died: () => boolean } {
@@ -183,12 +190,50 @@ describe('law 3: nothing acknowledged is lost', () => {
     expect(await totals(world, config)).toEqual(expected)
   })
 
+  it('a segment that fails holds up no other, and is tried again', async () => {
+    await send(world, config, events)
+    await world.counters.seal(0, { owner: 'x', ms: 0 })
+    await send(world, config, [{ id: 'more', quantity: 1, properties: { user: 'u1' } }])
+    let first = true
+    const stumbling: World = {
+      ...world,
+      usage: intercept(world.usage, async (name, call) => {
+        if (name === 'settle' && first) {
+          first = false
+          throw new Error('413')
+        }
+        return call()
+      }),
+    }
+    expect(await settleAll(stumbling)).toMatchObject({ settledSegments: 1, failed: [{ reason: '413' }] })
+    expect(await totals(world, config)).toEqual({ ...expected, calls: '3.5' })
+    expect(await settleAll()).toMatchObject({ settledSegments: 1, failed: [] })
+  })
+
+  it('a quarantined segment stays in every bill, holds up nothing, and is settled when it is asked for', async () => {
+    await send(world, config, events)
+    const refusing: World = {
+      ...world,
+      usage: intercept(world.usage, async () => Promise.reject(new SegmentRefused('22P02 no'))),
+    }
+    expect(await flush(refusing)).toMatchObject({ quarantined: [{ reason: '22P02 no' }] })
+    expect(await flush(world)).toMatchObject({
+      settledSegments: 0,
+      quarantined: [{ reason: '22P02 no' }],
+      leased: [],
+    })
+    expect(await totals(world, config)).toEqual(expected)
+    expect(await flush(world, { retryQuarantined: true })).toMatchObject({ settledSegments: 1, leased: [] })
+    expect(await totals(world, config)).toEqual(expected)
+  })
+
   it('Postgres away: events are taken, nothing is lost, and it settles when Postgres is back', async () => {
-    const away: World = { ...world, usage: intercept(world.usage, async () => Promise.reject(new Crash())) }
+    const gone = new TollgateError('store_unavailable', 'away')
+    const away: World = { ...world, usage: intercept(world.usage, async () => Promise.reject(gone)) }
     await send(away, config, events)
-    await expect(settleAll(away)).rejects.toThrow(Crash)
+    await expect(settleAll(away)).rejects.toThrow(gone)
     await send(away, config, [{ id: 'more', quantity: 1, properties: { user: 'u9' } }])
-    await expect(settleAll(away)).rejects.toThrow(Crash)
+    await expect(settleAll(away)).rejects.toThrow(gone)
     expect(await totals(world, config)).toEqual({ calls: '3.5', peak: '2', users: '3' })
     expect(await settleAll()).toMatchObject({ settledSegments: 2 })
     expect(await totals(world, config)).toEqual({ calls: '3.5', peak: '2', users: '3' })

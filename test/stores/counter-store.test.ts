@@ -97,6 +97,18 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(await add('-1')).toBe('1000999999999998.999999999999')
   })
 
+  it('writes no minus zero where a sum is a negative multiple of a limb', async () => {
+    const gauge = tenantConfig([meter('gauge', 'weighted_sum')])
+    const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
+    const at = (seconds: number) => new Date(hour + seconds * 1000).toISOString()
+    await store.record(batch(gauge, [{ quantity: '1000000000', timestamp: at(1) }]))
+    await store.record(batch(gauge, [{ quantity: '-1000000000', timestamp: at(5) }]))
+    expect(await totals(gauge)).toMatchObject([{ a: '0', b: '-4000000000000' }])
+    for (const quantity of ['-1000000000000', '-0.000000000001', '0.000000000001', '-999999999999', '-1'])
+      await store.record(batch(gauge, [{ quantity, timestamp: at(0) }]))
+    expect(await totals(gauge)).toMatchObject([{ a: '-2000000000000', b: '-4000000000000' }])
+  })
+
   it('merges each aggregation in its own way', async () => {
     const every = tenantConfig([
       meter('sum', 'sum'),
@@ -338,6 +350,27 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     const other = storeWith({}, 2)
     await expect(other.seal(0, noLease)).rejects.toMatchObject({ code: 'misconfigured' })
     await expect(other.state(0)).rejects.toMatchObject({ code: 'misconfigured' })
+  })
+
+  it('takes an id’s window to be the one of today, and knows the ids of before for that long', async () => {
+    store = storeWith({ dedupeWindowMs: 3_600_000 })
+    await store.record(batch(config, [{ id: 'before' }]))
+    store = storeWith({ dedupeWindowMs: 24 * 3_600_000 })
+    await store.record(batch(config, [{ id: 'after' }]))
+    for (const key of await backend.client.keys('*:dd:*')) {
+      expect(await backend.client.pttl(key)).toBeGreaterThan(24 * 3_600_000)
+    }
+    expect(await store.record(batch(config, [{ id: 'before' }, { id: 'after' }]))).toMatchObject({
+      verdicts: ['duplicate', 'duplicate'],
+    })
+  })
+
+  it('finds losses only in what a caller was answered, whoever else calls', async () => {
+    const callers = Array.from({ length: 40 }, () => storeWith({}))
+    for (let round = 0; round < 3; round++)
+      await Promise.all(callers.map((caller) => caller.record(batch(config, [{}, {}]))))
+    const { accepted, lost } = (await store.readAccepted(config.tenantId, ['calls'])).meters.get('calls')!
+    expect([accepted.events, lost.events]).toEqual(['240', '0'])
   })
 
   it('keeps settled segments for a while, out of sight, and offers them again', async () => {

@@ -21,6 +21,9 @@ const reportSchema = z
     quarantined: quarantinedSchema.meta({
       description: 'Segments that Postgres refuses for their content. They stay in every bill.',
     }),
+    failed: quarantinedSchema.meta({
+      description: 'Segments that could not be settled now. The next run tries again.',
+    }),
     leased_partitions: z
       .array(z.number().int())
       .meta({ description: 'Partitions that another run is at work on.' }),
@@ -116,6 +119,7 @@ export const reportJson = (report: FlushReport) => ({
   too_young: report.tooYoung,
   remaining: report.remaining,
   quarantined: report.quarantined,
+  failed: report.failed,
   leased_partitions: report.leased,
 })
 

@@ -63,8 +63,6 @@ const usageRowSchema = z
   })
   .meta({ id: 'Usage' })
 
-const HANDLING = /(?:^|[,;\s])handling\s*=\s*"?lenient"?(?:$|[,;\s])/i
-
 export const usageRoutes: Routes = (router, deps) => {
   router.add({
     method: 'post',
@@ -95,7 +93,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       'backlog_full',
     ],
     handle: async (c, { body, mediaType }) => {
-      const lenient = HANDLING.test(c.req.header('prefer') ?? '')
+      const lenient = handlingOf(c.req.header('prefer') ?? '') === 'lenient'
       const recording = recordUsage(deps, c.get('tenant'), {
         events: sentEvents(body, mediaType),
         handling: lenient ? 'lenient' : 'strict',
@@ -181,6 +179,13 @@ async function asCloudEvents(recording: Promise<RecordResult>, mediaType: string
     throw new TollgateError(error.code, error.detail, { issues: renamed(error.issues) })
   }
 }
+
+/** RFC 7240: preferences have commas between them and parameters after a semicolon, and the first of a name counts. */
+const handlingOf = (prefer: string): string | undefined =>
+  prefer
+    .split(',')
+    .map((preference) => /^\s*handling\s*=\s*"?([\w-]+)"?\s*(;|$)/i.exec(preference)?.[1]?.toLowerCase())
+    .find((value) => value !== undefined)
 
 function sentEvents(body: unknown, mediaType: string): RecordInput['events'] {
   const listed = Array.isArray(body) && mediaType !== CLOUD_EVENT

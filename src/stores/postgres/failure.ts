@@ -12,7 +12,7 @@ const CAUSES_FOLLOWED = 5
  * SQLSTATEs by class or in full that say nothing about the statement, only that it could not be run (or finished) now:
  * connection trouble, serialisation failures and deadlocks, lack of resources, shutdown, timeouts, I/O errors.
  */
-const UNAVAILABLE = ['08', '40001', '40P01', '53', '55P03', '57014', '57P', '58', '25P0']
+const UNAVAILABLE = ['08', '40001', '40P01', '53', '55P03', '57014', '57P', '58', '25P0', '25006']
 
 /** SQLSTATE classes that refuse what is in the statement: cardinality, data, constraints, limits of the program. */
 const CONTENT = ['21', '22', '23', '54']
@@ -21,7 +21,7 @@ const SOCKET_CODES =
   /^(ECONN|EPIPE$|ETIMEDOUT$|EHOST|ENET|ENOTFOUND$|EAI_|EADDR|ESOCKET|UND_ERR_|ERR_SOCKET|ERR_TLS|ERR_SSL|CERT_|ENOENT$)/
 
 const LOST =
-  /connection (terminated|ended|closed|lost|error|timeout)|terminating connection|timeout exceeded|query read timeout|fetch failed|network connection lost|error connecting to database|server error \(http status 5|not queryable|(is|has been|was) closed|after calling end on the pool|socket hang up|too many (connections|subrequests)/i
+  /connection (terminated|ended|closed|lost|error|timeout)|terminating connection|timeout exceeded|query read timeout|fetch failed|network connection lost|error connecting to database|server error \(http status (429|5)|not queryable|(is|has been|was) closed|after calling end on the pool|socket hang up|too many (connections|subrequests)/i
 
 /** The error and what caused it, the outermost first. */
 function* chain(error: unknown): Generator<Record<string, unknown>> {

@@ -4,6 +4,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { rfc3339 } from '../../kernel/time.ts'
 import type { Counter, Merge } from '../../metering/counter.ts'
+import { ROWS_PER_READ } from '../../metering/limits.ts'
 import {
   type LiveCounter,
   type SegmentRef,
@@ -181,7 +182,8 @@ function totalsStatement(query: TotalsQuery, live: LiveCounter[]): SQL {
       (${mergedA(ifSettled)})::text as settled_a, (sum(b) ${ifSettled})::text as settled_b, ${aTimesBucket(ifSettled)}::text as settled_ab
     from placed
     group by customer_id, meter, merge, window_number, kept_groups
-    order by customer_id collate "C", meter collate "C", window_number, kept_groups collate "C"`
+    order by customer_id collate "C", meter collate "C", window_number, kept_groups collate "C"
+    limit ${ROWS_PER_READ + 1}`
 }
 
 const ifSettled = sql`filter (where settled)`

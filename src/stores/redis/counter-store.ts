@@ -3,7 +3,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import { compareUtf8 } from '../../kernel/page.ts'
 import { type Counter, type Merge, parseCounter, TALLY_CUSTOMER, tallyField } from '../../metering/counter.ts'
-import { LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
+import { LIVE_CHARS_PER_READ, LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
 import type {
   Accepted,
   AcceptedRead,
@@ -155,17 +155,16 @@ export class RedisCounterStore implements CounterStore {
   ): Promise<{ configVersion: number | null; counters: LiveCounter[] }> {
     const args = [tenantId, String(LIVE_COUNTERS_PER_READ), ...customerIds]
     const reply = (await this.#run(readLive, partitionOf(tenantId, this.partitions), args)) as Reply[]
-    if (reply[0] === 'too_many') {
-      throw new TollgateError(
-        'too_many_counters',
-        `More than ${LIVE_COUNTERS_PER_READ} counters of these customers wait to be settled. Ask for fewer customers, or again in a minute.`,
-        { retryAfterSeconds: 60 },
-      )
-    }
+    if (reply[0] === 'too_many') throw tooManyLive()
     const counters: LiveCounter[] = []
+    let chars = 0
     for (const [segment, flat] of reply[2] as [string, string[]][]) {
-      for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
+      for (const [field, value] of fieldsOf(flat)) {
+        counters.push({ segment, ...parseCounter(field, value) })
+        chars += field.length
+      }
     }
+    if (chars > LIVE_CHARS_PER_READ) throw tooManyLive()
     return { configVersion: Number(reply[1]), counters }
   }
 
@@ -286,5 +285,12 @@ const segmentRefs = (partition: number, listed: Reply[]): SegmentRef[] =>
   }))
 
 const milliseconds = (ms: number): string => (Number.isFinite(ms) ? String(ms) : '9000000000000000')
+
+const tooManyLive = () =>
+  new TollgateError(
+    'too_many_counters',
+    `More than ${LIVE_COUNTERS_PER_READ} counters of these customers wait to be settled, or very long ones. Ask for fewer customers, or again in a minute.`,
+    { retryAfterSeconds: 60 },
+  )
 
 const nonce = (): string => crypto.randomUUID().slice(0, 8)
