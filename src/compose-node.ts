@@ -37,7 +37,7 @@ export async function composeNode(env: Record<string, unknown>, log: Log): Promi
     closing.push(postgres.close)
     const redis = await openRedis(config, log)
     closing.push(redis.close)
-    const composed = compose(config, { ...redis, db: postgres.db }, adminToken)
+    const composed = compose(config, { ...redis, shared: true, db: postgres.db }, adminToken)
     await composed.services.counters.state(0)
     return { ...composed, config, close }
   } catch (error) {
@@ -72,7 +72,7 @@ async function openPostgres(
 async function openRedis(
   config: Config,
   log: Log,
-): Promise<Omit<Connections, 'db'> & { close(): Promise<void> }> {
+): Promise<Pick<Connections, 'redis' | 'counters'> & { close(): Promise<void> }> {
   if (config.REDIS_URL !== undefined) {
     const { connection, close } = openTcpRedis(config.REDIS_URL, { timeoutMs: REDIS_TIMEOUT_MS, log })
     log(`Redis: ${new URL(config.REDIS_URL).host}`)

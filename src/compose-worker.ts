@@ -24,5 +24,5 @@ export function composeWorker(env: Record<string, unknown>): Composed {
     fetchEndpoint: config.NEON_FETCH_ENDPOINT,
     timeoutMs: POSTGRES_TIMEOUT_MS,
   })
-  return compose(config, { redis, counters: 'remote', db }, config.ADMIN_TOKEN ?? null)
+  return compose(config, { redis, counters: 'remote', shared: false, db }, config.ADMIN_TOKEN ?? null)
 }

@@ -12,19 +12,25 @@ import { RedisCounterStore } from './stores/redis/counter-store.ts'
 
 export type Composed = { app: ReturnType<typeof createApp>; services: Services }
 
-/** `remote`: the counters are in another process, and need the fence of a segment's age. */
-export type Connections = { redis: RedisConnection; counters: 'embedded' | 'remote'; db: Db }
+export type Connections = {
+  redis: RedisConnection
+  /** `remote`: in another process; they need the fence of a segment's age. */
+  counters: 'embedded' | 'remote'
+  /** Whether requests may share calls, as they may in Node and not in a Worker. */
+  shared: boolean
+  db: Db
+}
 
 export function compose(
   config: Config,
-  { redis, counters, db }: Connections,
+  { redis, counters, shared, db }: Connections,
   adminToken: string | null,
 ): Composed {
   const limits = limitsOf(config, counters)
   const services: Services = {
     clock: Date.now,
     limits,
-    counters: new RedisCounterStore(redis, limits, config.PARTITIONS),
+    counters: new RedisCounterStore(redis, limits, config.PARTITIONS, { coalesce: shared }),
     usage: new PostgresUsageStore(db),
     access: postgresAccess(db),
     catalog: postgresCatalog(db),

@@ -4,9 +4,13 @@
 import type { Context } from 'hono'
 import { TollgateError } from '../kernel/errors.ts'
 import type { Env } from './env.ts'
+import { bodyPointer } from './validate.ts'
 
 /** 1 MiB */
 export const BODY_BYTES = 1_048_576
+
+/** Levels that a pointer into a body goes down at most. */
+const DEPTH_SHOWN = 20
 
 export const JSON_TYPE = 'application/json'
 
@@ -19,7 +23,7 @@ export async function readJson(
   const text = decoded(await readBytes(c))
   try {
     const json: unknown = JSON.parse(text)
-    if (text.includes('"__proto__"')) refuseProto(json)
+    if (text.includes('"__proto__"') || (text.includes('\\u') && ESCAPED_PROTO.test(text))) refuseProto(json)
     return { json, mediaType }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
@@ -110,15 +114,28 @@ function decoded(bytes: ArrayBuffer | Uint8Array): string {
   }
 }
 
+/** The beginning of that name, with some of it escaped perhaps. */
+const ESCAPED_PROTO = /"(?:_|\\u005f){2}(?:p|\\u0070)/i
+
 /** No field, property or note can have this name: JavaScript objects would lose it, silently. A stack, not recursion: the body may be deep. */
 function refuseProto(json: unknown): void {
-  const parts: unknown[] = [json]
-  while (parts.length > 0) {
-    const part = parts.pop()
-    if (typeof part !== 'object' || part === null) continue
-    if (Object.hasOwn(part, '__proto__')) {
-      throw new TollgateError('validation_failed', 'The body has a name that can’t be used: "__proto__".')
+  const places: Place[] = [{ value: json, name: '', around: null }]
+  for (let place = places.pop(); place !== undefined; place = places.pop()) {
+    const { value } = place
+    if (typeof value !== 'object' || value === null) continue
+    if (Object.hasOwn(value, '__proto__')) {
+      throw new TollgateError('validation_failed', 'The body has a name that can’t be used: "__proto__".', {
+        issues: [{ pointer: pointerOf(place), detail: 'must not have the name "__proto__"' }],
+      })
     }
-    for (const inner of Object.values(part)) parts.push(inner)
+    for (const [name, inner] of Object.entries(value)) places.push({ value: inner, name, around: place })
   }
+}
+
+type Place = { value: unknown; name: string; around: Place | null }
+
+function pointerOf(place: Place): string {
+  const path: string[] = []
+  for (let at = place; at.around !== null; at = at.around) path.push(at.name)
+  return bodyPointer(path.reverse().slice(0, DEPTH_SHOWN))
 }

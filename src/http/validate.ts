@@ -6,12 +6,22 @@ import { type Issue, TollgateError } from '../kernel/errors.ts'
 
 export const ERRORS_SHOWN = 100
 const VALUES_SHOWN = 20
+const NAME_CHARS = 128
 
 /** Names the place of an issue, from its path. */
 type Pointer = (path: PropertyKey[]) => string
 
-export const bodyPointer: Pointer = (path) => ['#', ...path.map((part) => escaped(String(part)))].join('/')
-export const parameterPointer: Pointer = (path) => path.map(String).join('.')
+/** To what is around it, where a name is so long that repeating it helps nobody. */
+export const bodyPointer: Pointer = (path) => {
+  const parts = path.map(String)
+  const tooLong = parts.findIndex((part) => part.length > NAME_CHARS)
+  const shown = tooLong < 0 ? parts : parts.slice(0, tooLong)
+  return ['#', ...shown.map(escaped)].join('/')
+}
+export const parameterPointer: Pointer = (path) => {
+  const name = path.map(String).join('.')
+  return name.length > NAME_CHARS ? `${name.slice(0, NAME_CHARS)}…` : name
+}
 
 const escaped = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1')
 

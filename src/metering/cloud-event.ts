@@ -21,7 +21,12 @@ export const cloudEventSchema = z.looseObject({
     .string()
     .refine((type) => /^application\/([\w.-]+\+)?json\b/i.test(type), 'must be application/json')
     .optional(),
-  data_base64: z.never('can’t be read: send the properties as JSON, in data').optional(),
+  // Not z.never: the OpenAPI document has no word for that.
+  data_base64: z
+    .unknown()
+    .refine((sent) => sent === undefined, 'can’t be read: send the properties as JSON, in data')
+    .optional()
+    .meta({ description: 'Not taken: send `data`.' }),
   data: z.record(z.string(), z.unknown(), 'must be a JSON object: its members are the properties').optional(),
 })
 

@@ -12,6 +12,10 @@ import {
 } from './limits.ts'
 import { quantityText } from './quantity.ts'
 
+/** Unknown fields that an answer names for each event, and characters of a name in it. */
+const FIELDS_NAMED = 5
+const NAME_CHARS = 128
+
 /** No URL can hold a path of one or two dots: such a customer could never be billed. */
 export const customerIdSchema = line(CUSTOMER_ID_CHARS)
   .refine((id) => id !== '.' && id !== '..', 'must not be "." or "..", which no URL can hold')
@@ -102,8 +106,8 @@ export function parseEvent(
 function wrongOf(issue: z.core.$ZodIssue, pointer: string, sent: unknown): Wrong[] {
   if (issue.code === 'unrecognized_keys') {
     const fields = Object.keys(eventSchema.shape).join(', ')
-    return issue.keys.map((key) => ({
-      pointer: `${pointer}/${escapePointer(key)}`,
+    return issue.keys.slice(0, FIELDS_NAMED).map((key) => ({
+      pointer: pointerTo(pointer, key),
       detail: `is not a field of an event; these are: ${fields}`,
     }))
   }
@@ -118,12 +122,16 @@ function wrongOf(issue: z.core.$ZodIssue, pointer: string, sent: unknown): Wrong
 
 export const escapePointer = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1')
 
+/** To what is around it, where a name is so long that repeating it helps nobody. */
+const pointerTo = (around: string, name: string): string =>
+  name.length > NAME_CHARS ? around : `${around}/${escapePointer(name)}`
+
 function wrongProperties(properties: Record<string, unknown>, pointer: string): Wrong | null {
   const entries = Object.entries(properties)
   if (entries.length > PROPERTIES_PER_EVENT)
     return { pointer, detail: `must have at most ${PROPERTIES_PER_EVENT} properties` }
   for (const [key, value] of entries) {
-    const at = `${pointer}/${escapePointer(key)}`
+    const at = pointerTo(pointer, key)
     if (!isStorable(key)) return { pointer, detail: 'must have names of Unicode text without NUL' }
     const detail = wrongValue(value, PROPERTY_DEPTH)
     if (detail) return { pointer: at, detail }

@@ -6,6 +6,9 @@ import { type Event, parseEvent, type Wrong } from './event.ts'
 import type { Limits } from './limits.ts'
 import { activeMeters, type TenantConfig } from './meter.ts'
 
+const TYPES_NAMED = 20
+const TYPES_CHARS = 300
+
 export type Prepared = { pointer: string } & (
   | { event: Event; deltas: Delta[] }
   | { wrong: Wrong[]; unknownType?: true }
@@ -48,11 +51,17 @@ export function prepareEvent(event: Event | Wrong[], pointer: string, config: Te
     const detail =
       known.length === 0
         ? 'has no meter, and neither has any other resource type: create one with POST /api/v1/meters'
-        : `has no meter; these have one: ${known.slice(0, 20).join(', ')}. Create one with POST /api/v1/meters`
+        : `has no meter; these have one: ${listed(known)}. Create one with POST /api/v1/meters`
     return { pointer, wrong: [{ pointer: `${pointer}/resource_type`, detail }], unknownType: true }
   }
   const deltas = deltasOf(event, meters, config, pointer)
   return isWrong(deltas) ? { pointer, wrong: deltas } : { pointer, event, deltas }
+}
+
+/** Not so long that a batch of such events is answered with megabytes. */
+function listed(types: string[]): string {
+  const text = types.slice(0, TYPES_NAMED).join(', ')
+  return text.length > TYPES_CHARS ? `${text.slice(0, TYPES_CHARS).toWellFormed()}…` : text
 }
 
 const isWrong = (deltas: Delta[] | Wrong[]): deltas is Wrong[] => deltas.length > 0 && 'pointer' in deltas[0]!

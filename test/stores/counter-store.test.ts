@@ -365,6 +365,56 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     })
   })
 
+  it('gives events that are sent together each the outcome that it would have had alone', async () => {
+    const shared = new RedisCounterStore(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+      coalesce: true,
+    })
+    await shared.record(batch(config, [{ id: 'known', quantity: 5 }]))
+    await store.record(batch(config, [{ id: 'new', customer_id: 'bob', quantity: 7 }]))
+    const sent = [
+      { id: 'known', quantity: 5 },
+      { id: 'known', quantity: 6 },
+      { id: 'twice', quantity: 1 },
+      { id: 'twice', quantity: 1 },
+      { id: 'twice', quantity: 2 },
+      { customer_id: 'bob' },
+      ...Array.from({ length: 300 }, () => ({})),
+    ]
+    const batches = [
+      ...sent.map((event) => batch(config, [event])),
+      batch(config, [{ id: 'x' }, { id: 'known', quantity: 9 }]),
+    ]
+    const outcomes = await Promise.all(batches.map((one) => shared.record(one)))
+    expect(outcomes.slice(0, 7)).toEqual([
+      { kind: 'recorded', verdicts: ['duplicate'] },
+      { kind: 'refused', verdicts: ['conflict'] },
+      { kind: 'recorded', verdicts: ['accepted'] },
+      { kind: 'recorded', verdicts: ['duplicate'] },
+      { kind: 'refused', verdicts: ['conflict'] },
+      { kind: 'recorded', verdicts: ['accepted'] },
+      { kind: 'recorded', verdicts: ['accepted'] },
+    ])
+    expect(outcomes.at(-1)).toMatchObject({ kind: 'refused' })
+    expect(await totals(config, ['alice', 'bob'])).toMatchObject([{ a: '306' }, { a: '8' }])
+    const stale = batch({ ...config, version: 0 }, [{}])
+    expect(
+      (await Promise.all([stale, stale].map((one) => shared.record(one)))).map(({ kind }) => kind),
+    ).toEqual(['stale_config', 'stale_config'])
+  })
+
+  it('sends events one by one where together they would be too much', async () => {
+    const shared = new RedisCounterStore(
+      backend.connection,
+      { ...defaultLimits, backlogMaxCountersPerTenant: 3 },
+      1,
+      { coalesce: true },
+    )
+    const outcomes = await Promise.all(
+      ['c1', 'c2', 'c3', 'c1'].map((customer_id) => shared.record(batch(config, [{ customer_id }]))),
+    )
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['recorded', 'recorded', 'backlog_full', 'recorded'])
+  })
+
   it('finds losses only in what a caller was answered, whoever else calls', async () => {
     const callers = Array.from({ length: 40 }, () => storeWith({}))
     for (let round = 0; round < 3; round++)

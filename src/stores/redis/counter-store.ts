@@ -2,7 +2,7 @@
 
 import { TollgateError } from '../../kernel/errors.ts'
 import { compareUtf8 } from '../../kernel/page.ts'
-import { type Counter, type Merge, parseCounter, TALLY_CUSTOMER, tallyField } from '../../metering/counter.ts'
+import { type Counter, parseCounter, TALLY_CUSTOMER } from '../../metering/counter.ts'
 import { LIVE_CHARS_PER_READ, LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
 import type {
   Accepted,
@@ -14,22 +14,19 @@ import type {
   RecordOutcome,
   SealOutcome,
   SegmentRef,
-  Verdict,
 } from '../../metering/ports.ts'
 import { Answered } from './answered.ts'
+import { coalesced } from './coalesce.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
 import { metaKey } from './keys.ts'
 import { partitionOf } from './partition.ts'
+import { milliseconds, recordArguments, recordOutcome } from './record-call.ts'
 import { runScript } from './script.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
 import { record } from './scripts/record.ts'
 import { partitionsOf, release, seal, state } from './scripts/seal.ts'
 import { discard, quarantine, readSegment, reoffer } from './scripts/segment.ts'
 
-const MERGE_LETTERS: Record<Merge, string> = { add: 'a', min: 'n', max: 'x', latest: 'l', once: 'o' }
-const VERDICTS: Record<string, Verdict> = { n: 'accepted', d: 'duplicate', c: 'conflict', r: 'out_of_range' }
-/** Generations of event ids that one tenant may have alive: 64 million ids a window with the default size. */
-const DEDUPE_GENERATIONS = 64
 const REOFFERED_AT_ONCE = 500
 
 export class RedisCounterStore implements CounterStore {
@@ -39,64 +36,29 @@ export class RedisCounterStore implements CounterStore {
   #verified = false
   readonly partitions: number
 
-  constructor(connection: RedisConnection, limits: Limits, partitions: number) {
+  /** `coalesce`: sends single events that arrive at once as one call; only where requests may share I/O. */
+  constructor(
+    connection: RedisConnection,
+    limits: Limits,
+    partitions: number,
+    { coalesce = false }: { coalesce?: boolean } = {},
+  ) {
     this.#connection = connection
     this.#limits = limits
     this.partitions = partitions
+    const send = (batch: RecordBatch) => this.#record(batch)
+    this.record = coalesce ? coalesced(send) : send
   }
 
-  async record(batch: RecordBatch): Promise<RecordOutcome> {
-    const reply = await this.#run(
-      record,
-      partitionOf(batch.tenantId, this.partitions),
-      this.#recordArguments(batch),
-    )
-    const [kind, detail, taken] = reply as [string, string, string[]?]
-    switch (kind) {
-      case 'recorded':
-        for (const [i, amount] of (taken ?? []).entries())
-          this.#answered.add(batch.tenantId, batch.meters[i]!, amount)
-        return { kind, verdicts: [...detail].map((letter) => VERDICTS[letter]!) }
-      case 'refused':
-        return { kind, verdicts: [...detail].map((letter) => VERDICTS[letter]!) }
-      case 'stale':
-        return { kind: 'stale_config', version: Number(detail) }
-      case 'backlog':
-        return { kind: 'backlog_full', scope: detail as 'tenant' | 'partition' | 'dedupe' }
-      default:
-        throw this.#wrongPartitions(detail)
-    }
-  }
+  readonly record: (batch: RecordBatch) => Promise<RecordOutcome>
 
-  #recordArguments({ tenantId, configVersion, handling, meters, counters, events }: RecordBatch): string[] {
-    const limits = this.#limits
-    const args = [
-      tenantId,
-      String(configVersion),
-      String(this.partitions),
-      handling,
-      nonce(),
-      milliseconds(limits.segmentMaxAgeMs),
-      String(limits.segmentMaxCounters),
-      String(limits.segmentMaxBytes),
-      String(limits.backlogMaxCounters),
-      String(limits.backlogMaxCountersPerTenant),
-      milliseconds(limits.dedupeWindowMs),
-      String(limits.dedupeMaxIds),
-      String(DEDUPE_GENERATIONS),
-      String(meters.length),
-      counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
-      counters.map((counter) => counter.meter + 1).join(','),
-      this.#answered.slot,
-    ]
-    for (const meter of meters) args.push(meter, this.#answered.of(tenantId, meter))
-    for (const meter of meters) args.push(tallyField(tenantId, meter))
-    for (const counter of counters) args.push(counter.field)
-    for (const event of events) {
-      args.push(event.idDigest, event.fingerprint, String(event.deltas.length))
-      for (const delta of event.deltas) args.push(String(delta.counter + 1), delta.a, delta.b)
-    }
-    return args
+  async #record(batch: RecordBatch): Promise<RecordOutcome> {
+    const partition = partitionOf(batch.tenantId, this.partitions)
+    const args = recordArguments(batch, this.#limits, this.partitions, this.#answered)
+    const reply = await this.#run(record, partition, args)
+    const outcome = recordOutcome(reply, batch, this.#answered)
+    if ('wrongPartitions' in outcome) throw this.#wrongPartitions(outcome.wrongPartitions)
+    return outcome
   }
 
   async seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome> {
@@ -284,13 +246,9 @@ const segmentRefs = (partition: number, listed: Reply[]): SegmentRef[] =>
     quarantined: quarantined ?? null,
   }))
 
-const milliseconds = (ms: number): string => (Number.isFinite(ms) ? String(ms) : '9000000000000000')
-
 const tooManyLive = () =>
   new TollgateError(
     'too_many_counters',
     `More than ${LIVE_COUNTERS_PER_READ} counters of these customers wait to be settled, or very long ones. Ask for fewer customers, or again in a minute.`,
     { retryAfterSeconds: 60 },
   )
-
-const nonce = (): string => crypto.randomUUID().slice(0, 8)
