@@ -27,16 +27,23 @@ export type Counter = {
 const SEPARATOR = '\x1f'
 
 /** The counter's name within its segment. No part can contain the separator: ids and keys refuse control characters, JSON escapes them. */
-export const counterField = (counter: Omit<Counter, 'a' | 'b'>): string =>
-  [
-    counter.tenantId,
-    counter.customerId,
-    counter.meter,
-    counter.bucketMs.toString(36),
-    counter.merge,
-    counter.groups,
-    counter.distinctValue,
-  ].join(SEPARATOR)
+export function counterField(counter: Omit<Counter, 'a' | 'b'>): string {
+  const { tenantId, customerId, meter, bucketMs, merge, groups, distinctValue } = counter
+  const parts = [tenantId, customerId, meter, bucketText(bucketMs), merge, groups, distinctValue]
+  return parts.join(SEPARATOR)
+}
+
+let lastBucketMs = Number.NaN
+let lastBucketText = ''
+
+/** The last one is kept: most events are of this hour, and to write its number takes as long as all the rest of a name. */
+function bucketText(bucketMs: number): string {
+  if (bucketMs !== lastBucketMs) {
+    lastBucketMs = bucketMs
+    lastBucketText = bucketMs.toString(36)
+  }
+  return lastBucketText
+}
 
 /**
  * Whose counters the tallies are: what a meter took in all, events in `a` and the sum of their values in `b`. No customer

@@ -92,14 +92,10 @@ export function parseEvent(
     quantity,
     timestampMs,
     properties,
-    content: canonical([
-      id ?? null,
-      customer_id,
-      resource_type,
-      quantity,
-      timestamp === undefined ? null : timestampMs,
+    content: contentOf(
+      [id ?? null, customer_id, resource_type, quantity, timestamp === undefined ? null : timestampMs],
       properties,
-    ]),
+    ),
   }
 }
 
@@ -148,6 +144,11 @@ function wrongValue(value: unknown, depth: number): string | null {
     if (detail) return detail
   }
   return null
+}
+
+/** The canonical text of `[...fields, properties]`. What has no keys to order is left to JSON, which is much faster. */
+function contentOf(fields: (string | number | null)[], properties: Record<string, unknown>): string {
+  return `${JSON.stringify(fields).slice(0, -1)},${canonical(properties)}]`
 }
 
 /** JSON with the keys in order, so that equal content is equal text. */

@@ -84,7 +84,8 @@ async function flushPartition(
       }
     }
   } finally {
-    if (lease.ms > 0) await counters.release(partition, lease.owner)
+    // One segment alone is not worth a lease: see seal.
+    if (lease.ms > 0 && old.length > 1) await counters.release(partition, lease.owner)
   }
 }
 

@@ -325,6 +325,9 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   it('lets one run at a time settle, as long as its lease lasts', async () => {
     store = storeWith({ settleAfterMs: 0 })
     await store.record(batch(config, [{}]))
+    // One segment alone is not worth a lease.
+    expect((await store.seal(0, { owner: 'z', ms: 60_000 })).kind).toBe('sealed')
+    await store.record(batch(config, [{}]))
     expect((await store.seal(0, { owner: 'a', ms: 60_000 })).kind).toBe('sealed')
     expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
     await store.release(0, 'b')

@@ -47,8 +47,9 @@ if partition.open and partition.count > 0 then
   redis.call('HSET', META, 's', state_text(partition))
 end
 local segments = sealed_segments()
-local ripe = segments[1] and tonumber(segments[1][2]) + tonumber(ARGV[3]) <= now
-if ripe and tonumber(ARGV[2]) > 0 then
+-- One segment is settled in a moment: a lease would take longer to give back than what it saves.
+local several = segments[2] and tonumber(segments[2][2]) + tonumber(ARGV[3]) <= now
+if several and tonumber(ARGV[2]) > 0 then
   redis.call('HSET', META, 'lease_owner', ARGV[1], 'lease_until', integer(now + tonumber(ARGV[2])))
 end
 return {'sealed', integer(now), segments}
