@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Counter, TALLY_CUSTOMER } from '../../src/metering/counter.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
@@ -444,6 +444,10 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('keeps account of what each meter took, and notices that it has lost some of it', async () => {
+    // Two callers in two slots.
+    vi.spyOn(Math, 'random').mockReturnValueOnce(0).mockReturnValueOnce(0.5)
+    store = storeWith({})
+    const another = storeWith({})
     const read = async () => (await store.readAccepted(config.tenantId, ['calls'])).meters.get('calls')!
     await store.record(batch(config, [{ quantity: '1.5' }, { quantity: 2 }]))
     const meta = await backend.client.hgetall('tg:{0}:meta')
@@ -455,7 +459,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     })
     // Redis is put back to where it was before the last event.
     await backend.client.hset('tg:{0}:meta', meta)
-    await storeWith({}).record(batch(config, [{ quantity: 10 }]))
+    await another.record(batch(config, [{ quantity: 10 }]))
     expect(await read()).toMatchObject({ accepted: { events: '3', quantity: '13.5' }, lost: { events: '0' } })
     await store.record(batch(config, [{ quantity: 100 }]))
     await store.record(batch(config, [{ quantity: 100 }]))
