@@ -1,29 +1,26 @@
 import { defineConfig } from 'vitest/config'
 
-const shared = { testTimeout: 120_000, hookTimeout: 120_000 }
+const shared = { testTimeout: 180_000, hookTimeout: 120_000 }
+
+/** Tests that send requests to a server which is started for them: the same ones in Node and in workerd. */
+const overHttp = (name: string, include: string, globalSetup: string) => ({
+  test: { name, include: [include], globalSetup, ...shared },
+})
+const http = 'test/http/**/*.test.ts'
+const fuzz = 'test/fuzz/fuzz.test.ts'
+const node = 'test/http/setup-node.ts'
+const workerd = 'test/http/setup-workerd.ts'
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/http/**'], ...shared } },
-      // The same HTTP suite against the app in Node and in workerd.
-      {
-        test: {
-          name: 'http on Node',
-          include: ['test/http/**/*.test.ts'],
-          globalSetup: 'test/http/setup-node.ts',
-          ...shared,
-        },
-      },
-      {
-        test: {
-          name: 'http on workerd',
-          include: ['test/http/**/*.test.ts'],
-          globalSetup: 'test/http/setup-workerd.ts',
-          ...shared,
-        },
-      },
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [http, fuzz], ...shared } },
+      overHttp('http on Node', http, node),
+      overHttp('http on workerd', http, workerd),
+      // On servers of their own: they flush and revoke what others count on.
+      overHttp('fuzz on Node', fuzz, node),
+      overHttp('fuzz on workerd', fuzz, workerd),
     ],
   },
 })

@@ -106,10 +106,13 @@ export function computeBill(facts: BillFacts): Bill {
   }
 }
 
-/** Keys of the meters with usage, in order. Nothing used, or as much taken back as was used, is no usage. */
+/**
+ * Keys of the meters with usage, in order. Nothing used, or as much taken back as was used, is no usage, wherever it is: a
+ * bill must not change when usage settles.
+ */
 const usedMeters = (usage: BillFacts['usage']): string[] =>
   [...usage]
-    .filter(([, { quantity, settledQuantity }]) => !quantity.eq('0') || !settledQuantity.eq('0'))
+    .filter(([, { quantity }]) => !quantity.eq('0'))
     .map(([key]) => key)
     .sort()
 

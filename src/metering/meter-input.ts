@@ -12,7 +12,10 @@ const QUANTITY = 'quantity'
 
 export type NewMeter = Omit<Meter, 'createdAt' | 'archivedAt'>
 
-const propertyName = line(PROPERTY_NAME_CHARS)
+const propertyName = line(PROPERTY_NAME_CHARS).refine(
+  (name) => name !== '__proto__',
+  'must not be "__proto__", a name that no event can carry',
+)
 const nameSchema = line(METER_NAME_CHARS)
   .nullable()
   .meta({ description: 'For people to read.', example: 'API calls' })

@@ -265,6 +265,8 @@ describe('the OpenAPI document', () => {
         'POST /api/v1/meters/{key}/archive',
         'GET /api/v1/billing/{customer_id}',
         'POST /api/v1/prices/preview',
+        'GET /api/v1/reconciliation',
+        'POST /api/v1/reoffer',
         'GET /api/v1/tenants/{id}',
         'DELETE /api/v1/api-keys/{id}',
         'GET /health',

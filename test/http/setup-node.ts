@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestProject } from 'vitest/node'
 import { freshDatabase } from '../support/postgres.ts'
-import { freshRedis, real } from '../support/redis.ts'
+import { freshRedisFor, real } from '../support/redis.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const adminToken = `admin-${crypto.randomUUID()}`
@@ -15,7 +15,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const database = real ? await freshDatabase() : null
   const stores = database && {
     DATABASE_URL: database.url,
-    REDIS_URL: await freshRedis(6),
+    REDIS_URL: await freshRedisFor(project.name),
     SEGMENT_MAX_AGE_SECONDS: '0',
   }
   const child = spawn(process.execPath, ['src/node.ts'], {

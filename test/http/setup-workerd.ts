@@ -7,7 +7,7 @@ import type { TestProject } from 'vitest/node'
 import { startLocalBackends } from '../../src/local/backends.ts'
 import { startWorker } from '../../src/local/worker-process.ts'
 import { freshDatabase } from '../support/postgres.ts'
-import { freshRedis, real } from '../support/redis.ts'
+import { freshRedisFor, real } from '../support/redis.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const adminToken = `admin-${crypto.randomUUID()}`
@@ -15,7 +15,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const database = real ? await freshDatabase() : null
   const backends = await startLocalBackends({
     dataDir,
-    redisUrl: real ? await freshRedis(7) : undefined,
+    redisUrl: real ? await freshRedisFor(project.name) : undefined,
     databaseUrl: database?.url,
     log: () => {},
   })

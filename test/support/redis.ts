@@ -16,6 +16,16 @@ export function required(name: string): string {
   return value
 }
 
+/** Of the suites that run against a server; others name theirs when they open a backend. */
+const databases: Record<string, number> = {
+  'http on Node': 6,
+  'http on workerd': 7,
+  'fuzz on Node': 10,
+  'fuzz on workerd': 11,
+}
+
+export const freshRedisFor = (project: string): Promise<string> => freshRedis(databases[project]!)
+
 /** The address of an emptied logical database on the real server. */
 export async function freshRedis(database: number): Promise<string> {
   const url = new URL(required('REDIS_URL'))

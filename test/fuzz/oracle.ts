@@ -1,0 +1,260 @@
+// Judges an answer by the OpenAPI document alone: what may come, in which form, and what must never be in it.
+
+import { isUtf8 } from 'node:buffer'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { type ApiDocument, fieldNames, type Operation, type Schema } from './document.ts'
+import { type FuzzRequest, payloadOf } from './request.ts'
+import type { Outcome, WireResponse } from './wire.ts'
+
+const REFUSAL_BYTES_MAX = 128 * 1024
+const RECORDED_BYTES_MAX = 2 * 1024 * 1024
+/** Node's bound of all headers together; servers differ above it. */
+const HEAD_BYTES = 8_000
+/** Of HTTP's own layer, for what is no valid HTTP. */
+const PROTOCOL = [400, 404, 405, 408, 411, 413, 414, 417, 421, 426, 431, 501, 505]
+
+/** What wrangler's proxy in front of the Worker says by itself to what is no valid HTTP, or breaks off. */
+const isProxys = (status: number, text: string): boolean =>
+  PROTOCOL.includes(status) || ['Internal Server Error', 'Error: Network connection lost.'].includes(text)
+
+const LEAKS = [
+  /\btg_[0-9A-Za-z]{38}\b/,
+  /node_modules|file:\/\/|\/src\/\w+\/[\w/-]+\.ts|\bat (async )?[\w.<>]+ \(/,
+  /Failed query|drizzle|PostgresError|NeonDbError|ReplyError|syntax error at|violates \w+ constraint|relation "/i,
+  /@user_script|NOSCRIPT|EVALSHA|ECONNREFUSED|postgres(ql)?:\/\/|rediss?:\/\//,
+  /TypeError|RangeError|ReferenceError|is not a function|Cannot read propert|\[object Object\]/,
+]
+
+export type Reached = { operation: Operation | null; known: boolean }
+
+export class Oracle {
+  readonly #document: ApiDocument
+  readonly #operations: Operation[]
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: false })
+  readonly #validators = new Map<string, ValidateFunction>()
+  readonly #secrets: string[]
+
+  constructor(document: ApiDocument, operations: Operation[], secrets: string[]) {
+    this.#document = document
+    this.#operations = operations
+    this.#secrets = secrets
+    this.#ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/)
+    this.#ajv.addFormat('uuid', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
+    this.#ajv.addSchema(document as object, 'api')
+  }
+
+  /** The operation that a request comes to, as servers read addresses. */
+  reached(request: FuzzRequest): Reached {
+    const path = pathOf(request.path)
+    const here = this.#operations.filter(({ pattern }) => pattern.test(path))
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    return { operation: here.find((one) => one.method === method) ?? null, known: here.length > 0 }
+  }
+
+  /** What is wrong with the outcome, in words; empty: nothing. `token`: what this operation is used with. */
+  judge(request: FuzzRequest, outcome: Outcome, token: string | null): string[] {
+    if (outcome.kind === 'refused') return [`the server is gone: ${outcome.error}`]
+    if (outcome.kind === 'timeout') return request.malformed ? [] : [`no answer within ${outcome.ms} ms`]
+    const large = headBytes(request) > HEAD_BYTES
+    if (outcome.kind === 'closed')
+      return request.malformed || large ? [] : ['the connection was closed without an answer']
+    const { response, next } = outcome
+    const text = response.body.toString()
+    const wrong = [...this.#leaks(text, response, request)]
+    if (next !== null && (next.status !== 200 || next.body.toString() !== '{"status":"ok"}'))
+      wrong.push(`the next answer on the connection is ${next.status} ${next.body.toString().slice(0, 100)}`)
+    if (response.status >= 500 && !(request.malformed && isProxys(response.status, text)))
+      return [...wrong, `status ${response.status}: ${text.slice(0, 300)}`]
+    const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json') ?? false
+    if ((request.malformed || large) && !isProblem && PROTOCOL.includes(response.status)) return wrong
+    if (request.malformed) return wrong
+    return [...wrong, ...this.#answer(request, response, token)]
+  }
+
+  #answer(request: FuzzRequest, response: WireResponse, token: string | null): string[] {
+    const { status, headers } = response
+    const { operation, known } = this.reached(request)
+    const wrong: string[] = []
+    if (!headers.get('x-request-id')) wrong.push('no x-request-id')
+    const listed = operation === null ? [] : Object.keys(operation.responses).map(Number)
+    const beside = operation === null ? (known ? [405] : [404]) : [404, 405, 413, 414, 431]
+    if (request.method === 'OPTIONS' && known) beside.push(204)
+    if (!listed.includes(status) && !beside.includes(status))
+      wrong.push(
+        `status ${status} is not listed for ${operation?.id ?? 'a path that is not in the document'}`,
+      )
+    if (operation !== null && operation.access !== 'public' && !hasToken(request, token) && status !== 401)
+      wrong.push(`status ${status} without the right token`)
+    if (request.method === 'HEAD' || status === 204) return wrong
+    return [
+      ...wrong,
+      ...(status >= 400
+        ? this.#refusal(request, operation, response)
+        : this.#success(request, operation, response)),
+    ]
+  }
+
+  #refusal(request: FuzzRequest, operation: Operation | null, response: WireResponse): string[] {
+    const type = response.headers.get('content-type')
+    if (type !== 'application/problem+json') return [`a refusal of type ${type}`]
+    const problem = parsed(response.body)
+    const errors = this.#validate('api#/components/schemas/Problem', problem)
+    if (errors !== null) return [`no problem document: ${errors}`]
+    const { status, request_id, detail, errors: issues = [] } = problem as ProblemBody
+    const wrong: string[] = []
+    if (status !== response.status) wrong.push(`a problem of status ${status} in a ${response.status}`)
+    if (request_id !== response.headers.get('x-request-id'))
+      wrong.push('another request_id than the header’s')
+    if (detail.length < 15) wrong.push(`the detail says nothing: ${detail}`)
+    if (response.status === 405 && !response.headers.get('allow')) wrong.push('405 without Allow')
+    if (response.body.length > REFUSAL_BYTES_MAX)
+      wrong.push(`a refusal of ${response.body.length} bytes: ${detail.slice(0, 200)}`)
+    if (operation !== null) wrong.push(...this.#pointers(request, operation, issues))
+    return wrong
+  }
+
+  #success(request: FuzzRequest, operation: Operation | null, response: WireResponse): string[] {
+    if (operation === null) return [`success on no operation of the document`]
+    const content = operation.responses[response.status]?.content ?? {}
+    const type = response.headers.get('content-type')?.split(';')[0]
+    if (type === undefined || content[type] === undefined) return [`success of type ${type}`]
+    if (type !== 'application/json') return []
+    const body = parsed(response.body)
+    if (body === undefined) return [`no JSON: ${response.body.toString().slice(0, 100)}`]
+    const errors = this.#validate(
+      `api#/paths/${escaped(operation.path)}/${operation.method.toLowerCase()}/responses/${response.status}/content/${escaped(type)}/schema`,
+      body,
+    )
+    if (operation.id === 'recordUsage' && response.body.length > RECORDED_BYTES_MAX)
+      return [`an answer of ${response.body.length} bytes to events`]
+    const lenient = (body as { events?: { errors?: Issue[] }[] }).events ?? []
+    return [
+      ...(errors === null ? [] : [`the answer is not what the document says: ${errors}`]),
+      // In a lenient batch some events may be refused.
+      ...(lenient.some((event) => event.errors) ? [] : this.#acceptedBody(request, operation)),
+      ...this.#pointers(
+        request,
+        operation,
+        lenient.flatMap((event) => event.errors ?? []),
+      ),
+    ]
+  }
+
+  /** What was accepted must be what the document allows. */
+  #acceptedBody(request: FuzzRequest, operation: Operation): string[] {
+    const type = mediaTypeOf(request)
+    const payload = payloadOf(request)
+    if (payload === null || operation.bodies[type] === undefined) return []
+    if (!isUtf8(payload)) return ['accepted a body that is no UTF-8']
+    if (namesProto(payload)) return ['accepted a name that objects lose: __proto__']
+    const pointer = `api#/paths/${escaped(operation.path)}/${operation.method.toLowerCase()}/requestBody/content/${escaped(type)}/schema`
+    const errors = this.#validate(pointer, parsed(payload))
+    return errors === null ? [] : [`accepted a body that the document forbids: ${errors}`]
+  }
+
+  /** Each issue names a place that was sent, or one that is missing and could have been sent. */
+  #pointers(request: FuzzRequest, operation: Operation, issues: Issue[]): string[] {
+    const payload = payloadOf(request)
+    const schema = operation.bodies[mediaTypeOf(request)]
+    return issues.flatMap(({ pointer, detail }) => {
+      if (detail === '') return [`nothing said about ${pointer}`]
+      if (!pointer.startsWith('#')) {
+        const names = [
+          ...operation.parameters.map(({ name }) => name),
+          ...[...new URLSearchParams(request.query.map(([name]) => `${name}=`).join('&')).keys()],
+        ]
+        const shown = pointer.replace(/…$/, '')
+        return names.some((name) => name.startsWith(shown) || pointer.startsWith(`${name}.`))
+          ? []
+          : [`${pointer.slice(0, 100)} was not in the request`]
+      }
+      if (payload === null || schema === undefined)
+        return [`points at ${pointer.slice(0, 100)}, but there was no body`]
+      return this.#pointsAt(parsed(payload), pointer, schema)
+        ? []
+        : [`${pointer.slice(0, 200)} is not in the body and can’t be (${detail})`]
+    })
+  }
+
+  #pointsAt(body: unknown, pointer: string, schema: Schema): boolean {
+    let at = body
+    let before = ''
+    for (const part of pointer.split('/').slice(1)) {
+      const name = part.replaceAll('~1', '/').replaceAll('~0', '~')
+      if (typeof at !== 'object' || at === null) return false
+      if (!Object.hasOwn(at, name))
+        return ['properties', 'data'].includes(before) || fieldNames(this.#document, schema).has(name)
+      at = (at as Record<string, unknown>)[name]
+      before = name
+    }
+    return true
+  }
+
+  #validate(pointer: string, value: unknown): string | null {
+    let validate = this.#validators.get(pointer)
+    if (!validate) {
+      validate = this.#ajv.compile({ $ref: pointer })
+      this.#validators.set(pointer, validate)
+    }
+    return validate(value) ? null : this.#ajv.errorsText(validate.errors)
+  }
+
+  *#leaks(text: string, response: WireResponse, request: FuzzRequest): Iterable<string> {
+    const showsKey =
+      response.status === 201 &&
+      ['createTenant', 'createApiKey'].includes(this.reached(request).operation?.id ?? '')
+    const isReference = ['openapi', 'docs'].includes(this.reached(request).operation?.id ?? '')
+    const everything = `${text}\n${[...response.headers].join('\n')}`
+    for (const secret of this.#secrets) if (everything.includes(secret)) yield 'a secret is in the answer'
+    if (isReference) return
+    for (const leak of showsKey ? LEAKS.slice(1) : LEAKS) {
+      const found = leak.exec(everything)
+      if (found) yield `the answer tells of our inside: ${found[0]}`
+    }
+  }
+}
+
+type Issue = { pointer: string; detail: string }
+type ProblemBody = { status: number; request_id: string; detail: string; errors?: Issue[] }
+
+const escaped = (part: string): string => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    // Without the byte order mark, which a receiver may pass over.
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+function namesProto(bytes: Buffer): boolean {
+  let found = false
+  JSON.parse(new TextDecoder().decode(bytes), (name, value) => {
+    found ||= name === '__proto__'
+    return value
+  })
+  return found
+}
+
+export const headBytes = (request: FuzzRequest): number =>
+  request.path.length +
+  request.query.reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0) +
+  request.headers.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 4, 0)
+
+export const mediaTypeOf = (request: FuzzRequest): string =>
+  (request.headers.find(([name]) => name === 'content-type')?.[1] ?? '').split(';')[0]!.trim().toLowerCase()
+
+export function hasToken(request: FuzzRequest, token: string | null): boolean {
+  const sent = request.headers.filter(([name]) => name === 'authorization')
+  return token !== null && sent.length === 1 && sent[0]![1] === `Bearer ${token}`
+}
+
+function pathOf(sent: string): string {
+  const { pathname } = new URL(`http://fuzz${sent.startsWith('/') ? '' : '/'}${sent.split('#')[0]}`)
+  try {
+    return decodeURI(pathname)
+  } catch {
+    return pathname
+  }
+}
