@@ -97,7 +97,7 @@ async function settleSegment(
   const content = await counters.readSegment(segment)
   if (content.length === 0) {
     // Either another run has just discarded it, and then the mark finds nothing; or Redis lost it, and then it must be seen.
-    await counters.quarantine(segment, 'its counters are missing')
+    await counters.markMissing(segment)
     return
   }
   try {

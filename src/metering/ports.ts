@@ -76,7 +76,9 @@ export interface CounterStore {
   discard(segment: SegmentRef, counters: Counter[]): Promise<void>
   /** Lists again, as sealed, every settled segment whose counters are still kept; gives how many. */
   reoffer(partition: number): Promise<number>
-  /** Marks a segment that Postgres refuses for its content, or one whose counters are missing. */
+  /** Marks a segment that is listed and whose counters are gone. */
+  markMissing(segment: SegmentRef): Promise<void>
+  /** Marks a segment that Postgres refuses for its content. */
   quarantine(segment: SegmentRef, reason: string): Promise<void>
   /** Gives back the lease. */
   release(partition: number, owner: string): Promise<void>

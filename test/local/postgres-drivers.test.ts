@@ -95,18 +95,14 @@ describe('PGlite on disk', () => {
 describe('npm run migrate', () => {
   test('says what it needs when DATABASE_URL is not set', async () => {
     const env = { ...process.env, DATABASE_URL: '' }
-    const error = await run(process.execPath, [source('migrate.ts')], { env }).catch(
-      (reason) => reason,
-    )
+    const error = await run(process.execPath, [source('migrate.ts')], { env }).catch((reason) => reason)
     expect(error.code).toBe(1)
     expect(error.stderr).toMatch(/DATABASE_URL is not set/)
   })
 
   test('says when the database is not there', async () => {
     const env = { ...process.env, DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' }
-    const error = await run(process.execPath, [source('migrate.ts')], { env }).catch(
-      (reason) => reason,
-    )
+    const error = await run(process.execPath, [source('migrate.ts')], { env }).catch((reason) => reason)
     expect(error.code).toBe(1)
     expect(error.stderr).toMatch(/ECONNREFUSED/)
   })

@@ -336,6 +336,19 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('sealed')
   })
 
+  it('marks a segment whose counters are gone, and reads the rest without them', async () => {
+    await store.record(batch(config, [{ quantity: 3 }]))
+    await store.record(batch(config, [{ quantity: 3 }]))
+    const [segment] = await sealed()
+    await store.record(batch(config, [{ quantity: 4 }]))
+    await store.markMissing(segment!)
+    expect((await sealed())[0]!.quarantined).toBeNull()
+    await backend.client.del(`tg:{0}:seg:${segment!.id}`)
+    await store.markMissing(segment!)
+    expect((await sealed())[0]!.quarantined).toBe('its counters are missing')
+    expect(await totals()).toMatchObject([{ a: '4' }])
+  })
+
   it('keeps a quarantined segment in every read until it is discarded', async () => {
     await store.record(batch(config, [{ quantity: 3 }]))
     const [segment] = await sealed()

@@ -25,7 +25,7 @@ import { runScript } from './script.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
 import { record } from './scripts/record.ts'
 import { partitionsOf, release, seal, state } from './scripts/seal.ts'
-import { discard, quarantine, readSegment, reoffer } from './scripts/segment.ts'
+import { discard, markMissing, quarantine, readSegment, reoffer } from './scripts/segment.ts'
 
 const REOFFERED_AT_ONCE = 500
 
@@ -92,6 +92,10 @@ export class RedisCounterStore implements CounterStore {
 
   async quarantine(segment: SegmentRef, reason: string): Promise<void> {
     await this.#run(quarantine, segment.partition, [segment.id, reason.slice(0, 500)])
+  }
+
+  async markMissing(segment: SegmentRef): Promise<void> {
+    await this.#run(markMissing, segment.partition, [segment.id, 'its counters are missing'])
   }
 
   async reoffer(partition: number): Promise<number> {

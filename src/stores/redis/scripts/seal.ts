@@ -83,7 +83,8 @@ export const partitionsOf = script(
   `local partition = parse_state(redis.call('HGET', META, 's'))
 if partition.partitions then return partition.partitions end
 partition.partitions = ARGV[1]
-redis.call('HSET', META, 's', state_text(partition))
+-- A full Redis takes no note of it, and need not: nothing is written with another number before it does.
+redis.pcall('HSET', META, 's', state_text(partition))
 return ARGV[1]`,
 )
 

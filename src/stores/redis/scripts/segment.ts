@@ -53,6 +53,19 @@ return 'OK'`,
 )
 
 /**
+ * Marks a listed segment whose counters are gone. One that has them, because Redis was put back since, is left alone.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  id   2  why
+ */
+export const markMissing = script(
+  'mark-missing',
+  `if redis.call('ZSCORE', SEALED, ARGV[1]) and redis.call('EXISTS', segment_key(ARGV[1])) == 0 then
+  redis.call('HSET', QUARANTINE, ARGV[1], ARGV[2])
+end
+return 'OK'`,
+)
+
+/**
  * Lists kept segments among the sealed ones again, as far as their counters are still there. Settling one that Postgres has
  * does nothing.
  *

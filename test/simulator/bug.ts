@@ -1,0 +1,20 @@
+// A deliberate bug: the same code with one thing wrong, without a line of src changed. What a bug leaves out stays as it is.
+
+import type { Limits } from '../../src/metering/limits.ts'
+import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
+import type { readUsage } from '../../src/metering/read-usage.ts'
+import type { RedisConnection } from '../../src/stores/redis/connection.ts'
+
+export type Bug = {
+  name: string
+  /** what is wrong, in a sentence */
+  what: string
+  /** Redis runs another text under a script's name; by the script's name */
+  scripts?: Record<string, (text: string) => string>
+  /** Postgres runs another statement */
+  sql?: (statement: string) => string
+  limits?: Partial<Limits>
+  counters?: (real: CounterStore, connection: RedisConnection) => CounterStore
+  usage?: (real: UsageStore) => UsageStore
+  read?: typeof readUsage
+}

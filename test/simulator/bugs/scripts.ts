@@ -1,0 +1,115 @@
+// Bugs in what Redis runs: the real scripts with a part replaced. A replacement that finds nothing to replace is an error.
+
+import type { Bug } from '../bug.ts'
+
+const replacing = (what: string, by: string) => (text: string) => text.replaceAll(what, () => by)
+
+export const scriptBugs: Bug[] = [
+  {
+    name: 'GETDEL before the insert',
+    what: 'reading a segment takes it out of Redis, before Postgres has it',
+    scripts: {
+      'read-segment': replacing(
+        `return redis.call('HGETALL', segment_key(ARGV[1]))`,
+        `local all = redis.call('HGETALL', segment_key(ARGV[1]))
+redis.call('UNLINK', segment_key(ARGV[1]), index_key(ARGV[1]))
+return all`,
+      ),
+    },
+  },
+  {
+    name: 'no dedupe across generations',
+    what: 'an id is looked up only in the newest generation of ids',
+    scripts: {
+      record: replacing('for _, generation in ipairs(older) do look_up(generation.n) end', ''),
+    },
+  },
+  {
+    name: 'ids forgotten too early',
+    what: 'a closed generation of ids is dropped after a minute, not after the window',
+    scripts: { record: replacing('tonumber(at) + window > now', 'tonumber(at) + 60000 > now') },
+  },
+  {
+    name: 'floats',
+    what: 'sums are computed with doubles',
+    scripts: {
+      record: replacing(
+        'local function add(h1, m1, l1, h2, m2, l2) return carry(h1 + h2, m1 + m2, l1 + l2) end',
+        `local function add(h1, m1, l1, h2, m2, l2)
+  local sum = (h1 + h2) * 1e12 + (m1 + m2) + (l1 + l2) / 1e12
+  local whole = floor(sum)
+  local h = floor(whole / 1e12)
+  return carry(h, whole - h * 1e12, floor((sum - whole) * 1e12 + 0.5))
+end`,
+      ),
+    },
+  },
+  {
+    name: 'latest by arrival',
+    what: 'the event that comes last is taken for the latest',
+    scripts: {
+      record: replacing(
+        'if less(bh, bm, bl, old[4], old[5], old[6]) then return old end',
+        'if true then return new end',
+      ),
+    },
+  },
+  {
+    name: 'segment ids from a counter',
+    what: 'a segment is named by an ordinal alone, which comes back after a failover',
+    scripts: {
+      record: replacing(
+        `integer(now) .. '-' .. microseconds .. '-' .. ARGV[5] .. '-' .. integer(partition.ordinal)`,
+        `integer(partition.ordinal) .. '-' .. BASE`,
+      ),
+    },
+  },
+  {
+    name: 'other content is a duplicate',
+    what: 'the same id with another content is answered like a retry',
+    scripts: { record: replacing(`seen == prints[e] and 'd' or 'c'`, `'d'`) },
+  },
+  {
+    name: 'ids shared by tenants',
+    what: 'event ids are remembered without their tenant',
+    scripts: {
+      record: replacing(`'dd:' .. tenant .. ':'`, `'dd:all:'`),
+    },
+  },
+  {
+    name: 'half a customer id',
+    what: 'a read takes every customer whose id begins with the one that was asked for',
+    scripts: {
+      'read-live': replacing(
+        `prefix .. SEPARATOR, '(' .. string.sub(prefix, 2) .. AFTER`,
+        `prefix, '(' .. string.sub(prefix, 2) .. '\\255'`,
+      ),
+    },
+  },
+  {
+    name: 'stale meters go on counting',
+    what: 'record does not compare the version of the configuration',
+    scripts: {
+      record: replacing(`if newest > version then return {'stale', integer(newest)} end`, ''),
+    },
+  },
+  {
+    name: 'discard without the index',
+    what: 'a settled segment leaves its index behind',
+    scripts: {
+      discard: replacing(`redis.call('PEXPIRE', index_key(ARGV[1]), ARGV[2])`, ''),
+    },
+  },
+  {
+    name: 'a tally of some events',
+    what: 'the tally of a batch takes only its first event',
+    scripts: {
+      record: replacing('t[1] + 1, t[2] + value[2]', 't[1] + (e == 1 and 1 or 0), t[2] + value[2]'),
+    },
+  },
+  {
+    name: 'a full Redis stays full',
+    what: 'sealing begins with a write that a full Redis refuses',
+    scripts: { seal: replacing('redis.pcall(', 'redis.call(') },
+  },
+]

@@ -1,0 +1,139 @@
+// Bugs in the order of calls, and in what follows a failure: wrappers around the real stores.
+
+import { decimal } from '../../../src/kernel/decimal.ts'
+import { digest128 } from '../../../src/kernel/digest.ts'
+import type { CounterStore, RecordBatch, UsageStore, Verdict } from '../../../src/metering/ports.ts'
+import { readUsage, type UsageQuantity } from '../../../src/metering/read-usage.ts'
+import type { RedisConnection } from '../../../src/stores/redis/connection.ts'
+import type { Bug } from '../bug.ts'
+
+/** The store with some methods replaced. */
+function replaced<Store extends object>(real: Store, methods: Partial<Store>): Store {
+  return new Proxy(real, {
+    get(target, name) {
+      const member =
+        (methods as Record<PropertyKey, unknown>)[name] ?? (target as Record<PropertyKey, unknown>)[name]
+      return typeof member === 'function' && !(name in methods) ? member.bind(target) : member
+    },
+  })
+}
+
+const CLAIM = `local verdicts = ''
+for i = 1, #ARGV, 2 do
+  local seen = redis.call('HGET', KEYS[1], ARGV[i])
+  if not seen then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]); verdicts = verdicts .. 'n'
+  else verdicts = verdicts .. (seen == ARGV[i + 1] and 'd' or 'c') end
+end
+return verdicts`
+
+/** First the ids, in one call, and then the counting, in another. */
+function claimingFirst(real: CounterStore, connection: RedisConnection): CounterStore {
+  const record = async (batch: RecordBatch) => {
+    const key = `tg:{0}:dd:claims:${batch.tenantId}`
+    const pairs = batch.events.flatMap((event) => [event.idDigest, event.fingerprint])
+    const letters = [...((await connection.eval(CLAIM, [key], pairs)) as string)]
+    const news = batch.events.filter((_, i) => letters[i] === 'n')
+    const outcome = news.length > 0 ? await real.record({ ...batch, events: news }) : null
+    if (outcome !== null && outcome.kind !== 'recorded') return outcome
+    const verdicts = letters.map(
+      (letter): Verdict => (letter === 'n' ? 'accepted' : letter === 'd' ? 'duplicate' : 'conflict'),
+    )
+    const refused = batch.handling === 'strict' && verdicts.includes('conflict')
+    return { kind: refused ? ('refused' as const) : ('recorded' as const), verdicts }
+  }
+  return replaced(real, { record })
+}
+
+/** Settled totals first, live counters second: what moves from Redis to Postgres in between is missed. */
+const postgresFirst: typeof readUsage = async (services, tenant, query) => {
+  const wanted = {
+    ...query,
+    tenantId: tenant.tenantId,
+    meters: query.meter === null ? null : [query.meter],
+    levelMeters: [],
+    groupPositions: [],
+  }
+  const settled = await services.usage.totals(wanted, [])
+  const live = await services.counters.readLive(tenant.tenantId, query.customerIds)
+  const sums = new Map<string, UsageQuantity>()
+  const add = (customerId: string, key: string, a: string) => {
+    const meter = tenant.meters.find((one) => one.key === key)
+    if (!meter || (query.meter !== null && key !== query.meter)) return
+    const zero = {
+      customerId,
+      meter,
+      window: 0,
+      group: {},
+      quantity: decimal('0'),
+      settledQuantity: decimal('0'),
+    }
+    const one = sums.get(`${customerId} ${key}`) ?? zero
+    sums.set(`${customerId} ${key}`, { ...one, quantity: one.quantity.plus(decimal(a)) })
+  }
+  for (const row of settled) add(row.customerId, row.meter, row.all.a)
+  for (const counter of live.counters) add(counter.customerId, counter.meter, counter.a)
+  return { config: tenant, quantities: [...sums.values()] }
+}
+
+const usage = (wrong: (real: UsageStore) => Partial<UsageStore>) => (real: UsageStore) =>
+  replaced(real, wrong(real))
+const counters = (wrong: (real: CounterStore) => Partial<CounterStore>) => (real: CounterStore) =>
+  replaced(real, wrong(real))
+
+export const storeBugs: Bug[] = [
+  {
+    name: 'claim before count',
+    what: 'the ids are claimed in one call, and counted in the next',
+    counters: claimingFirst,
+  },
+  {
+    name: 'Postgres read first',
+    what: 'a read asks Postgres first and Redis second',
+    read: (services, tenant, query) =>
+      query.meter !== null && query.groupBy.length === 0
+        ? postgresFirst(services, tenant, query)
+        : readUsage(services, tenant, query),
+  },
+  {
+    name: 'discard after a failed settle',
+    what: 'a segment whose settling failed is discarded like any other',
+    usage: usage((real) => ({
+      settle: (segment, content) => real.settle(segment, content).catch(() => ({ applied: false })),
+    })),
+  },
+  {
+    name: 'a retry with new ids',
+    what: 'when no reply comes, the batch is sent again with ids made anew',
+    counters: counters((real) => ({
+      record: (batch) =>
+        real.record(batch).catch(() =>
+          real.record({
+            ...batch,
+            events: batch.events.map((event) => ({ ...event, idDigest: digest128(crypto.randomUUID()) })),
+          }),
+        ),
+    })),
+  },
+  {
+    name: 'no reply is success',
+    what: 'a batch whose outcome is unknown is answered as accepted',
+    counters: counters((real) => ({
+      record: (batch) =>
+        real.record(batch).catch(() => ({
+          kind: 'recorded' as const,
+          verdicts: batch.events.map(() => 'accepted' as const),
+        })),
+    })),
+  },
+  {
+    name: 'discard before settle',
+    what: 'a segment is dropped from Redis just before Postgres gets it',
+    counters: counters((real) => ({
+      readSegment: async (segment) => {
+        const content = await real.readSegment(segment)
+        await real.discard(segment, content)
+        return content
+      },
+    })),
+  },
+]

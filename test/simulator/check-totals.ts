@@ -1,0 +1,114 @@
+// Whether what a read shows can be true: its digits say how often each event is in it, and every other meter has to show
+// exactly the same events.
+
+import { countsOf, expectedOf } from './expected.ts'
+import { label, type SimEvent } from './oracle.ts'
+import { digitsMeter, kinds, periodOfTenant } from './plan.ts'
+import { laws, Violation } from './violation.ts'
+import type { Extra, Tenant, World } from './world.ts'
+
+/** How often each event of a customer must be in a read that begins now. */
+export type Owed = { counts: Map<SimEvent, number>; postgresRestores: number; at: number }
+
+export function owedNow(world: World, tenant: Tenant, customer: string): Owed {
+  const owed: Owed = { counts: new Map(), postgresRestores: world.postgresRestores, at: world.oracle.now++ }
+  if (world.missingSinceMs !== null) return owed
+  for (const kind of kinds) {
+    for (const event of world.oracle.eventsOf(tenant.number, customer, kind))
+      owed.counts.set(event, world.oracle.bounds(event).min)
+  }
+  return owed
+}
+
+/** `shown`: quantities by meter, in units of 10^-12. `only`: the read was of this one meter. */
+export function checkTotals(
+  world: World,
+  { tenant, customer, owed, reader }: { tenant: Tenant; customer: string; owed: Owed; reader: string },
+  shown: Map<string, bigint>,
+  only: string | null = null,
+): void {
+  const at = `${reader} of tenant ${tenant.number}, ${customer}`
+  for (const kind of kinds) {
+    if (only !== null && only !== digitsMeter[kind]) continue
+    const events = world.oracle.eventsOf(tenant.number, customer, kind)
+    const { counts, rest } = countsOf(shown.get(digitsMeter[kind]) ?? 0n)
+    for (const [digit, count] of counts.entries()) {
+      const event = events[digit]
+      if (event) checkCount(world, event, count, owedOf(world, owed, event), at)
+      else if (count > 0)
+        throw new Violation(laws.isolation, `${at}: ${digitsMeter[kind]} shows what nobody sent`)
+    }
+    if (rest !== 0n)
+      throw new Violation(laws.merges, `${at}: ${digitsMeter[kind]} has a remainder of ${rest}`)
+    if (only !== null) continue
+    const counted = events.flatMap((event, i) => Array<SimEvent>(counts[i]!).fill(event))
+    for (const [meter, quantity] of expectedOf(kind, counted, periodOfTenant(tenant.timezone))) {
+      const got = shown.get(meter) ?? 0n
+      if (got !== quantity)
+        throw new Violation(
+          laws.merges,
+          `${at}: ${meter} shows ${got}e-12, but its events make ${quantity}e-12`,
+        )
+    }
+    if (kind === 'call') checkExtras(world, { tenant, events, begunAt: owed.at }, counts, shown, at)
+  }
+}
+
+/** While Postgres lacks what it had, a read may lack it too. */
+const owedOf = (world: World, { counts, postgresRestores }: Owed, event: SimEvent): number =>
+  postgresRestores === world.postgresRestores ? (counts.get(event) ?? 0) : 0
+
+function checkCount(world: World, event: SimEvent, count: number, owedAtStart: number, at: string): void {
+  const { min, max } = world.oracle.bounds(event)
+  const must = Math.min(owedAtStart, min)
+  if (count < must)
+    throw new Violation(laws.nothingLost, `${at}: ${label(event)} counts ${count} times, not ${must}`)
+  if (count > max)
+    throw new Violation(laws.once, `${at}: ${label(event)} counts ${count} times; at most ${max} can be`)
+}
+
+/** Of all contents of one id, one counts. `countOf`: how often each event does, at the end. */
+export function checkIdentities(world: World, countOf: (event: SimEvent) => number): void {
+  for (const { variants, surplus, id } of world.oracle.identities.values()) {
+    if (variants.length === 1) continue
+    const count = variants.reduce((sum, event) => sum + countOf(event), 0)
+    if (count > 1 + surplus)
+      throw new Violation(laws.conflict, `of the ${variants.length} contents of ${id} ${count} are counted`)
+  }
+}
+
+/** A change of meters holds from its answer on. After Redis has gone back in time an isolate may use its cache for 30 seconds. */
+function checkExtras(
+  world: World,
+  { tenant, events, begunAt }: { tenant: Tenant; events: SimEvent[]; begunAt: number },
+  counts: number[],
+  shown: Map<string, bigint>,
+  at: string,
+): void {
+  for (const extra of world.extras) {
+    if (extra.tenant !== tenant.number) continue
+    const has = countsOf(shown.get(`extra_${extra.n}`) ?? 0n).counts
+    for (const [i, event] of events.entries()) {
+      const [count, total] = [has[i]!, counts[i]!]
+      const due = world.oracle.rollbacks + world.postgresRestores > 0 ? null : isDue(extra, event, begunAt)
+      const wrong = count > total || (due === true && count !== total) || (due === false && count !== 0)
+      if (wrong) {
+        throw new Violation(
+          laws.config,
+          `${at}: extra_${extra.n} has ${label(event)} ${count} times, and ${digitsMeter.call} ${total} times`,
+        )
+      }
+    }
+  }
+}
+
+/** null: the event and the change were under way at the same time. */
+function isDue(extra: Extra, { firstSentAt, firstAckedAt }: SimEvent, readBegunAt: number): boolean | null {
+  const { createBegunAt, createdAt, archiveBegunAt, archivedAt } = extra
+  if (firstAckedAt !== null && firstAckedAt < createBegunAt) return false
+  if (archivedAt !== null && firstSentAt > archivedAt) return false
+  // A read that begins before the meter is made needs not know it.
+  const created = createdAt !== null && firstSentAt > createdAt && createdAt < readBegunAt
+  const notArchived = archiveBegunAt === null || (firstAckedAt !== null && firstAckedAt < archiveBegunAt)
+  return created && notArchived ? true : null
+}

@@ -1,0 +1,66 @@
+// Shows that the simulator can fail: switches the deliberate bugs on, one by one, and counts the schedules until each is caught.
+// `npm run simulate:bugs -- --seed 1 --limit 500`. It fails if a bug gets through.
+
+import { parseArgs } from 'node:util'
+import fc from 'fast-check'
+import type { Bug } from './bug.ts'
+import { bugs } from './bugs/all.ts'
+import { runSchedule, type Schedule, scheduleArbitrary } from './schedule.ts'
+import { type FarEnds, openFarEnds } from './stores.ts'
+import { Violation } from './violation.ts'
+
+export type Caught = { bug: string; what: string; law: string | null; schedules: number; steps: number }
+
+/** Runs schedules with the bug until one fails. `law: null`: none did. */
+export async function catchBug(
+  bug: Bug,
+  ends: FarEnds,
+  { seed, limit, steps }: { seed: number; limit: number; steps: number },
+): Promise<Caught> {
+  let schedules = 0
+  let law: string | null = null
+  const property = fc.asyncProperty(scheduleArbitrary(steps), async (schedule: Schedule) => {
+    schedules++
+    await runSchedule(schedule, ends, bug)
+  })
+  const result = await fc.check(property, { seed, numRuns: limit, endOnFailure: true })
+  if (result.failed) {
+    const error = result.errorInstance
+    if (!(error instanceof Violation)) throw error
+    law = error.law
+    // Without the bug the same schedule has to pass.
+    await runSchedule(result.counterexample![0], ends)
+  }
+  return {
+    bug: bug.name,
+    what: bug.what,
+    law,
+    schedules,
+    steps: result.counterexample?.[0].steps.length ?? 0,
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      limit: { type: 'string', default: '500' },
+      steps: { type: 'string', default: '40' },
+      only: { type: 'string' },
+    },
+  })
+  const ends = await openFarEnds()
+  console.log('| bug | what is wrong | the law that fails | schedules until caught |\n|---|---|---|---|')
+  for (const bug of bugs.filter(({ name }) => values.only === undefined || name === values.only)) {
+    const caught = await catchBug(bug, ends, {
+      seed: Number(values.seed),
+      limit: Number(values.limit),
+      steps: Number(values.steps),
+    })
+    if (caught.law === null) process.exitCode = 1
+    console.log(
+      `| ${caught.bug} | ${caught.what} | ${caught.law ?? '**not caught**'} | ${caught.schedules} |`,
+    )
+  }
+  await ends.close()
+}

@@ -1,0 +1,46 @@
+// A read is held up between its calls while the aggregator runs to its end under it: where bills of two stores go wrong.
+
+import fc from 'fast-check'
+import { flush } from './flush.ts'
+import { operation, some } from './operation.ts'
+import { bill, readGroups, readUsage } from './read.ts'
+
+const readers = [bill, readUsage, readGroups]
+
+export const overlap = operation({
+  name: 'overlap',
+  weight: 6,
+  arbitrary: fc.record({
+    reader: fc.nat(readers.length - 1),
+    /** that go through before the aggregator runs */
+    calls: fc.nat(3),
+    isolate: some,
+    aggregator: some,
+    tenant: some,
+    customer: some,
+    onlyDigits: fc.boolean(),
+    afterMs: fc.constantFrom(0, 76_000, 76_000, 76_000),
+  }),
+  async run(world, { reader, calls, isolate, aggregator, tenant, customer, onlyDigits, afterMs }) {
+    const before = new Set(world.network.parked)
+    const pace = { fates: Array<'ok'>(calls).fill('ok'), rest: 'parked' as const }
+    world.wait(afterMs)
+    const input = { isolate, tenant, customer, customers: 1, onlyDigits, pace }
+    await readers[reader]!.run(world, input)
+    const held = world.network.parked.find((call) => !before.has(call))
+    await flush.run(world, {
+      isolate: aggregator,
+      leaseMs: 0,
+      retryQuarantined: false,
+      afterMs: 0,
+      pace: { fates: [], rest: 'ok' },
+    })
+    while (
+      held &&
+      !held.actor.done &&
+      world.network.parked.some(({ actor, answer }) => actor === held.actor && answer)
+    ) {
+      await world.network.deliver(held.actor, 'ok')
+    }
+  },
+})

@@ -1,0 +1,68 @@
+// Actors: the operator offers kept segments again, because Postgres was put back or for no reason, and asks whether the
+// accounts agree.
+
+import fc from 'fast-check'
+import { reconcile as runReconcile } from '../../../src/metering/reconcile.ts'
+import { reoffer as runReoffer } from '../../../src/metering/reoffer.ts'
+import { digitsMeter, kinds } from '../plan.ts'
+import { laws, Violation } from '../violation.ts'
+import type { Pace, World } from '../world.ts'
+import { operation, pace, some } from './operation.ts'
+
+export const reoffer = operation({
+  name: 'reoffer',
+  weight: 2,
+  arbitrary: fc.record({ isolate: some, pace }),
+  async run(world, { isolate, pace }) {
+    await offerAgain(world, isolate, pace)
+  },
+})
+
+export async function offerAgain(world: World, isolate: number, pace: Pace): Promise<void> {
+  const repairs = world.isRepairable()
+  const restores = world.postgresRestores
+  await world.start('reoffer', world.isolate(isolate), pace, async () => {
+    await runReoffer(world.isolate(isolate).services)
+    if (repairs && restores === world.postgresRestores) world.missingSinceMs = null
+  })
+}
+
+const eventsOf = (world: World, tenant: number) =>
+  world.oracle
+    .customersOf(tenant)
+    .flatMap((customer) => kinds.flatMap((kind) => world.oracle.eventsOf(tenant, customer, kind)))
+
+export const reconcile = operation({
+  name: 'reconcile',
+  weight: 3,
+  arbitrary: fc.record({ isolate: some, tenant: some, pace }),
+  async run(world, { isolate, tenant, pace }) {
+    await agree(world, isolate, tenant, pace)
+  },
+})
+
+/** Where neither store has lost anything, the accounts agree at every instant. */
+export async function agree(world: World, isolate: number, number: number, pace: Pace): Promise<void> {
+  const { services } = world.isolate(isolate)
+  const tenant = world.tenant(number)
+  const name = `tenant ${tenant.number}`
+  const events = () => eventsOf(world, tenant.number)
+  await world.start('reconcile', world.isolate(isolate), pace, async () => {
+    const acknowledged = events().filter((event) => world.oracle.bounds(event).min > 0).length
+    const config = await services.configs.load(tenant.id)
+    const { meters } = await runReconcile(services, config)
+    if (world.oracle.rollbacks > 0 || world.postgresRestores > 0) return
+    for (const { meter, reason, drift } of meters) {
+      if (reason !== null)
+        throw new Violation(laws.accounts, `${meter} of ${name}: ${reason}, ${drift.events} events`)
+    }
+    const accepted = meters
+      .filter(({ meter }) => Object.values(digitsMeter).includes(meter))
+      .reduce((sum, { accepted }) => sum + Number(accepted.events), 0)
+    const possible = events().filter((event) => world.oracle.bounds(event).max > 0).length
+    if (accepted < acknowledged || accepted > possible) {
+      const of = `${acknowledged} acknowledged events and ${possible} possible ones`
+      throw new Violation(laws.accounts, `${name} shows ${accepted} accepted events, of ${of}`)
+    }
+  })
+}

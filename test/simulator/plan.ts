@@ -1,0 +1,84 @@
+// What every tenant of a simulation has set up: meters of all aggregations over two resource types. Each type has one sum
+// meter whose events carry powers of ten, so that the digits of its total say how often each single event was counted.
+
+import fc from 'fast-check'
+import type { Aggregation } from '../../src/metering/meter.ts'
+import type { NewMeter } from '../../src/metering/meter-input.ts'
+import { START_MS } from './random.ts'
+
+export type Kind = 'call' | 'gauge'
+export const kinds = ['call', 'gauge'] as const
+
+export const digitsMeter: Record<Kind, string> = { call: 'call_digits', gauge: 'gauge_digits' }
+
+const meter = (
+  key: string,
+  resourceType: Kind,
+  aggregation: Aggregation,
+  value = 'quantity',
+  groupBy: string[] = [],
+): NewMeter => ({ key, name: null, resourceType, aggregation, value, groupBy })
+
+export const baseMeters: NewMeter[] = [
+  meter('call_digits', 'call', 'sum'),
+  meter('call_count', 'call', 'count'),
+  meter('call_min', 'call', 'min', 'v'),
+  meter('call_max', 'call', 'max', 'v'),
+  meter('call_mean', 'call', 'avg', 'v'),
+  meter('call_users', 'call', 'unique_count', 'user'),
+  meter('call_by_user', 'call', 'sum', 'quantity', ['user']),
+  meter('gauge_digits', 'gauge', 'sum'),
+  meter('gauge_level', 'gauge', 'weighted_sum', 'change'),
+  meter('gauge_last', 'gauge', 'latest', 'v'),
+]
+
+/** A meter made in the middle of a schedule; it counts the same digits as its type's own. */
+export const extraMeter = (n: number): NewMeter => meter(`extra_${n}`, 'call', 'sum', 'd')
+export const EXTRA_METERS = 3
+
+export const DIGITS = 27
+/** 10^(n − 12): 15 digits before the point and 12 after it. */
+export const digitQuantity = (n: number): string =>
+  n < 12 ? `0.${'0'.repeat(11 - n)}1` : `1${'0'.repeat(n - 12)}`
+
+const HOUR_MS = 3_600_000
+const quarter = (timezone: string) => (timezone === 'Asia/Kathmandu' ? HOUR_MS / 4 : 0)
+/** Everything that a schedule sends happens in here; the ends are bucket boundaries of the tenant's zone. */
+export const periodOfTenant = (timezone: string): [fromMs: number, toMs: number] => {
+  const midnight = Math.floor(START_MS / (24 * HOUR_MS)) * 24 * HOUR_MS
+  return [midnight - 3 * 24 * HOUR_MS + quarter(timezone), midnight + 40 * 24 * HOUR_MS + quarter(timezone)]
+}
+
+export const timezones = ['UTC', 'Asia/Kathmandu', 'America/New_York'] as const
+
+/** Some begin like others. */
+export const customerIds = [
+  'c',
+  'c1',
+  'c10',
+  'c2',
+  'd',
+  'd:1',
+  ...Array.from({ length: 394 }, (_, n) => `e${n}`),
+]
+
+/** What a schedule begins with. */
+export const setupArbitrary = fc.record({
+  /** clocks of the isolates, ms off */
+  skewsMs: fc.array(fc.integer({ min: -180_000, max: 180_000 }), { minLength: 2, maxLength: 4 }),
+  /** how often an isolate's Redis client sends a command again by itself */
+  resends: fc.constantFrom(0, 0, 1, 2),
+  tenants: fc.array(fc.constantFrom(...timezones), { minLength: 1, maxLength: 3 }),
+  customers: fc.constantFrom(1, 2, 3, 3, 6, 40, 400),
+  partitions: fc.constantFrom(1, 1, 2),
+  /** as on Node: single events that arrive at once go in one call */
+  coalesce: fc.boolean(),
+  segmentMaxCounters: fc.constantFrom(10_000, 60, 12),
+  segmentsPerFlush: fc.constantFrom(15, 3, 1),
+  dedupeMaxIds: fc.constantFrom(1_000_000, 6, 2),
+  backlogMaxCounters: fc.constantFrom(1_000_000, 1_000_000, 120),
+  /** which store may lose what it had; where none does, everything is checked most strictly */
+  goesBack: fc.constantFrom('none', 'none', 'redis', 'postgres'),
+  fullAtTheEnd: fc.constantFrom(false, false, true),
+})
+export type Setup = typeof setupArbitrary extends fc.Arbitrary<infer T> ? T : never

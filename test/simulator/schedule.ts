@@ -1,0 +1,169 @@
+// A schedule: what a simulation begins with, its steps, and its end, when all faults are lifted and the books have to be right.
+
+import fc from 'fast-check'
+import { text } from '../../src/kernel/decimal.ts'
+import { flush } from '../../src/metering/flush.ts'
+import { readUsage } from '../../src/metering/read-usage.ts'
+import type { Bug } from './bug.ts'
+import { checkIdentities, checkTotals, owedNow } from './check-totals.ts'
+import { unitsOf } from './expected.ts'
+import { operationOf, type Step, stepArbitrary } from './operations/all.ts'
+import { agree, offerAgain } from './operations/repair.ts'
+import { isKnownYet, sendBatch } from './operations/send.ts'
+import { periodOfTenant, type Setup, setupArbitrary } from './plan.ts'
+import { VirtualTime } from './random.ts'
+import type { FarEnds } from './stores.ts'
+import { laws, Violation } from './violation.ts'
+import { smoothly, World } from './world.ts'
+
+export type Schedule = { setup: Setup; steps: Step[] }
+
+export const scheduleArbitrary = (steps: number): fc.Arbitrary<Schedule> =>
+  fc.record({
+    setup: setupArbitrary,
+    steps: fc.array(stepArbitrary, { minLength: 1, maxLength: steps, size: 'max' }),
+  })
+
+/** Throws a Violation. What happened, call by call, is in `log` then. */
+export async function runSchedule(
+  { setup, steps }: Schedule,
+  ends: FarEnds,
+  bug?: Bug,
+  log: string[] = [],
+): Promise<void> {
+  const time = new VirtualTime()
+  time.install()
+  const world = new World(setup, ends, time, bug)
+  try {
+    await world.begin()
+    for (const step of steps) {
+      world.network.log.push(`— ${step.op}`)
+      world.time.advance(11)
+      await operationOf(step).run(world, step.input)
+      world.check()
+    }
+    await finish(world)
+  } finally {
+    time.uninstall()
+    log.push(...world.network.log)
+  }
+}
+
+const ROUNDS = 400
+
+async function finish(world: World): Promise<void> {
+  const { network } = world
+  network.log.push('— the end: all faults are lifted')
+  network.away.redis = false
+  network.away.postgres = false
+  world.redis.full = false
+  for (let round = 0; network.parked.length > 0; round++) {
+    if (round > ROUNDS) throw new Violation(laws.drains, 'calls go on and on')
+    await network.deliver(0, 'ok')
+  }
+  world.check()
+  network.open = true
+  await answerEverything(world)
+  if (world.missingSinceMs !== null) await offerAgain(world, 0, smoothly)
+  // A full Redis takes nothing in, but what is in it has to drain.
+  await world.start('look', world.isolate(0), smoothly, async () => {
+    await world.isolate(0).services.counters.state(0)
+  })
+  world.redis.full = world.setup.fullAtTheEnd
+  await drain(world)
+  world.redis.full = false
+  world.check()
+  for (const { number } of world.tenants) {
+    await checkBooks(world, number)
+    await agree(world, 0, number, smoothly)
+    world.check()
+  }
+  const settled = await world.settledCounts()
+  checkIdentities(world, settled)
+  await checkRedis(world)
+}
+
+/** Every batch that its client may still send again is sent until it is answered. */
+async function answerEverything(world: World): Promise<void> {
+  for (const batch of world.oracle.batches) {
+    if (batch.answered || !batch.retriable || !isKnownYet(world, batch.firstSentMs)) continue
+    for (let round = 0; !batch.answered; round++) {
+      if (round > 3)
+        throw new Violation(laws.answers, `batch ${batch.n} finds no answer though nothing is broken`)
+      await sendBatch(world, world.isolate(0), batch, { deaf: false, pace: smoothly })
+      world.check()
+    }
+  }
+}
+
+async function drain(world: World): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    world.time.advance(world.limits.settleAfterMs + 1)
+    let left: number | null = null
+    await world.start('the last flush', world.isolate(0), smoothly, async () => {
+      const { services } = world.isolate(0)
+      await flush(services, { leaseMs: 0, retryQuarantined: world.oracle.rollbacks > 0 })
+      let counters = 0
+      for (let p = 0; p < world.setup.partitions; p++) {
+        const { open, sealed } = await services.counters.state(p)
+        counters += sealed.length + (open?.counters ?? 0)
+      }
+      left = counters
+    })
+    world.check()
+    if (left === 0) return
+  }
+  throw new Violation(laws.drains, `after ${ROUNDS} flushes something is left in Redis`)
+}
+
+/** Postgres alone has everything. */
+async function checkBooks(world: World, number: number): Promise<void> {
+  const tenant = world.tenants[number]!
+  const customers = world.oracle.customersOf(number)
+  if (customers.length === 0) return
+  await world.start('the books', world.isolate(0), smoothly, async () => {
+    const { services } = world.isolate(0)
+    const config = await services.configs.load(tenant.id)
+    const postgresOnly = {
+      ...services,
+      counters: { ...services.counters, readLive: async () => ({ configVersion: null, counters: [] }) },
+    }
+    const { quantities } = await readUsage(postgresOnly as unknown as typeof services, config, {
+      customerIds: customers,
+      meter: null,
+      boundariesMs: periodOfTenant(tenant.timezone),
+      groupBy: [],
+    })
+    for (const customer of customers) {
+      const shown = new Map(
+        quantities
+          .filter(({ customerId }) => customerId === customer)
+          .map(({ meter, quantity }) => [meter.key, unitsOf(text(quantity))]),
+      )
+      checkTotals(
+        world,
+        { tenant, customer, owed: owedNow(world, tenant, customer), reader: 'the books' },
+        shown,
+      )
+    }
+  })
+  world.check()
+}
+
+/** Nothing is left but what the partition knows of itself, and event ids; what was kept for a while goes by itself. */
+async function checkRedis(world: World): Promise<void> {
+  world.time.advance(world.limits.keepSettledMs + 1)
+  const left = (await world.redis.keys()).filter((key) => !/:(meta|kept|dd:.*)$/.test(key))
+  if (left.length > 0) throw new Violation(laws.drains, `left in Redis: ${left.join(' ')}`)
+  await world.start('state', world.isolate(0), smoothly, async () => {
+    for (let p = 0; p < world.setup.partitions; p++) {
+      const { unsettledCounters } = await world.isolate(0).services.counters.state(p)
+      if (unsettledCounters !== 0)
+        throw new Violation(
+          laws.drains,
+          `partition ${p} says that ${unsettledCounters} counters are unsettled`,
+        )
+    }
+  })
+  world.check()
+}

@@ -1,0 +1,27 @@
+// `npm run simulate -- --seed 1 --schedules 1000 --steps 40`: see docs/simulator.md.
+
+import { parseArgs } from 'node:util'
+import { randomSeed, run } from './run.ts'
+import { openFarEnds } from './stores.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    schedules: { type: 'string', default: '1000' },
+    steps: { type: 'string', default: '40' },
+    path: { type: 'string' },
+  },
+})
+const seed = values.seed === undefined ? randomSeed() : Number(values.seed)
+const [schedules, steps] = [Number(values.schedules), Number(values.steps)]
+console.log(`seed ${seed}: ${schedules} schedules of up to ${steps} steps`)
+const ends = await openFarEnds()
+const began = performance.now()
+const { ran, failure } = await run(ends, { seed, schedules, steps, path: values.path })
+const seconds = (performance.now() - began) / 1000
+if (failure !== null) {
+  console.error(failure)
+  process.exitCode = 1
+}
+console.log(`${ran} schedules in ${seconds.toFixed(0)} s (${(ran / seconds).toFixed(1)} a second)`)
+await ends.close()
