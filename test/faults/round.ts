@@ -1,0 +1,125 @@
+// One round: load and faults for a while, then everything comes up, and the books are compared.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Random } from '../fuzz/random.ts'
+import { flushUntilOver, type Load, readUntilOver, sendUntilOver } from './clients.ts'
+import { faultsFor } from './faults.ts'
+import { Ledger } from './ledger.ts'
+import { type Machine, Site, type SiteOptions } from './site.ts'
+import { newTenant } from './tenant.ts'
+import { resolveUnknown, settleAll, verifyAccounts, verifyTotals } from './verify.ts'
+import { periodAround, Workload } from './workload.ts'
+
+const CLIENTS = 5
+const READERS = 3
+const SECONDS = 5
+/** Long enough for segments to be settled while the load goes on. */
+const FENCED_SECONDS = 20
+
+export type RoundResult = {
+  events: number
+  unknown: number
+  counts: Load['counts']
+  restarts: number
+  faults: string[]
+  violations: string[]
+  seconds: number
+  options: SiteOptions
+  logs: string[]
+}
+
+/** `sabotage`: loses a settled counter on purpose, to show that it would be noticed. */
+export type RoundOptions = { seed: string; fenced: boolean; seconds?: number; sabotage?: boolean }
+
+export async function runRound(
+  machine: Machine,
+  { seed, fenced, seconds, sabotage }: RoundOptions,
+): Promise<RoundResult> {
+  const started = performance.now()
+  const random = new Random(seed)
+  const site = new Site(machine, {
+    apps: random.chance(0.5) ? 2 : 1,
+    fenceSeconds: fenced ? 1 : 0,
+    appendfsync: random.chance(0.6) ? 'always' : 'everysec',
+    database: `round_${crypto.randomUUID().replaceAll('-', '')}`,
+  })
+  const counts = { requests: 0, retries: 0, reads: 0, gaveUp: 0 }
+  const faults: string[] = []
+  const result = (events: number, unknown: number): RoundResult => ({
+    events,
+    unknown,
+    counts,
+    faults,
+    restarts: site.apps.reduce((sum, { starts }) => sum + starts - 1, 0),
+    violations: site.violations,
+    seconds: (performance.now() - started) / 1000,
+    options: site.options,
+    logs: site.apps.map((app, i) => [`log of app ${i}:`, ...app.log.slice(-40)].join('\n  ')),
+  })
+  try {
+    await site.open()
+    const tenant = await newTenant(site, seed)
+    const ledger = new Ledger(periodAround(Date.now()))
+    const workload = new Workload(ledger, random, `event-${seed}`)
+    const loadMs = (seconds ?? (fenced ? FENCED_SECONDS : SECONDS)) * 1000
+    const until = performance.now() + loadMs
+    let faultsLeft = true
+    const over = () => (performance.now() > until && !faultsLeft) || site.violations.length > 0
+    const load: Load = { site, ledger, workload, tenant, random, over, counts }
+    await Promise.all([
+      ...Array.from({ length: CLIENTS }, () => sendUntilOver(load)),
+      ...Array.from({ length: READERS }, () => readUntilOver(load)),
+      flushUntilOver(load),
+      strike(load, loadMs, faults).finally(() => {
+        faultsLeft = false
+      }),
+    ])
+    const unknown = await endOfRound(load, sabotage ?? false)
+    if (site.violations.length === 0) await site.close()
+    return result(ledger.sent.length, unknown)
+  } catch (error) {
+    site.violations.push((error as Error).stack ?? String(error))
+    return result(0, 0)
+  } finally {
+    if (site.violations.length > 0) await site.abandon()
+  }
+}
+
+/** What goes wrong and when is decided beforehand; chance in the order of things remains. */
+async function strike({ site, random }: Load, loadMs: number, names: string[]): Promise<void> {
+  const catalogue = faultsFor(site.options.appendfsync === 'always')
+  const plan = Array.from({ length: 3 + random.int(4) + Math.floor(loadMs / 4_000) }, () => {
+    const [name, fault] = random.pick(catalogue)
+    return { name, fault, atMs: 300 + random.int(loadMs - 300), random: new Random(random.word(12)) }
+  }).sort((x, y) => x.atMs - y.atMs)
+  const began = performance.now()
+  await Promise.all(
+    plan.map(async ({ name, fault, atMs, random: own }) => {
+      await sleep(Math.max(0, began + atMs - performance.now()))
+      if (site.violations.length > 0) return
+      names.push(name)
+      // Faults may be in each other's way: what is down already can't be spoken to.
+      await fault(site, own).catch(() => {})
+    }),
+  )
+}
+
+async function endOfRound(load: Load, sabotage: boolean): Promise<number> {
+  const { site } = load
+  if (site.violations.length > 0) return 0
+  await site.heal()
+  const unknown = await resolveUnknown(load)
+  const steps = [
+    () => verifyTotals(load, { settled: false }),
+    () => settleAll(load),
+    async () => {
+      if (sabotage) await site.postgres.query(LOSE_ONE, site.options.database)
+    },
+    () => verifyTotals(load, { settled: true }),
+    () => verifyAccounts(load),
+  ]
+  for (const step of steps) if (site.violations.length === 0) await step()
+  return unknown
+}
+
+const LOSE_ONE = `delete from usage where ctid = (select ctid from usage where meter = 'calls' and customer_id like 'digits-%' limit 1)`

@@ -1,0 +1,101 @@
+// All that runs in a round: the stores, the wires to them, and the app, once or twice side by side.
+
+import { App } from './app.ts'
+import { freePort } from './children.ts'
+import type { PostgresServer } from './postgres-server.ts'
+import type { Appendfsync, RedisServer } from './redis-server.ts'
+import { Wire } from './wire.ts'
+
+const LEASE = ['tg:{0}:meta', 'lease_owner', 'lease_until'] as const
+
+export type SiteOptions = {
+  apps: number
+  /** a segment's age limit in seconds; 0: no fence */
+  fenceSeconds: number
+  appendfsync: Appendfsync
+  /** of a database that is made for the round */
+  database: string
+  /** of the app, beside what is set here */
+  env?: Record<string, string>
+}
+
+export type Machine = { folder: string; redis: RedisServer; postgres: PostgresServer }
+
+/** How far apart two nodes' clocks may be: what `src/config.ts` adds to a segment's age limit. */
+const FENCE_SLACK_SECONDS = 15
+
+export class Site {
+  readonly redis: RedisServer
+  readonly postgres: PostgresServer
+  readonly wires: { redis: Wire; postgres: Wire }
+  readonly adminToken = `admin-${crypto.randomUUID()}`
+  readonly options: SiteOptions
+  /** what must not happen, wherever it was noticed; the first one ends the round */
+  readonly violations: string[] = []
+  apps: App[] = []
+  readonly #folder: string
+
+  constructor({ folder, redis, postgres }: Machine, options: SiteOptions) {
+    this.#folder = folder
+    this.redis = redis
+    this.postgres = postgres
+    this.options = options
+    this.wires = { redis: new Wire(redis.port), postgres: new Wire(postgres.port) }
+  }
+
+  async open(): Promise<void> {
+    const { apps, fenceSeconds, appendfsync, database, env: more } = this.options
+    await Promise.all([this.redis.startEmpty(appendfsync), this.postgres.start()])
+    await this.postgres.query(`create database ${database}`, 'postgres')
+    const [redisPort, postgresPort] = [await this.wires.redis.listen(), await this.wires.postgres.listen()]
+    const databaseUrl = new URL(this.postgres.url(database))
+    databaseUrl.port = String(postgresPort)
+    const env = {
+      ADMIN_TOKEN: this.adminToken,
+      REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+      DATABASE_URL: databaseUrl.href,
+      SEGMENT_MAX_AGE_SECONDS: String(fenceSeconds),
+      SETTLE_AFTER_SECONDS: String(fenceSeconds === 0 ? 0 : fenceSeconds + FENCE_SLACK_SECONDS),
+      FLUSH_EVERY_SECONDS: '1',
+      DEDUPE_WINDOW_HOURS: '1',
+      ...more,
+    }
+    for (let i = 0; i < apps; i++) {
+      const port = await freePort()
+      this.apps.push(
+        new App({ folder: this.#folder, port, env }, (violation) => this.violations.push(violation)),
+      )
+    }
+    // At once: the first start brings an empty database to the newest schema, and both try.
+    for (const app of this.apps) app.start()
+    await Promise.all(this.apps.map((app) => app.ready()))
+  }
+
+  /** Ends every fault that may still be in effect. */
+  async heal(): Promise<void> {
+    for (const wire of Object.values(this.wires)) wire.letGo()
+    this.redis.resume()
+    for (const app of this.apps) app.resume()
+    await Promise.all([this.redis.start(), this.postgres.start()])
+    for (const app of this.apps) app.start()
+    await Promise.all(this.apps.map((app) => app.ready()))
+  }
+
+  /** Whoever holds the lease and is not dead goes on: then two settle at once. */
+  async breakLease(): Promise<void> {
+    const [key, ...fields] = LEASE
+    await this.redis.admin.hdel(key, ...fields)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.apps.map((app) => app.stop()))
+    for (const wire of Object.values(this.wires)) wire.close()
+    await this.postgres.query(`drop database if exists ${this.options.database} with (force)`, 'postgres')
+  }
+
+  /** As `close`, whatever state it is in. */
+  async abandon(): Promise<void> {
+    await this.heal().catch(() => {})
+    await this.close().catch(() => {})
+  }
+}
