@@ -18,6 +18,7 @@ export function start(script: string, env: Record<string, string> = {}): ChildPr
     silent: true,
   })
   children.add(child)
+  child.once('error', () => children.delete(child))
   child.once('exit', () => children.delete(child))
   return child
 }
@@ -31,6 +32,7 @@ export async function startServer(script: string, env: Record<string, string>): 
   const port = await new Promise<number>((resolve, reject) => {
     const fail = (why: string) => reject(new Error([`${script} ${why}`, ...output].join('\n')))
     const impatience = setTimeout(fail, START_MS, 'does not start')
+    child.once('error', (error) => fail(error.message))
     child.once('exit', (code) => fail(`ended with code ${code}`))
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on('line', (line) => {

@@ -7,13 +7,17 @@ const TRIES = 7
 const CALLS = 5
 
 /** Of one call in steady state. The server's statistics are everybody's: the least of several tries was the undisturbed one. */
-export async function commandsOfACall(redis: Redis, call: () => Promise<unknown>): Promise<number> {
+export async function commandsOfACall(
+  redis: Redis,
+  call: () => Promise<unknown>,
+  calls = CALLS,
+): Promise<number> {
   await call()
   let least = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const before = await commandsSoFar(redis)
-    for (let i = 0; i < CALLS; i++) await call()
-    least = Math.min(least, ((await commandsSoFar(redis)) - before) / CALLS)
+    for (let i = 0; i < calls; i++) await call()
+    least = Math.min(least, ((await commandsSoFar(redis)) - before) / calls)
   }
   return least
 }

@@ -53,7 +53,8 @@ export async function settleAll(world: World): Promise<{ segments: number; count
     const report = await flush(world)
     settled.segments += report.settledSegments
     settled.counters += report.settledCounters
-    if (report.quarantined.length > 0) throw new Error(`Quarantined: ${report.quarantined[0]!.reason}`)
+    const [bad] = [...report.quarantined, ...report.failed]
+    if (bad) throw new Error(`A segment is not settled: ${bad.reason}`)
     if (report.remaining + report.tooYoung + report.leased.length === 0) return settled
   }
 }

@@ -3,7 +3,10 @@
 import { ended, start } from './child.ts'
 import type { LoadAnswer, LoadJob, LoadResult } from './load.ts'
 
-export type Load = { run(job: Omit<LoadJob, 'run'>): Promise<LoadResult>; close(): Promise<void> }
+export type Load = {
+  run(job: Omit<LoadJob, 'run' | 'method'> & { method?: LoadJob['method'] }): Promise<LoadResult>
+  close(): Promise<void>
+}
 
 export function startLoad(): Load {
   const child = start('load.ts')
@@ -18,7 +21,7 @@ export function startLoad(): Load {
           if ('error' in answer) reject(new Error(answer.error))
           else resolve(answer.result)
         })
-        child.send({ ...job, run: crypto.randomUUID().slice(0, 8) } satisfies LoadJob)
+        child.send({ method: 'POST', ...job, run: crypto.randomUUID().slice(0, 8) } satisfies LoadJob)
       }),
     close: () => ended(child),
   }

@@ -7,6 +7,7 @@ import { CUSTOMERS, QUANTITY, RESOURCE_TYPE } from './workload.ts'
 
 export type LoadJob = {
   port: number
+  method: 'GET' | 'POST'
   path: string
   headers: Record<string, string>
   connections: number
@@ -84,7 +85,7 @@ function bodies({ run, batch }: LoadJob): () => string {
 /** Sends the next request when the one before it is answered, until the time is over. */
 function keepAsking(
   socket: Socket,
-  { port, path, headers }: LoadJob,
+  { port, method, path, headers }: LoadJob,
   nextBody: () => string,
   until: number,
   latencies: number[],
@@ -92,11 +93,11 @@ function keepAsking(
   const fields = Object.entries({ host: `127.0.0.1:${port}`, ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   )
-  const head = `POST ${path} HTTP/1.1\r\n${fields.join('')}content-type: application/json\r\ncontent-length: `
+  const head = `${method} ${path} HTTP/1.1\r\n${fields.join('')}content-type: application/json\r\ncontent-length: `
   return new Promise((resolve, reject) => {
     let askedAt = 0
     const ask = () => {
-      const body = nextBody()
+      const body = method === 'GET' ? '' : nextBody()
       askedAt = performance.now()
       socket.write(`${head}${body.length}\r\n\r\n${body}`, 'latin1')
     }

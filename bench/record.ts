@@ -14,6 +14,7 @@ import { openWorld, send, type World } from './world.ts'
 const IN_FLIGHT = 32
 const BATCHES = [10, 100, 500]
 const COMMANDS_A_CALL = 10
+const OLD_GENERATIONS = 4
 
 export async function benchRecord(servers: Servers, { quick }: Options): Promise<Section[]> {
   await servers.clear()
@@ -84,7 +85,8 @@ const ceiling = (what: string, rate: number): Row => ({
 })
 
 /** Commands are what Upstash bills, those inside a script too. */
-async function commands({ redis }: Servers, world: World, naive: () => Promise<unknown>): Promise<Section> {
+async function commands(servers: Servers, world: World, naive: () => Promise<unknown>): Promise<Section> {
+  const { redis } = servers
   const next = eventSource()
   const tenant = tenantConfig()
   const events = (size: number) => Array.from({ length: size }, next)
@@ -95,6 +97,7 @@ async function commands({ redis }: Servers, world: World, naive: () => Promise<u
   const hundred = await commandsOfACall(redis, () => send(world, tenant, events(100)))
   const firstOne = await commandsOfACall(redis, () => send(world, tenant, newCustomers(1)))
   const firstHundred = await commandsOfACall(redis, () => send(world, tenant, newCustomers(100)))
+  const old = await commandsWithOldIds(servers)
   const ofNaive = await commandsOfACall(redis, naive)
   const row = (what: string, size: number, known: number, first: number): Row => ({
     what,
@@ -106,7 +109,30 @@ async function commands({ redis }: Servers, world: World, naive: () => Promise<u
   await mustBeExact(world)
   return {
     title: 'Redis commands, and events at $0.20 per 100,000 commands',
-    rows: [row('one event a call', 1, one, firstOne), row('batches of 100', 100, hundred, firstHundred)],
+    rows: [
+      row('one event a call', 1, one, firstOne),
+      row('batches of 100', 100, hundred, firstHundred),
+      {
+        what: `one event a call, of a tenant with ${OLD_GENERATIONS + 1} million events a day`,
+        ratio: `${short(old / ofNaive)}× the commands`,
+        figure: `${old} a call, $${short(costPerMillion(old))} a million`,
+        targets: [atMost(COMMANDS_A_CALL, old, ' a call')],
+      },
+    ],
+  }
+}
+
+/** Ids are kept in generations of a million; here of ten, which takes as many commands. */
+async function commandsWithOldIds(servers: Servers): Promise<number> {
+  const world = openWorld(servers, { dedupeMaxIds: 10 })
+  try {
+    const next = eventSource()
+    const tenant = tenantConfig()
+    const one = () => send(world, tenant, [{ ...next(), customer_id: 'one' }])
+    for (let i = 0; i < OLD_GENERATIONS * 10; i++) await one()
+    return await commandsOfACall(servers.redis, one, 1)
+  } finally {
+    await world.close()
   }
 }
 

@@ -23,12 +23,13 @@ export async function benchSettle(servers: Servers, { quick }: Options): Promise
   try {
     await world.pool.query('create table naive_usage (name text primary key, quantity numeric not null)')
     await settleOurs(servers, world, 1_000)
+    const minute = await compared(servers, world, 1_000, 1_000, quick ? 1 : 5)
     const small = await compared(servers, world, 10_000, 10_000, quick ? 1 : 3)
-    if (quick) return [{ title, rows: [small.row] }]
+    if (quick) return [{ title, rows: [minute.row, small.row] }]
     const patient = small.naiveSeconds * 10 <= NAIVE_PATIENCE_S
     const large = await compared(servers, world, 100_000, patient ? 100_000 : 10_000, 1)
     const notes = patient ? [] : ['the naive figures for 100,000 are those of 10,000, times ten']
-    return [{ title, rows: [small.row, large.row], notes }]
+    return [{ title, rows: [minute.row, small.row, large.row], notes }]
   } finally {
     await world.pool.query('drop table if exists naive_usage')
     await world.close()
@@ -59,7 +60,9 @@ async function compared(
     figure: `${inSeconds(median(ourSeconds))}, ${whole(roundTrips)} round trips, ${segments} segment${segments === 1 ? '' : 's'}`,
     naive: `${inSeconds(median(naiveSeconds))}, ${whole(naive[0]!.roundTrips * factor)} round trips`,
     targets: [
-      { wanted: `≥ ${TIMES_FASTER}× faster`, got: `${short(times)}×`, reached: times >= TIMES_FASTER },
+      ...(counters < 10_000
+        ? []
+        : [{ wanted: `≥ ${TIMES_FASTER}× faster`, got: `${short(times)}×`, reached: times >= TIMES_FASTER }]),
       atMost(ROUND_TRIPS_A_SEGMENT, roundTrips / segments, ' round trips a segment'),
     ],
   }
@@ -115,7 +118,9 @@ async function settleOurs(servers: Servers, world: World, counters: number): Pro
   const seconds = (performance.now() - startedAt) / 1000
   const roundTrips = world.roundTrips.redis + world.roundTrips.postgres - before
   mustBe(settled.counters, counters)
-  const { rows } = await world.pool.query('select count(*)::int as settled from usage')
+  const { rows } = await world.pool.query(
+    "select count(*)::int as settled from usage where customer_id like 'customer%'",
+  )
   mustBe(rows[0].settled, counters)
   return { seconds, roundTrips, segments: settled.segments }
 }

@@ -5,10 +5,11 @@ import { startLocalBackends } from '../src/local/backends.ts'
 import { startWorker } from '../src/local/worker-process.ts'
 import { makeTenant, mustBeExact } from './api.ts'
 import { latencies, rates, record } from './http.ts'
+import type { LoadResult } from './load.ts'
 import { startLoad } from './load-client.ts'
 import { inTurn, median } from './measure.ts'
 import type { Options } from './options.ts'
-import { perSecond, type Section } from './report.ts'
+import { perSecond, type Section, whole } from './report.ts'
 import type { Servers } from './servers.ts'
 
 const CONNECTIONS = 8
@@ -29,20 +30,38 @@ export async function benchWorker(servers: Servers, { quick }: Options): Promise
       const port = Number(new URL(worker.url).port)
       const tenants = new Map<number, Awaited<ReturnType<typeof makeTenant>>>()
       for (const size of BATCHES) tenants.set(size, await makeTenant(worker.url, adminToken))
-      const ways = Object.fromEntries(
-        BATCHES.map((size) => [size, () => record(load, port, tenants.get(size)!, size, ms, CONNECTIONS)]),
-      )
+      const ways: Record<string, () => Promise<LoadResult>> = {
+        health: () =>
+          load.run({
+            port,
+            method: 'GET',
+            path: '/health',
+            headers: {},
+            connections: CONNECTIONS,
+            batch: 1,
+            ms,
+          }),
+      }
+      for (const size of BATCHES)
+        ways[size] = () => record(load, port, tenants.get(size)!, size, ms, CONNECTIONS)
       await inTurn(ways, 1)
       const results = await inTurn(ways, rounds)
       for (const tenant of tenants.values()) await mustBeExact(worker.url, tenant)
       return [
         {
           title: `Recording through HTTP on workerd, ${CONNECTIONS} connections`,
-          rows: BATCHES.map((size) => ({
-            what: size === 1 ? 'one event a request' : `batches of ${size}`,
-            figure: perSecond(median(rates(results[size]!))),
-            latency: latencies(results[size]!),
-          })),
+          rows: [
+            {
+              what: 'GET /health, which asks no store',
+              figure: `${whole(median(rates(results.health!)))} requests/s`,
+              latency: latencies(results.health!),
+            },
+            ...BATCHES.map((size) => ({
+              what: size === 1 ? 'one event a request' : `batches of ${size}`,
+              figure: perSecond(median(rates(results[size]!))),
+              latency: latencies(results[size]!),
+            })),
+          ],
           notes: [
             'local development, with `wrangler dev` and both bridges on the same cores; production has other figures',
           ],
