@@ -58,7 +58,10 @@ export async function openServers(env: NodeJS.ProcessEnv): Promise<Servers> {
 /** Refuses a database that holds anything but an earlier run's leftovers, or that somebody works in. */
 async function ownRedis(url: string): Promise<Redis> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
-  redis.on('error', () => {})
+  let reason = ''
+  redis.on('error', (error: Error) => {
+    reason = error.message
+  })
   try {
     await redis.connect()
     const others = String(await redis.client('LIST'))
@@ -75,7 +78,7 @@ async function ownRedis(url: string): Promise<Redis> {
     return redis
   } catch (error) {
     redis.disconnect()
-    throw new Error(`Redis at REDIS_URL: ${(error as Error).message}`)
+    throw new Error(`Redis at REDIS_URL: ${reason || (error as Error).message}`)
   }
 }
 
