@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { closing } from './closing.ts'
 
 const START_MS = 20_000
 const children = new Set<ChildProcess>()
@@ -23,7 +24,7 @@ export function start(script: string, env: Record<string, string> = {}): ChildPr
   return child
 }
 
-export type Server = { pid: number; port: number; close(): Promise<void> }
+export type Server = { port: number; close(): Promise<void> }
 
 /** Resolves when it has written its address. */
 export async function startServer(script: string, env: Record<string, string>): Promise<Server> {
@@ -44,7 +45,7 @@ export async function startServer(script: string, env: Record<string, string>): 
       })
     }
   })
-  return { pid: child.pid!, port, close: () => ended(child) }
+  return { port, close: closing(() => ended(child)) }
 }
 
 export function ended(child: ChildProcess): Promise<void> {

@@ -1,6 +1,7 @@
 // Gives jobs to the load generator, one at a time.
 
 import { ended, start } from './child.ts'
+import { closing } from './closing.ts'
 import type { LoadAnswer, LoadJob, LoadResult } from './load.ts'
 
 export type Load = {
@@ -23,6 +24,6 @@ export function startLoad(): Load {
         })
         child.send({ method: 'POST', ...job, run: crypto.randomUUID().slice(0, 8) } satisfies LoadJob)
       }),
-    close: () => ended(child),
+    close: closing(() => ended(child)),
   }
 }

@@ -1,6 +1,7 @@
 // `npm run bench`: everything in one run, on the same servers, in one table. Its targets fail nothing; they are shown.
 
 import { benchBill } from './bill.ts'
+import { closeAll } from './closing.ts'
 import { benchHttp } from './http.ts'
 import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
@@ -20,11 +21,16 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   const servers = await openServers(process.env)
-  const closing = () => {
-    servers.close().finally(() => process.exit(130))
+  let interrupted = false
+  const interrupt = async () => {
+    if (interrupted) process.exit(130)
+    interrupted = true
+    await closeAll()
+    await servers.close()
+    process.exit(130)
   }
-  process.once('SIGINT', closing)
-  process.once('SIGTERM', closing)
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
   try {
     const about = await machine(servers)
     const sections: Section[] = []
@@ -32,11 +38,12 @@ async function main(): Promise<void> {
       console.error(`${part} …`)
       sections.push(...(await benches[part](servers, options)))
     }
-    console.log(
-      `${about}${options.quick ? ' · quick: figures for orientation only' : ''}\n\n${table(sections)}`,
-    )
+    const quick = options.quick ? ' · quick: figures for orientation only' : ''
+    console.log(`${about}${quick}\n\n${table(sections)}`)
+  } catch (error) {
+    if (!interrupted) throw error
   } finally {
-    await servers.close()
+    if (!interrupted) await servers.close()
   }
 }
 

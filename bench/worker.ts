@@ -4,6 +4,7 @@
 import { startLocalBackends } from '../src/local/backends.ts'
 import { startWorker } from '../src/local/worker-process.ts'
 import { makeTenant, mustBeExact } from './api.ts'
+import { closing } from './closing.ts'
 import { latencies, rates, record } from './http.ts'
 import type { LoadResult } from './load.ts'
 import { startLoad } from './load-client.ts'
@@ -21,11 +22,11 @@ export async function benchWorker(servers: Servers, { quick }: Options): Promise
   const adminToken = crypto.randomUUID()
   const { redisUrl, databaseUrl } = servers
   const backends = await startLocalBackends({ dataDir: null, redisUrl, databaseUrl })
+  const closeBackends = closing(() => backends.close())
   const load = startLoad()
   try {
     const worker = await startWorker({ env: { ...backends.env, ADMIN_TOKEN: adminToken } })
-    const killed = () => worker.kill()
-    process.on('exit', killed)
+    const closeWorker = closing(() => worker.close())
     try {
       const port = Number(new URL(worker.url).port)
       const tenants = new Map<number, Awaited<ReturnType<typeof makeTenant>>>()
@@ -68,10 +69,9 @@ export async function benchWorker(servers: Servers, { quick }: Options): Promise
         },
       ]
     } finally {
-      process.off('exit', killed)
-      await worker.close()
+      await closeWorker()
     }
   } finally {
-    await Promise.all([load.close(), backends.close()])
+    await Promise.all([load.close(), closeBackends()])
   }
 }

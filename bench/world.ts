@@ -11,6 +11,7 @@ import { PostgresUsageStore } from '../src/stores/postgres/usage-store.ts'
 import type { RedisConnection } from '../src/stores/redis/connection.ts'
 import { RedisCounterStore } from '../src/stores/redis/counter-store.ts'
 import { openTcpRedis } from '../src/stores/redis/tcp.ts'
+import { closing } from './closing.ts'
 import type { Servers } from './servers.ts'
 import type { SentEvent } from './workload.ts'
 
@@ -52,9 +53,7 @@ export function openWorld(servers: Servers, more: Partial<Limits> = {}): World {
     pool: postgres.pool,
     client: redis.client,
     roundTrips,
-    close: async () => {
-      await Promise.all([redis.close(), postgres.close()])
-    },
+    close: closing(() => Promise.all([redis.close(), postgres.close()])),
   }
 }
 

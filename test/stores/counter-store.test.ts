@@ -412,6 +412,14 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     ])
     expect(outcomes.at(-1)).toMatchObject({ kind: 'refused' })
     expect(await totals(config, ['alice', 'bob'])).toMatchObject([{ a: '306' }, { a: '8' }])
+    // A lenient one has its verdict, in company as alone.
+    const lenient = [{ id: 'known', quantity: 9 }, { id: 'fine' }].map((event) =>
+      shared.record(batch(config, [event], 'lenient')),
+    )
+    expect(await Promise.all(lenient)).toEqual([
+      { kind: 'recorded', verdicts: ['conflict'] },
+      { kind: 'recorded', verdicts: ['accepted'] },
+    ])
     const stale = batch({ ...config, version: 0 }, [{}])
     expect(
       (await Promise.all([stale, stale].map((one) => shared.record(one)))).map(({ kind }) => kind),

@@ -48,7 +48,7 @@ async function sendJoined(waiting: Waiting[], send: Send): Promise<void> {
     const outcome = await send(joined(waiting.map(({ batch }) => batch)))
     // Together they may be too much where one alone is not.
     if (outcome.kind === 'backlog_full') for (const one of waiting) await sendAlone(one, send)
-    else for (const [i, one] of waiting.entries()) one.resolve(outcomeOf(outcome, i))
+    else for (const [i, one] of waiting.entries()) one.resolve(outcomeOf(one.batch, outcome, i))
   } catch (error) {
     for (const one of waiting) one.reject(error)
   }
@@ -57,12 +57,12 @@ async function sendJoined(waiting: Waiting[], send: Send): Promise<void> {
 const sendAlone = ({ batch, resolve, reject }: Waiting, send: Send): Promise<void> =>
   send(batch).then(resolve, reject)
 
-/** What a strict batch of this one event would have been answered. */
-function outcomeOf(outcome: RecordOutcome, i: number): RecordOutcome {
+/** What the batch of this one event would have been answered alone. */
+function outcomeOf({ handling }: RecordBatch, outcome: RecordOutcome, i: number): RecordOutcome {
   if (outcome.kind !== 'recorded') return outcome
   const verdict = outcome.verdicts[i]!
   const counted = verdict === 'accepted' || verdict === 'duplicate'
-  return { kind: counted ? 'recorded' : 'refused', verdicts: [verdict] }
+  return { kind: counted || handling === 'lenient' ? 'recorded' : 'refused', verdicts: [verdict] }
 }
 
 /** One lenient batch: a verdict each. */
