@@ -1,0 +1,127 @@
+// The calendar of a subscription: where its periods begin and end. Pure: a zone, a date and a count give an instant.
+// Every boundary is computed from the anchor date itself, never from the boundary before it, so that nothing drifts:
+// 31 January, 28 February, 31 March.
+
+import { Temporal } from 'temporal-polyfill'
+import { HOUR_MS } from '../kernel/time.ts'
+
+export const intervalUnits = ['day', 'week', 'month', 'quarter', 'year'] as const
+export type IntervalUnit = (typeof intervalUnits)[number]
+export type Interval = { unit: IntervalUnit; count: number }
+
+/** No period is longer than three years. */
+export const INTERVAL_COUNT_MAX: Readonly<Record<IntervalUnit, number>> = {
+  day: 365,
+  week: 52,
+  month: 36,
+  quarter: 12,
+  year: 3,
+}
+
+/** `calendar`: periods begin with the months, weeks … of the calendar; `anniversary`: on the day that the first one began. */
+export const anchors = ['calendar', 'anniversary'] as const
+export type Anchor = (typeof anchors)[number]
+
+/** Half-open, [startMs, endMs). */
+export type BillingPeriod = {
+  index: number
+  startMs: number
+  endMs: number
+  /** Where the period would begin if it were whole: earlier than `startMs` in a first period that is cut short, else the same. */
+  fullStartMs: number
+  /** Local days of the whole period, [fullStartMs, endMs): what a part of it is a part of. */
+  days: number
+}
+
+const DAY_MS = 24 * HOUR_MS
+
+/** The date that boundaries are counted from, such as "2026-01-31": that of the start, or of the calendar unit's first day. */
+export function anchorDate(timezone: string, anchor: Anchor, { unit }: Interval, startMs: number): string {
+  const date = localDate(timezone, startMs)
+  return (anchor === 'anniversary' ? date : firstDay(unit, date)).toString()
+}
+
+function firstDay(unit: IntervalUnit, date: Temporal.PlainDate): Temporal.PlainDate {
+  switch (unit) {
+    case 'day':
+      return date
+    case 'week':
+      return date.subtract({ days: date.dayOfWeek - 1 })
+    case 'month':
+      return date.with({ day: 1 })
+    case 'quarter':
+      return date.with({ month: date.month - ((date.month - 1) % 3), day: 1 })
+    case 'year':
+      return date.with({ month: 1, day: 1 })
+  }
+}
+
+/**
+ * Boundary `k`, which may be negative: the first instant of the day that is k intervals after the anchor date. A day that the
+ * month lacks is the month's last; of a day that the zone skipped, as Samoa did with 2011-12-30, it is the next day's.
+ */
+export function boundaryMs(
+  timezone: string,
+  anchorDate: string,
+  { unit, count }: Interval,
+  k: number,
+): number {
+  const { field, times } = steps[unit]
+  const date = Temporal.PlainDate.from(anchorDate).add({ [field]: k * count * times })
+  return date.toZonedDateTime(timezone).epochMilliseconds
+}
+
+/** Temporal's fields; it has no quarters. */
+const steps = {
+  day: { field: 'days', times: 1 },
+  week: { field: 'weeks', times: 1 },
+  month: { field: 'months', times: 1 },
+  quarter: { field: 'months', times: 3 },
+  year: { field: 'years', times: 1 },
+} as const
+
+/** The k for which boundary k ≤ `atMs` < boundary k + 1. */
+export function lastBoundary(timezone: string, anchorDate: string, interval: Interval, atMs: number): number {
+  const { field, times } = steps[interval.unit]
+  const passed = Temporal.PlainDate.from(anchorDate).until(localDate(timezone, atMs), { largestUnit: field })
+  // Near the truth only: by `until`, 28 February is no month after 31 January, but it is boundary 1.
+  let k = Math.floor(passed[field] / (interval.count * times))
+  while (boundaryMs(timezone, anchorDate, interval, k) > atMs) k--
+  while (boundaryMs(timezone, anchorDate, interval, k + 1) <= atMs) k++
+  return k
+}
+
+/**
+ * Period `index`, from 0, of what starts at `startMs`. The first one begins right there and ends at the first boundary after
+ * it; every other one lasts from a boundary to the next. None is empty.
+ */
+export function periodAt(
+  timezone: string,
+  anchorDate: string,
+  interval: Interval,
+  startMs: number,
+  index: number,
+): BillingPeriod {
+  const boundary = (k: number) => boundaryMs(timezone, anchorDate, interval, k)
+  const first = lastBoundary(timezone, anchorDate, interval, startMs)
+  const daily = interval.unit === 'day' && interval.count === 1
+  // A day that the zone skipped is nobody's period. So days are counted as they passed, each told by its noon.
+  const k = daily
+    ? lastBoundary(timezone, anchorDate, interval, boundary(first) + index * DAY_MS + DAY_MS / 2)
+    : first + index
+  const fullStartMs = boundary(k)
+  const endMs = boundary(k + 1)
+  return {
+    index,
+    startMs: index === 0 ? startMs : fullStartMs,
+    endMs,
+    fullStartMs,
+    days: daysBetween(fullStartMs, endMs),
+  }
+}
+
+/** Days from the start of one local day to that of another. Clocks change by some hours; a zone that skips a day, by a whole one. */
+export const daysBetween = (fromMs: number, toMs: number): number => Math.round((toMs - fromMs) / DAY_MS)
+
+export const localDate = (timezone: string, atMs: number): Temporal.PlainDate =>
+  Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone).toPlainDate()
