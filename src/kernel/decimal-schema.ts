@@ -15,12 +15,14 @@ type Options = {
   min?: string
   /** The value must be greater than this one. */
   above?: string
+  /** The greatest value allowed. */
+  max?: string
   /** What else the caller's schema takes, for the advice: "or null in the last tier". */
   otherwise?: string
 }
 
 /** A decimal string, up to 15 digits before the point and 12 after it, within the bounds. */
-export function decimalString({ min, above, otherwise }: Options = {}) {
+export function decimalString({ min, above, max, otherwise }: Options = {}) {
   const leasts = [min, above].filter((bound) => bound !== undefined).map(decimal)
   const unsigned = leasts.some((bound) => bound.gte('0'))
   const example = above === undefined ? '0.01' : text(decimal(above).plus('1'))
@@ -35,6 +37,7 @@ export function decimalString({ min, above, otherwise }: Options = {}) {
     .overwrite((sent) => text(decimal(sent)))
     .refine((sent) => min === undefined || decimal(sent).gte(min), { error: range })
     .refine((sent) => above === undefined || decimal(sent).gt(above), { error: range })
+    .refine((sent) => max === undefined || decimal(sent).lte(max), { error: `must be ${max} or less` })
 }
 
 /** A decimal string in what Tollgate answers: totals may have more digits than any input. */

@@ -45,17 +45,29 @@ export function quotient(dividend: Decimal, divisor: Decimal, places: number): D
   return decimal(new Division(dividend).div(divisor).toFixed())
 }
 
+/** `dividend / divisor` without its decimals: 250 in hundreds → 2. `dividend` ≥ 0, `divisor` > 0. */
+export const quotientRoundedDown = (dividend: Decimal, divisor: Decimal): Decimal => cut(dividend, divisor, 0)
+
 /**
- * The least whole number of `divisor`s that hold all of `dividend`: 250 in hundreds → 3. `dividend` ≥ 0, `divisor` > 0.
- * It goes through the whole part of the division, which is exact; a rounded one could lose a last small remainder.
+ * The least number of `divisor`s that hold all of `dividend`, whole or with so many decimals: 250 in hundreds → 3.
+ * `dividend` ≥ 0, `divisor` > 0. It goes through the cut quotient, which is exact; a rounded one could lose a last small
+ * remainder.
  */
-export function quotientRoundedUp(dividend: Decimal, divisor: Decimal): Decimal {
-  const Division = Big()
-  Division.DP = 0
-  Division.RM = Division.roundDown
-  const whole = decimal(new Division(dividend).div(divisor).toFixed())
-  return whole.times(divisor).lt(dividend) ? whole.plus('1') : whole
+export function quotientRoundedUp(dividend: Decimal, divisor: Decimal, places = 0): Decimal {
+  const below = cut(dividend, divisor, places)
+  return below.times(divisor).lt(dividend) ? below.plus(`1e-${places}`) : below
 }
+
+function cut(dividend: Decimal, divisor: Decimal, places: number): Decimal {
+  const Division = Big()
+  Division.DP = places
+  Division.RM = Division.roundDown
+  return decimal(new Division(dividend).div(divisor).toFixed())
+}
+
+/** `percent` % of it, exactly: 2.9 of 200 → 5.8. */
+export const percentOf = (percent: Decimal | string, value: Decimal): Decimal =>
+  value.times(percent).times('0.01')
 
 /** The next integer above (or the value itself): 2.1 → 3. */
 export const roundUp = (value: Decimal): Decimal => {

@@ -1,15 +1,16 @@
 // graduated: each part of the quantity pays the tier that it falls in, and each tier entered its flat amount. The first
-// tier is entered from the start, so its flat amount is due at zero usage too.
+// tier is entered from the start, so its flat amount is due at zero usage too, unless flat_at_zero is false.
 
 import { priceModel } from './model.ts'
-import { pricedBy } from './modifiers.ts'
-import { tierRow, tierRowSchema, tiersFromZero, tiersSchema } from './tiers.ts'
+import { pricedBy, quantityModifiers } from './modifiers.ts'
+import { partsOf } from './tiers.ts'
+import { unitTieredFields, unitTierRow, unitTierRowSchema } from './unit-tiers.ts'
 
 export const graduated = priceModel({
-  schema: pricedBy('graduated', { tiers: tiersSchema }).meta({
+  schema: pricedBy('graduated', { ...unitTieredFields, ...quantityModifiers }).meta({
     id: 'GraduatedPrice',
     description:
-      'Each part of the quantity pays the tier that it falls in. The flat amount of a tier is due when the quantity goes beyond the tier before; that of the first tier always.',
+      'Each part of the quantity pays the tier that it falls in. The flat amount of a tier is due when the quantity goes beyond the tier before; that of the first tier always, unless flat_at_zero is false.',
     example: {
       model: 'graduated',
       tiers: [
@@ -18,15 +19,8 @@ export const graduated = priceModel({
       ],
     },
   }),
-  rowSchema: tierRowSchema('graduated').meta({
-    id: 'GraduatedRow',
-    description: 'One tier that was entered.',
-  }),
-  charge: (price, quantity) =>
-    tiersFromZero(price.tiers)
-      .filter((tier, index) => index === 0 || quantity.gt(tier.from))
-      .map((tier) => {
-        const end = tier.upTo === null || quantity.lt(tier.upTo) ? quantity : tier.upTo
-        return tierRow('graduated', tier, end.minus(tier.from))
-      }),
+  rowSchemas: [
+    unitTierRowSchema('graduated').meta({ id: 'GraduatedRow', description: 'One tier that was entered.' }),
+  ],
+  charge: (price, quantity) => partsOf(price, quantity).map((part) => unitTierRow('graduated', part)),
 })

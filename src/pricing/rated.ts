@@ -1,16 +1,26 @@
 // What rating answers: an amount, and the rows that explain it. The amounts of the rows add up to `unrounded_amount`, and
-// their quantities to the quantity that was rated.
+// their quantities to the quantity that was rated, after its conversion if there is one.
 
 import { z } from 'zod'
 import { decimalOutput } from '../kernel/decimal-schema.ts'
-import { freeUnitsRowSchema, maximumRowSchema, minimumRowSchema } from './modifiers.ts'
+import { maximumRowSchema, minimumRowSchema } from './bounds.ts'
+import { discountRowSchema } from './discount.ts'
+import { freeUnitsRowSchema } from './free-units.ts'
 import { priceModels } from './price.ts'
+import { unitConversionRowSchema } from './unit-conversion.ts'
 
-type ModelRow = (typeof priceModels)[keyof typeof priceModels]['rowSchema']
-const modelRows = Object.values(priceModels).map(({ rowSchema }): ModelRow => rowSchema)
+type ModelRow = (typeof priceModels)[keyof typeof priceModels]['rowSchemas'][number]
+const modelRows = Object.values(priceModels).flatMap(({ rowSchemas }): readonly ModelRow[] => rowSchemas)
 
 export const breakdownRowSchema = z
-  .discriminatedUnion('kind', [freeUnitsRowSchema, ...modelRows, minimumRowSchema, maximumRowSchema])
+  .discriminatedUnion('kind', [
+    unitConversionRowSchema,
+    freeUnitsRowSchema,
+    ...modelRows,
+    discountRowSchema,
+    maximumRowSchema,
+    minimumRowSchema,
+  ])
   .meta({ id: 'BreakdownRow', description: 'One step of how an amount came about; `kind` says which.' })
 
 export const ratedFields = {

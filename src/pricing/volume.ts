@@ -1,11 +1,12 @@
 // volume: the whole quantity pays the tier that it ends in, and that tier's flat amount. Zero usage ends in the first tier.
 
 import { priceModel } from './model.ts'
-import { pricedBy } from './modifiers.ts'
-import { tierRow, tierRowSchema, tiersFromZero, tiersSchema } from './tiers.ts'
+import { pricedBy, quantityModifiers } from './modifiers.ts'
+import { tierOf } from './tiers.ts'
+import { unitTieredFields, unitTierRow, unitTierRowSchema } from './unit-tiers.ts'
 
 export const volume = priceModel({
-  schema: pricedBy('volume', { tiers: tiersSchema }).meta({
+  schema: pricedBy('volume', { ...unitTieredFields, ...quantityModifiers }).meta({
     id: 'VolumePrice',
     description: 'The whole quantity pays the tier that it ends in, and the flat amount of that tier.',
     example: {
@@ -16,13 +17,8 @@ export const volume = priceModel({
       ],
     },
   }),
-  rowSchema: tierRowSchema('volume').meta({
-    id: 'VolumeRow',
-    description: 'The tier that the quantity ends in.',
-  }),
-  charge: (price, quantity) => {
-    const tiers = tiersFromZero(price.tiers)
-    const tier = tiers.find(({ upTo }) => upTo === null || quantity.lte(upTo))!
-    return [tierRow('volume', tier, quantity)]
-  },
+  rowSchemas: [
+    unitTierRowSchema('volume').meta({ id: 'VolumeRow', description: 'The tier that the quantity ends in.' }),
+  ],
+  charge: (price, quantity) => [unitTierRow('volume', tierOf(price, quantity))],
 })

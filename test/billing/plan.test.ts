@@ -57,7 +57,7 @@ describe('a plan', () => {
       'a price in its item',
       { ...plan, prices: [{ meter: 'a', ...price }] },
       [
-        'prices/0/price: must be an object with a model: one of per_unit, package, graduated, volume',
+        'prices/0/price: must be an object with a model: one of per_unit, package, graduated, volume, flat, percentage, graduated_percentage',
         `prices/0: must not have "model", "unit_amount": a plan's price has meter, price`,
       ],
     ],

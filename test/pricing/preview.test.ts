@@ -41,7 +41,38 @@ describe('a preview', () => {
     expect(previewResultSchema.parse(result)).toEqual(result)
   })
 
+  test('takes how many events the quantity is of', () => {
+    const price = { model: 'percentage', rate: '2.9', fixed_amount: '0.3' }
+    const result = previewPrice(
+      previewSchema.parse({ currency: 'USD', price, quantity: '200', events: '12' }),
+    )
+    expect(result).toEqual({
+      currency: 'USD',
+      quantity: '200',
+      events: '12',
+      amount: '9.40',
+      unrounded_amount: '9.4',
+      breakdown: [
+        { kind: 'percentage', quantity: '200', rate: '2.9', amount: '5.8' },
+        {
+          kind: 'fixed_amount',
+          events: '12',
+          free_events: '0',
+          paid_events: '12',
+          fixed_amount: '0.3',
+          amount: '3.6',
+        },
+      ],
+    })
+    expect(previewResultSchema.parse(result)).toEqual(result)
+  })
+
   test.each<[string, unknown, string[]]>([
+    [
+      'half an event',
+      { currency: 'USD', price, quantity: '1', events: '1.5' },
+      ['events: must be a whole number'],
+    ],
     ['a negative quantity', { currency: 'USD', price, quantity: '-1' }, ['quantity: must be 0 or more']],
     [
       'a number',
@@ -56,7 +87,7 @@ describe('a preview', () => {
     [
       'what it does not know',
       { currency: 'USD', price, quantity: '5', plan: 'x' },
-      [': must not have "plan": a preview has currency, price, quantity'],
+      [': must not have "plan": a preview has currency, price, quantity, events'],
     ],
     [
       'faults in all parts',

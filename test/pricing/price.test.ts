@@ -38,9 +38,9 @@ describe('a price', () => {
     })
   })
 
-  const models = 'per_unit, package, graduated, volume'
+  const models = 'per_unit, package, graduated, volume, flat, percentage, graduated_percentage'
   test.each<[unknown, string]>([
-    [{ model: 'flat', amount: '5' }, `model: must be one of ${models}`],
+    [{ model: 'flatrate', amount: '5' }, `model: must be one of ${models}`],
     [{ unit_amount: '5' }, `model: must be one of ${models}`],
     [{ model: 'constructor' }, `model: must be one of ${models}`],
     ['0.01', `: must be an object with a model: one of ${models}`],
@@ -53,11 +53,11 @@ describe('a price', () => {
     [{ model: 'per_unit' }, 'unit_amount: must be a decimal string, such as "0.01"'],
     [
       { ...cent, minimum_ammount: '5' },
-      ': must not have "minimum_ammount": a per_unit price has model, unit_amount, free_units, minimum_amount, maximum_amount',
+      ': must not have "minimum_ammount": a per_unit price has model, unit_amount, unit_conversion, free_units, discount_percent, minimum_amount, maximum_amount',
     ],
     [
       { ...cent, tiers: [last] },
-      ': must not have "tiers": a per_unit price has model, unit_amount, free_units, minimum_amount, maximum_amount',
+      ': must not have "tiers": a per_unit price has model, unit_amount, unit_conversion, free_units, discount_percent, minimum_amount, maximum_amount',
     ],
     [
       { ...cent, free_units: 100 },
@@ -188,8 +188,13 @@ describe('the table of models', () => {
     (name, model) => {
       const example = priceSchema.parse(model.schema.meta()?.example)
       expect(example.model).toBe(name)
-      expect(rate(example, decimal('0'), 'USD').breakdown.map((row) => row.kind)).toEqual([name])
-      expect(rate(example, decimal('1500'), 'USD').breakdown.every((row) => row.kind === name)).toBe(true)
+      const kinds: string[] = model.rowSchemas.map(({ shape }) => shape.kind.value)
+      expect(kinds[0]).toBe(name)
+      for (const quantity of ['0', '1500']) {
+        const rows = rate(example, decimal(quantity), 'USD', decimal('12')).breakdown
+        expect(rows.map((row) => row.kind)).toContain(name)
+        expect(rows.filter((row) => !kinds.includes(row.kind))).toEqual([])
+      }
     },
   )
 })
