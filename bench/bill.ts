@@ -3,6 +3,7 @@
 import { createTenant } from '../src/access/create-tenant.ts'
 import { readBill } from '../src/billing/read-bill.ts'
 import { decimal, text } from '../src/kernel/decimal.ts'
+import { newId } from '../src/kernel/ids.ts'
 import { HOUR_MS } from '../src/kernel/time.ts'
 import type { TenantConfig } from '../src/metering/meter.ts'
 import { postgresAccess, postgresCatalog } from '../src/stores/postgres/stores.ts'
@@ -73,7 +74,11 @@ async function readBills(
 ): Promise<Reads> {
   await servers.clear()
   const services = { ...world, access: postgresAccess(world.db), catalog: postgresCatalog(world.db) }
-  const { tenant } = await createTenant(services, { name: 'Bench', timezone: 'UTC', currency: 'USD' })
+  const { tenant } = await createTenant(
+    services,
+    { newId },
+    { name: 'Bench', timezone: 'UTC', currency: 'USD' },
+  )
   const config = tenantConfig(tenant.id)
   await services.catalog.createMeter(tenant.id, {
     key: METER,

@@ -5,6 +5,7 @@ import { type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
 import type { Services } from './services.ts'
 import type { Db } from './stores/postgres/db.ts'
+import { PostgresIdempotencyStore } from './stores/postgres/idempotency-store.ts'
 import { postgresAccess, postgresCatalog } from './stores/postgres/stores.ts'
 import { PostgresUsageStore } from './stores/postgres/usage-store.ts'
 import type { RedisConnection } from './stores/redis/connection.ts'
@@ -34,6 +35,7 @@ export function compose(
     usage: new PostgresUsageStore(db),
     access: postgresAccess(db),
     catalog: postgresCatalog(db),
+    idempotency: new PostgresIdempotencyStore(db),
     adminToken,
   }
   return { app: createApp(services), services }

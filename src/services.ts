@@ -1,5 +1,6 @@
 // What every use case and route is given: the ports, the clock and the bounds. src/compose.ts makes it.
 
+import type { IdempotencyStore } from './access/idempotency-store.ts'
 import type { AccessStore } from './access/ports.ts'
 import type { CatalogStore } from './billing/ports.ts'
 import type { Limits } from './metering/limits.ts'
@@ -13,6 +14,7 @@ export type Services = {
   usage: UsageStore
   access: AccessStore
   catalog: CatalogStore
+  idempotency: IdempotencyStore
   /** null: there are no admin routes */
   adminToken: string | null
 }

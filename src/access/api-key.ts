@@ -21,10 +21,10 @@ export type ApiKey = {
   revokedAt: Date | null
 }
 
-/** A new key. `fillRandom` fills the array with random bytes. */
-export function makeKey(
-  fillRandom: (bytes: Uint8Array<ArrayBuffer>) => unknown = (bytes) => crypto.getRandomValues(bytes),
-): string {
+/** Fills the array with random bytes. */
+export type FillRandom = (bytes: Uint8Array<ArrayBuffer>) => unknown
+
+export function makeKey(fillRandom: FillRandom = (bytes) => crypto.getRandomValues(bytes)): string {
   let random = ''
   const bytes = new Uint8Array(RANDOM_CHARS)
   while (random.length < RANDOM_CHARS) {

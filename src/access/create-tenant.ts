@@ -1,8 +1,7 @@
 // Makes a tenant, with its first API key and an empty default plan.
 
-import { newId } from '../kernel/ids.ts'
 import type { ApiKey } from './api-key.ts'
-import { DEFAULT_KEY_NAME, newKey } from './create-key.ts'
+import { DEFAULT_KEY_NAME, type KeySource, newKey } from './create-key.ts'
 import type { AccessStore } from './ports.ts'
 import type { Tenant, TenantInput } from './tenant.ts'
 
@@ -14,9 +13,10 @@ type Services = { access: Pick<AccessStore, 'createTenant'> }
 /** `secret` is the key itself, which is stored nowhere. */
 export async function createTenant(
   services: Services,
+  source: KeySource,
   input: TenantInput,
 ): Promise<{ tenant: Tenant; key: ApiKey; secret: string }> {
-  const { secret, stored } = newKey(DEFAULT_KEY_NAME)
-  const created = await services.access.createTenant({ id: newId(), ...input }, stored, DEFAULT_PLAN)
+  const { secret, stored } = newKey(DEFAULT_KEY_NAME, source)
+  const created = await services.access.createTenant({ id: source.newId(), ...input }, stored, DEFAULT_PLAN)
   return { ...created, secret }
 }

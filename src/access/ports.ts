@@ -16,7 +16,7 @@ export const KEYS_PER_TENANT = 100
 
 /** Lists give one item more than `limit` if there is one: it says that there is a next page. */
 export interface TenantStore {
-  /** The tenant, its first key and its default plan without prices, all or none. */
+  /** The tenant, its first key and its default plan without prices, all or none. The same ones again are those that there are. */
   createTenant(tenant: NewTenant, key: NewKey, defaultPlan: string): Promise<{ tenant: Tenant; key: ApiKey }>
   findTenant(id: string): Promise<Tenant | null>
   /** Oldest first; `after` is an id. */
@@ -24,6 +24,7 @@ export interface TenantStore {
 }
 
 export interface KeyStore {
+  /** The same key again (id and hash) is the one that there is. */
   createKey(
     tenantId: string,
     key: NewKey,

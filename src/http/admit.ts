@@ -48,6 +48,10 @@ function admitAdmin(c: Context<Env>, deps: Deps): void {
 const isAdminToken = ({ adminToken }: Deps, token: string): boolean =>
   adminToken !== null && sameSecret(adminToken, token)
 
+/** The token that the request came with, once it is admitted. */
+export const tokenOf = (c: Context<Env>): string =>
+  BEARER.exec(c.req.header('authorization') ?? '')?.[1] ?? ''
+
 function bearer(c: Context<Env>, wanted: string): string {
   const header = c.req.header('authorization')
   if (header === undefined) throw unauthorized(`Send ${wanted}.`)

@@ -46,7 +46,7 @@ export function createApp(services: Services): OpenAPIHono<Env> {
 }
 
 function check(services: Services): void {
-  for (const name of ['clock', 'limits', 'counters', 'usage', 'access', 'catalog'] as const) {
+  for (const name of ['clock', 'limits', 'counters', 'usage', 'access', 'catalog', 'idempotency'] as const) {
     if (services[name] === undefined || services[name] === null)
       throw new Error(`createApp: services.${name} is missing`)
   }

@@ -27,7 +27,9 @@ export type Endpoint<Params = unknown, Query = unknown, Body = unknown> = {
   /** Instead of `body`: JSON of one of these media types, which `handle` checks itself. The schemas are for the reference. */
   uncheckedBody?: Record<string, z.ZodType>
   /** Headers that `handle` reads, for the reference: an object of optional strings. */
-  headers?: z.ZodType
+  headers?: z.ZodObject
+  /** Its answer holds a secret that is stored nowhere else. */
+  showsSecret?: true
   responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>
   /** Error codes beyond those that access, parameters and body bring along. */
   errors?: ErrorCode[]
@@ -40,13 +42,23 @@ export type Input<Params, Query, Body> = {
   body: Body
   /** of the body, without parameters; empty if there is none */
   mediaType: string
+  /** the body as it was sent, before its schema filled in and converted anything */
+  sent: unknown
 }
+
+/** Whether it honours Idempotency-Key: whatever may write does. */
+export const takesIdempotencyKey = ({ method, access }: Pick<Endpoint, 'method' | 'access'>): boolean =>
+  method !== 'get' && access !== 'public'
 
 /** The error codes that an endpoint can answer with. */
 export function errorCodesOf(endpoint: Endpoint): ErrorCode[] {
   const codes = new Set<ErrorCode>(endpoint.errors)
   if (endpoint.access !== 'public')
     for (const code of ['unauthorized', 'store_unavailable'] as const) codes.add(code)
+  if (takesIdempotencyKey(endpoint)) {
+    for (const code of ['validation_failed', 'idempotency_in_progress', 'idempotency_key_reused'] as const)
+      codes.add(code)
+  }
   if (endpoint.params || endpoint.query) codes.add('validation_failed')
   if (endpoint.body || endpoint.uncheckedBody) {
     for (const code of [

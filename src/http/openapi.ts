@@ -3,8 +3,9 @@
 import type { RouteConfig } from '@hono/zod-openapi'
 import { z } from 'zod'
 import { errorCodes } from '../kernel/errors.ts'
-import { type Endpoint, errorCodesOf } from './endpoint.ts'
+import { type Endpoint, errorCodesOf, takesIdempotencyKey } from './endpoint.ts'
 import type { App } from './env.ts'
+import { idempotencyHeader } from './idempotency.ts'
 import { problems } from './problem.ts'
 
 export const API_VERSION = '0.1.0'
@@ -23,7 +24,8 @@ const ABOUT = `Usage events in, bills out. Every accepted event is counted exact
 
 Quantities and amounts are decimal strings, times are RFC 3339 in UTC, errors are problem documents (RFC 9457) with a \`code\`.
 What was answered with 503 may be sent again as it is, after \`Retry-After\` seconds: events that have an \`id\` are counted once however
-often they are sent, and to create the same meter, plan or customer again gives the one that there is.
+often they are sent, and to create the same meter, plan or customer again gives the one that there is. Whatever else writes is executed
+once if it is sent with the same \`Idempotency-Key\` each time.
 
 A tenant's routes take its API key, as \`Authorization: Bearer tg_…\`; the operator's take the \`ADMIN_TOKEN\` in its place.`
 
@@ -43,7 +45,9 @@ export const problemSchema = z
     status: z.number().int().meta({ example: 422 }),
     detail: z.string().meta({ example: 'The body has a mistake.' }),
     code: z.enum(errorCodes),
-    request_id: z.string().meta({ description: 'Also in the header x-request-id.' }),
+    request_id: z.string().meta({
+      description: 'Also in the header x-request-id; in an answer that is replayed, the first request’s.',
+    }),
     errors: z.array(issueSchema).optional(),
   })
   .meta({ id: 'Problem' })
@@ -52,6 +56,7 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
   const { method, path, id, tag, summary, description, access, params, query, body, uncheckedBody, headers } =
     endpoint
   if (!(tag in TAGS)) throw new Error(`${path}: there is no tag ${tag}`)
+  const taken = { ...headers?.shape, ...(takesIdempotencyKey(endpoint) && idempotencyHeader) }
   const content = body ? { 'application/json': { schema: body } } : uncheckedBody && mediaTypes(uncheckedBody)
   return {
     method,
@@ -64,7 +69,7 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     request: {
       ...(params && { params: params as z.ZodObject }),
       ...(query && { query: query as z.ZodObject }),
-      ...(headers && { headers: headers as z.ZodObject }),
+      ...(Object.keys(taken).length > 0 && { headers: z.object(taken) }),
       ...(content && { body: { required: true, content } }),
     },
     responses: { ...successes(endpoint), ...failures(endpoint) },

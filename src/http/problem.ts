@@ -14,6 +14,8 @@ export const problems: Record<ErrorCode, { status: Status; title: string }> = {
   already_exists: { status: 409, title: 'It exists already, with other content' },
   meaning_would_change: { status: 409, title: 'What was counted would mean something else' },
   event_conflict: { status: 409, title: 'The id was used before for another event' },
+  idempotency_in_progress: { status: 409, title: 'The first request with this Idempotency-Key is under way' },
+  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used for another request' },
   unknown_resource_type: { status: 422, title: 'No meter measures this resource type' },
   quantity_out_of_range: { status: 422, title: 'A quantity is out of range' },
   batch_too_large: { status: 413, title: 'The batch is too large' },
@@ -51,6 +53,7 @@ export function problemResponse(
   const known = error instanceof TollgateError && error.code !== 'internal' ? error : null
   const code = known?.code ?? 'internal'
   const { status, title } = problems[code]
+  const retryAfterSeconds = known?.retryAfterSeconds ?? (status === 503 ? RETRY_AFTER_SECONDS : undefined)
   const problem: Problem = {
     type: problemType(code),
     title,
@@ -61,7 +64,7 @@ export function problemResponse(
     ...(known && known.issues.length > 0 && { errors: known.issues }),
   }
   return respond(requestId, status, JSON.stringify(problem), 'application/problem+json', {
-    ...(status === 503 && { 'retry-after': String(known?.retryAfterSeconds ?? RETRY_AFTER_SECONDS) }),
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
     ...(status === 401 && { 'www-authenticate': 'Bearer realm="tollgate"' }),
     ...headers,
   })

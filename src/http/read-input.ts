@@ -14,17 +14,15 @@ export function inputReader<Params, Query, Body>(
   const { params, query, body, uncheckedBody } = endpoint
   const mediaTypes = uncheckedBody ? Object.keys(uncheckedBody) : [JSON_TYPE]
   return async (c) => {
-    const input = { params: undefined, query: undefined, body: undefined, mediaType: '' } as Input<
-      Params,
-      Query,
-      Body
-    >
+    const none = { params: undefined, query: undefined, body: undefined, mediaType: '', sent: undefined }
+    const input = none as Input<Params, Query, Body>
     if ((params || query) && c.req.url.includes('%')) refuseBrokenEscapes(c.req.url)
     if (params) input.params = parsed(params, c.req.param(), 'The path', parameterPointer)
     if (query) input.query = parsed(query, queryOf(c.req.url), 'The query', parameterPointer)
     if (body || uncheckedBody) {
       const { json, mediaType } = await readJson(c, mediaTypes)
       input.mediaType = mediaType
+      input.sent = json
       input.body = body ? parsed(body, json, 'The body', bodyPointer) : (json as Body)
     }
     return input

@@ -7,9 +7,9 @@ import { newId } from '../kernel/ids.ts'
 import { admit } from './admit.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { App, Deps, Env } from './env.ts'
-import { logError } from './log.ts'
+import { failed } from './failed.ts'
+import { handleOnce } from './idempotency.ts'
 import { describeEndpoint } from './openapi.ts'
-import { isOurs, problemResponse } from './problem.ts'
 import { inputReader } from './read-input.ts'
 import { nothing } from './reply.ts'
 
@@ -37,11 +37,13 @@ export class Router {
   ): void {
     this.#check(endpoint as Endpoint)
     const read = inputReader(endpoint)
+    const handle = handleOnce(endpoint, this.#deps)
     const handler: Handler<Env> = async (c) => {
       try {
         c.set('requestId', requestIdOf(c))
+        c.set('newId', newId)
         await admit(c, this.#deps, endpoint.access)
-        return await endpoint.handle(c, await read(c))
+        return await handle(c, await read(c))
       } catch (error) {
         return failed(c, error)
       }
@@ -100,12 +102,6 @@ export class Router {
 function requestIdOf(c: Context<Env>): string {
   const sent = c.req.header('x-request-id')
   return sent !== undefined && REQUEST_ID.test(sent) ? sent : newId()
-}
-
-function failed(c: Context<Env>, error: unknown, headers?: Record<string, string>): Response {
-  const requestId = c.get('requestId') ?? newId()
-  if (isOurs(error)) logError(error, { id: requestId, method: c.req.method, path: c.req.path })
-  return problemResponse(error, requestId, headers)
 }
 
 const patternOf = (path: string): RegExp =>

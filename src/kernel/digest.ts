@@ -1,6 +1,6 @@
-// SHA-256, cut to what a key needs. node:crypto is native both in Node and in Workers, and synchronous, which WebCrypto is not.
+// SHA-256, cut to what a key needs, and bytes derived with it. node:crypto is native both in Node and in Workers, and synchronous, which WebCrypto is not.
 
-import { hash, timingSafeEqual } from 'node:crypto'
+import { hash, hkdfSync, timingSafeEqual } from 'node:crypto'
 
 /** 128 bits of SHA-256 as 22 base64url characters: short enough for a key, too long to find two texts that share it. */
 export const digest128 = (content: string): string => hash('sha256', content, 'base64url').slice(0, 22)
@@ -11,3 +11,11 @@ export const sha256Hex = (content: string): string => hash('sha256', content, 'h
 /** Whether two secrets are the same, in a time that doesn't tell where they differ. */
 export const sameSecret = (a: string, b: string): boolean =>
   timingSafeEqual(Buffer.from(sha256Hex(a)), Buffer.from(sha256Hex(b)))
+
+/** HKDF (RFC 5869): bytes that nobody can tell without the secret, others for each salt and purpose. */
+export const derivedBytes = (
+  secret: string,
+  salt: string,
+  purpose: string,
+  length: number,
+): Uint8Array<ArrayBuffer> => new Uint8Array(hkdfSync('sha256', secret, salt, purpose, length))

@@ -10,6 +10,8 @@ export const errorCodes = [
   'already_exists',
   'meaning_would_change',
   'event_conflict',
+  'idempotency_in_progress',
+  'idempotency_key_reused',
   'unknown_resource_type',
   'quantity_out_of_range',
   'batch_too_large',

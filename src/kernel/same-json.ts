@@ -1,7 +1,9 @@
 /** Whether two JSON values are equal, whatever the order of their objects' keys (Postgres keeps another than the sender). */
-export const sameJson = (left: unknown, right: unknown): boolean => ordered(left) === ordered(right)
+export const sameJson = (left: unknown, right: unknown): boolean =>
+  canonicalJson(left) === canonicalJson(right)
 
-const ordered = (value: unknown): string =>
+/** The same text for equal values. Throws a RangeError for what is nested thousands of levels deep. */
+export const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_, part: unknown) => (isObject(part) ? sorted(part) : part))
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,6 +1,6 @@
 // What an event becomes before it is sent to the counters: checked, and joined with the meters that it feeds.
 
-import { newId } from '../kernel/ids.ts'
+import type { NewId } from '../kernel/ids.ts'
 import { type Delta, deltasOf } from './count-events.ts'
 import { type Event, parseEvent, type Wrong } from './event.ts'
 import type { Limits } from './limits.ts'
@@ -15,7 +15,13 @@ export type Prepared = { pointer: string } & (
 )
 
 /** The event, or what is wrong with it whatever the meters are. */
-export function checkedEvent(sent: unknown, pointer: string, nowMs: number, limits: Limits): Event | Wrong[] {
+export function checkedEvent(
+  sent: unknown,
+  pointer: string,
+  nowMs: number,
+  limits: Limits,
+  newId: NewId,
+): Event | Wrong[] {
   const event = parseEvent(sent, pointer, nowMs, newId)
   if (Array.isArray(event)) return event
   const { timestampMs } = event

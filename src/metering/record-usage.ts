@@ -2,6 +2,7 @@
 // checks by its version.
 
 import { TollgateError } from '../kernel/errors.ts'
+import { type NewId, newId as randomId } from '../kernel/ids.ts'
 import { batchOf, type Delta } from './count-events.ts'
 import type { Event, Wrong } from './event.ts'
 import { EVENTS_PER_BATCH, type Limits } from './limits.ts'
@@ -21,6 +22,8 @@ export type RecordInput = {
   /** As sent. An event that a converter found wrong already is `{ wrong }`. */
   events: { sent: unknown; pointer: string; wrong?: Wrong[] }[]
   handling: 'strict' | 'lenient'
+  /** Gives an event its id where the sender has not; random by default. */
+  newId?: NewId
 }
 
 /** A caller's configuration can be overtaken between loading it and using it, but hardly so often. */
@@ -37,7 +40,7 @@ export async function recordUsage(
   tenant: TenantConfig,
   input: RecordInput,
 ): Promise<RecordResult> {
-  const { events: sent, handling } = input
+  const { events: sent, handling, newId = randomId } = input
   if (sent.length === 0)
     throw new TollgateError('validation_failed', 'The batch has no events: send 1 at least.')
   if (sent.length > EVENTS_PER_BATCH) {
@@ -50,7 +53,7 @@ export async function recordUsage(
   const parsed = sent.map(({ sent, pointer, wrong }) => ({
     pointer,
     sent,
-    event: wrong ?? checkedEvent(sent, pointer, nowMs, services.limits),
+    event: wrong ?? checkedEvent(sent, pointer, nowMs, services.limits, newId),
   }))
 
   let config = tenant

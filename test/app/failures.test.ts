@@ -35,13 +35,14 @@ beforeAll(async () => {
     })
   server = await openInProcess((whole) => {
     services = whole
-    const { counters, usage, access, catalog } = whole
+    const { counters, usage, access, catalog, idempotency } = whole
     return {
       ...whole,
       counters: breaking(counters),
       usage: breaking(usage),
       access: breaking(access),
       catalog: breaking(catalog),
+      idempotency: breaking(idempotency),
     }
   })
   nobody = caller(server, null)
@@ -229,9 +230,12 @@ describe('the backlog is within bounds', () => {
 describe('an app that could not work is not made', () => {
   const whole = () => ({ ...services, limits: defaultLimits })
 
-  it.each(['clock', 'limits', 'counters', 'usage', 'access', 'catalog'])('without %s', (name) => {
-    expect(() => createApp({ ...whole(), [name]: undefined } as Services)).toThrow(name)
-  })
+  it.each(['clock', 'limits', 'counters', 'usage', 'access', 'catalog', 'idempotency'])(
+    'without %s',
+    (name) => {
+      expect(() => createApp({ ...whole(), [name]: undefined } as Services)).toThrow(name)
+    },
+  )
 
   it.each(['', 'with space', 'tg_looks_like_a_key', 'ümlaut'])('with the admin token %j', (adminToken) => {
     expect(() => createApp({ ...whole(), adminToken })).toThrow('ADMIN_TOKEN')

@@ -125,6 +125,7 @@ const HEADERS: [string, () => string[]][] = [
   ['accept', () => ['text/html', '*/*;q=0', 'image/png', '', ',,,']],
   ['accept-encoding', () => ['gzip', 'br;q=1', 'zstd, *;q=0.1']],
   ['prefer', () => ['handling=lenient', 'handling=', 'handling="lenient"', ',,;;=', 'x'.repeat(5_000)]],
+  ['idempotency-key', () => ['', 'é', 'a\tb', 'x'.repeat(256), '"one for all"', 'x'.repeat(255)]],
   ['x-request-id', () => REQUEST_IDS],
   ['x-http-method-override', () => ['DELETE', 'PATCH']],
   ['x-forwarded-for', () => ['127.0.0.1', "'"]],

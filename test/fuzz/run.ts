@@ -7,7 +7,7 @@ import { noteSent, strangers } from './isolation.ts'
 import { Ledger } from './ledger.ts'
 import { lostFields } from './lost-fields.ts'
 import { kindOf, minimised } from './minimise.ts'
-import { Oracle } from './oracle.ts'
+import { isReplay, Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { build, bytesOf, curlLine, type FuzzRequest } from './request.ts'
 import { type Outcome, send, type WireResponse } from './wire.ts'
@@ -45,6 +45,8 @@ const REQUESTS_PER_PAIR = 5_000
 const VIOLATIONS_SHOWN = 12
 const TRIES_TO_SUCCEED = 60
 const KEEP_ALIVE = 0.15
+/** Of requests with an Idempotency-Key. */
+const SENT_AGAIN = 0.5
 
 export async function run(options: RunOptions): Promise<Report> {
   const { requests, seed, log = () => {} } = options
@@ -82,6 +84,9 @@ async function documentOf({ baseUrl }: Target): Promise<ApiDocument> {
   if (!response.ok) throw new Error(`No OpenAPI document: ${response.status} ${await response.text()}`)
   return (await response.json()) as ApiDocument
 }
+
+const hasKey = ({ headers }: FuzzRequest): boolean =>
+  headers.some(([name]) => name.toLowerCase() === 'idempotency-key')
 
 class Session {
   readonly report: Report
@@ -178,6 +183,7 @@ class Session {
         )
         change(request, times, random, actor, { right, wrong })
         await this.#exchange(request, actor, random)
+        if (hasKey(request) && random.chance(SENT_AGAIN)) await this.#exchange(request, actor, random)
       }
     }
     await Promise.all(Array.from({ length: this.#options.atOnce ?? 4 }, work))
@@ -292,7 +298,7 @@ class Session {
     switch (operation.id) {
       case 'recordUsage':
         for (const { id } of body.events.slice(0, 3)) if (id !== null) remember(actor.eventIds, id, random)
-        return this.#ledger.recorded(request, body)
+        return isReplay(response) ? [] : this.#ledger.recorded(request, body)
       case 'createMeter':
         remember(actor.meters, body.key, random)
         remember(actor.resourceTypes, body.resource_type, random)

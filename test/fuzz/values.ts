@@ -124,6 +124,8 @@ const byName: Record<string, (setting: Setting) => Json> = {
   default: ({ random }) => random.chance(0.1),
   prefer: ({ random }) =>
     random.pick(['handling=lenient', 'handling=strict', 'respond-async, handling=lenient']),
+  'Idempotency-Key': ({ actor, random }) =>
+    `${actor.open}${random.chance(0.1) ? random.pick(['again', 'and again']) : random.word(12)}`,
   unit_amount: ({ random }) => random.pick(['0.01', '0', '5', '0.000000000001']),
   tiers: () => [
     new Fields([

@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import type { Services } from '../../src/services.ts'
+import { PostgresIdempotencyStore } from '../../src/stores/postgres/idempotency-store.ts'
 import { migratePglite } from '../../src/stores/postgres/migrate.ts'
 import { openPglite } from '../../src/stores/postgres/pglite.ts'
 import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
@@ -46,6 +47,7 @@ export async function openInProcess(
       usage: new PostgresUsageStore(postgres.db),
       access: postgresAccess(postgres.db),
       catalog: postgresCatalog(postgres.db),
+      idempotency: new PostgresIdempotencyStore(postgres.db),
       adminToken,
     }),
   )

@@ -1,17 +1,19 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeKey } from '../../src/access/api-key.ts'
-import { newKey } from '../../src/access/create-key.ts'
+import { newKey as keyFrom } from '../../src/access/create-key.ts'
 import type { CustomerChange } from '../../src/access/customer.ts'
 import { type AccessStore, KEYS_PER_TENANT } from '../../src/access/ports.ts'
 import { type CatalogStore, type NewPlan, PLANS_PER_TENANT } from '../../src/billing/ports.ts'
 import { sha256Hex } from '../../src/kernel/digest.ts'
+import { newId } from '../../src/kernel/ids.ts'
 import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from '../../src/metering/limits.ts'
 import type { NewMeter } from '../../src/metering/meter-input.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 
+const newKey = (name: string) => keyFrom(name, { newId })
 const meter = (more: Partial<NewMeter> = {}): NewMeter => ({
   key: 'calls',
   name: null,

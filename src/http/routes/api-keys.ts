@@ -26,10 +26,11 @@ export const apiKeyRoutes: Routes = (router, deps) => {
     summary: 'Make an API key',
     access: 'admin',
     body: inputSchema,
+    showsSecret: true,
     responses: { 201: { description: 'The key, shown this once.', schema: newApiKeySchema } },
     errors: ['not_found'],
     handle: async (c, { body }) => {
-      const { key, secret } = await createKey(deps, body)
+      const { key, secret } = await createKey(deps, c.var, body)
       return reply(c, 201, { ...apiKeyJson(key), key: secret })
     },
   })

@@ -77,9 +77,10 @@ export const tenantRoutes: Routes = (router, deps) => {
     description: 'With its first API key, which is shown this once, and a default plan without prices.',
     access: 'admin',
     body: inputSchema,
+    showsSecret: true,
     responses: { 201: { description: 'The tenant and its key.', schema: newTenantSchema } },
     handle: async (c, { body }) => {
-      const { tenant, key, secret } = await createTenant(deps, body)
+      const { tenant, key, secret } = await createTenant(deps, c.var, body)
       return reply(c, 201, { ...tenantJson(tenant), api_key: { ...apiKeyJson(key), key: secret } })
     },
   })

@@ -72,7 +72,7 @@ export const usageRoutes: Routes = (router, deps) => {
     summary: 'Record one event, or a batch',
     description: `One event, or a list of up to ${EVENTS_PER_BATCH}; or CloudEvents 1.0, where subject is the customer, type the resource type, source and id together the id, and data the properties.
 
-An event is its id: sent again with the same content it is a \`duplicate\`, which is success; with other content it is a 409. Without an id the server makes one, and sending the event again counts it again.
+An event is its id: sent again with the same content it is a \`duplicate\`, which is success; with other content it is a 409. Without an id the server makes one, and sending the event again counts it again, unless it comes with the same Idempotency-Key.
 
 A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the good events count, and each has its status.`,
     access: 'tenant',
@@ -97,6 +97,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       const recording = recordUsage(deps, c.get('tenant'), {
         events: sentEvents(body, mediaType),
         handling: lenient ? 'lenient' : 'strict',
+        newId: c.get('newId'),
       })
       const result = await (mediaType === JSON_TYPE ? recording : asCloudEvents(recording, mediaType))
       return reply(c, 200, result, lenient ? { 'preference-applied': 'handling=lenient' } : undefined)

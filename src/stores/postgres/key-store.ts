@@ -6,6 +6,7 @@ import { KEYS_PER_TENANT, type KeyStore, type NewKey } from '../../access/ports.
 import { TollgateError } from '../../kernel/errors.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
+import { changing } from './changing.ts'
 import type { Db } from './db.ts'
 import { query } from './failure.ts'
 import { apiKeyFrom, configFrom } from './rows.ts'
@@ -18,6 +19,8 @@ const configJson: SQL = sql`jsonb_build_object(
     '[]'::jsonb
   ))::text`
 
+type KeyCreated = { kind: 'created'; key: ApiKey } | { kind: 'no_tenant' | 'too_many' }
+
 export class PostgresKeyStore implements KeyStore {
   readonly #db: Db
 
@@ -26,26 +29,34 @@ export class PostgresKeyStore implements KeyStore {
   }
 
   /** The bound is not strict: of two keys that are made at the same instant, both may be the last one. */
-  async createKey(
-    tenantId: string,
-    key: NewKey,
-  ): Promise<{ kind: 'created'; key: ApiKey } | { kind: 'no_tenant' | 'too_many' }> {
-    const [row] = await query<{ key: string | null }>(
+  async createKey(tenantId: string, key: NewKey): Promise<KeyCreated> {
+    return await changing(() => this.#createKey(tenantId, key))
+  }
+
+  async #createKey(tenantId: string, key: NewKey): Promise<KeyCreated | null> {
+    const [row] = await query<{ key: string | null; full: string }>(
       this.#db,
       sql`
         with tenant as (
           select id, (select count(*) from api_keys where tenant_id = tenants.id and revoked_at is null) as keys
           from tenants where id = ${tenantId}::uuid
+        ), existing as (
+          select api_keys.* from api_keys join tenant on tenant.id = api_keys.tenant_id
+          where api_keys.id = ${key.id}::uuid and hash = ${key.hash}::text
         ), key as (
           insert into api_keys (id, tenant_id, name, hash, hint)
           select ${key.id}::uuid, tenant.id, ${key.name}::text, ${key.hash}::text, ${key.hint}::text
-          from tenant where keys < ${KEYS_PER_TENANT}::int
+          from tenant where keys < ${KEYS_PER_TENANT}::int and not exists (select 1 from existing)
+          on conflict (id) do nothing
           returning *
         )
-        select (select to_jsonb(key)::text from key) as key from tenant`,
+        select (select to_jsonb(key)::text from (select * from key union all select * from existing) as key) as key,
+          (keys >= ${KEYS_PER_TENANT}::int)::text as full
+        from tenant`,
     )
     if (!row) return { kind: 'no_tenant' }
-    return row.key === null ? { kind: 'too_many' } : { kind: 'created', key: apiKeyFrom(row.key) }
+    if (row.key !== null) return { kind: 'created', key: apiKeyFrom(row.key) }
+    return row.full === 'true' ? { kind: 'too_many' } : null
   }
 
   async listKeys(tenantId: string, { after, limit }: PageRequest): Promise<ApiKey[] | null> {

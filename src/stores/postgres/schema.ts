@@ -127,3 +127,26 @@ export const segments = pgTable('segments', {
   counters: integer('counters').notNull(),
   settledAt: instant('settled_at').notNull().defaultNow(),
 })
+
+/** Requests that came with an Idempotency-Key, for a day or so. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** a tenant's id, or "admin" */
+    scope: bytewise('scope').notNull(),
+    /** SHA-256 of the key, hex: answers with a secret are sealed with the key itself, among others. */
+    keyHash: bytewise('key_hash').notNull(),
+    fingerprint: text('fingerprint').notNull(),
+    /** What ids and secrets of this request are made from, whoever executes it. */
+    seed: uuid('seed').notNull(),
+    attempt: integer('attempt').notNull(),
+    /** Without an answer, nobody else executes the request before this. */
+    heldUntil: instant('held_until').notNull(),
+    /** JSON of status, headers and body, sealed if it shows a secret; null: none yet */
+    answer: text('answer'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.scope, t.keyHash] }),
+    index('idempotency_keys_held_until').on(t.heldUntil),
+  ],
+)

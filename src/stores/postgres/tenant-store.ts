@@ -5,9 +5,12 @@ import type { ApiKey } from '../../access/api-key.ts'
 import type { NewKey, NewTenant, TenantStore } from '../../access/ports.ts'
 import type { Tenant } from '../../access/tenant.ts'
 import type { PageRequest } from '../../kernel/page.ts'
+import { changing } from './changing.ts'
 import type { Db } from './db.ts'
 import { query } from './failure.ts'
 import { apiKeyFrom, tenantFrom } from './rows.ts'
+
+type TenantCreated = { tenant: Tenant; key: ApiKey }
 
 export class PostgresTenantStore implements TenantStore {
   readonly #db: Db
@@ -16,11 +19,12 @@ export class PostgresTenantStore implements TenantStore {
     this.#db = db
   }
 
-  async createTenant(
-    tenant: NewTenant,
-    key: NewKey,
-    defaultPlan: string,
-  ): Promise<{ tenant: Tenant; key: ApiKey }> {
+  createTenant(tenant: NewTenant, key: NewKey, defaultPlan: string): Promise<TenantCreated> {
+    return changing(() => this.#createTenant(tenant, key, defaultPlan))
+  }
+
+  /** null: the same tenant is being made at this instant. */
+  async #createTenant(tenant: NewTenant, key: NewKey, defaultPlan: string): Promise<TenantCreated | null> {
     // Foreign keys are checked at the end of the statement, so the three inserts may stand side by side.
     const [row] = await query<{ tenant: string; key: string }>(
       this.#db,
@@ -28,6 +32,7 @@ export class PostgresTenantStore implements TenantStore {
         with tenant as (
           insert into tenants (id, name, timezone, currency, default_plan)
           values (${tenant.id}::uuid, ${tenant.name}::text, ${tenant.timezone}::text, ${tenant.currency}::text, ${defaultPlan}::text)
+          on conflict (id) do nothing
           returning *
         ), key as (
           insert into api_keys (id, tenant_id, name, hash, hint)
@@ -37,9 +42,13 @@ export class PostgresTenantStore implements TenantStore {
           insert into plans (tenant_id, key, name, currency, prices)
           select tenant.id, ${defaultPlan}::text, null, tenant.currency, '[]'::jsonb from tenant
         )
-        select to_jsonb(tenant)::text as tenant, to_jsonb(key)::text as key from tenant, key`,
+        select to_jsonb(tenant)::text as tenant, to_jsonb(key)::text as key from tenant, key
+        union all
+        select to_jsonb(tenants)::text, to_jsonb(api_keys)::text
+        from tenants join api_keys on api_keys.tenant_id = tenants.id
+        where tenants.id = ${tenant.id}::uuid and api_keys.id = ${key.id}::uuid and hash = ${key.hash}::text`,
     )
-    return { tenant: tenantFrom(row!.tenant), key: apiKeyFrom(row!.key) }
+    return row ? { tenant: tenantFrom(row.tenant), key: apiKeyFrom(row.key) } : null
   }
 
   async findTenant(id: string): Promise<Tenant | null> {
