@@ -4,6 +4,7 @@ import { type Decimal, decimal, QUANTITY_FRACTION_DIGITS, quotient, zero } from 
 import type { Aggregation } from './meter.ts'
 import type { MergedValue, Totals } from './ports.ts'
 
+export type WindowTotals = Pick<Totals, 'window' | 'all' | 'settled'>
 export type WindowQuantity = { window: number; quantity: Decimal; settledQuantity: Decimal }
 
 /**
@@ -13,7 +14,7 @@ export type WindowQuantity = { window: number; quantity: Decimal; settledQuantit
  */
 export function quantitiesOf(
   aggregation: Aggregation,
-  rows: Totals[],
+  rows: WindowTotals[],
   boundariesMs: number[],
 ): WindowQuantity[] {
   if (aggregation !== 'weighted_sum') {
@@ -32,17 +33,26 @@ export function quantitiesOf(
   )
 }
 
-const plainQuantity = (aggregation: Aggregation, { a, b }: MergedValue): Decimal =>
+/** Of counters by themselves, without what came before them: for a weighted_sum what they changed, not the level. */
+export const plainQuantity = (aggregation: Aggregation, { a, b }: MergedValue): Decimal =>
   aggregation === 'avg' ? quotient(decimal(a), decimal(b), QUANTITY_FRACTION_DIGITS) : decimal(a)
+
+const eventsIn: Partial<Record<Aggregation, keyof MergedValue>> = { sum: 'b', count: 'a', avg: 'b' }
+
+/** How many events made these counters; zero for an aggregation whose counters don't tell. */
+export function eventsOf(aggregation: Aggregation, value: MergedValue): Decimal {
+  const kept = eventsIn[aggregation]
+  return kept === undefined ? zero : decimal(value[kept])
+}
 
 /**
  * The mean level of each window: its integral divided by the window's length. A change δ at t raises the level from t to the
  * window's end e, so the integral over [s, e) is level(s)·(e − s) + Σδ·e − Σδ·t, and Σδ·t is exact from the counters.
  */
 function levels(
-  rows: Totals[],
+  rows: WindowTotals[],
   boundariesMs: number[],
-  of: (row: Totals) => MergedValue | null,
+  of: (row: WindowTotals) => MergedValue | null,
 ): { mean: Decimal; seen: boolean }[] {
   const byWindow = new Map(rows.map((row) => [row.window, of(row)]))
   const before = byWindow.get(-1)

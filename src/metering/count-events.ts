@@ -16,7 +16,8 @@ const contributions: Record<
   Aggregation,
   { merge: Merge; delta: (value: string, event: Event, bucketMs: number) => { a: string; b: string } }
 > = {
-  sum: { merge: 'add', delta: (value) => ({ a: value, b: '0' }) },
+  // Their number is not part of the sum, but of what some prices cost: so much an event.
+  sum: { merge: 'add', delta: (value) => ({ a: value, b: '1' }) },
   count: { merge: 'add', delta: () => ({ a: '1', b: '0' }) },
   min: { merge: 'min', delta: (value) => ({ a: value, b: '0' }) },
   max: { merge: 'max', delta: (value) => ({ a: value, b: '0' }) },

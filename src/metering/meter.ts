@@ -1,5 +1,7 @@
 // A meter says how the events of one resource type become a number.
 
+import { TollgateError } from '../kernel/errors.ts'
+
 export const aggregations = [
   'sum',
   'count',
@@ -40,3 +42,12 @@ export type TenantConfig = {
 
 export const activeMeters = (config: TenantConfig, resourceType: string): Meter[] =>
   config.meters.filter((meter) => meter.resourceType === resourceType && meter.archivedAt === null)
+
+export function meterNamed(config: TenantConfig, key: string): Meter {
+  const meter = config.meters.find((one) => one.key === key)
+  if (meter) return meter
+  throw new TollgateError(
+    'not_found',
+    `There is no meter ${JSON.stringify(key)}. GET /api/v1/meters lists yours.`,
+  )
+}

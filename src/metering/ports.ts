@@ -125,6 +125,45 @@ export type Totals = {
   settled: MergedValue | null
 }
 
+/**
+ * One customer's counters of one meter, from `startMs` up to before `endMs`, both at bucket boundaries; how they are cut into
+ * parts: a counter is in the first part all of whose conditions hold on its group values, or else in the rest.
+ */
+export type UsageSpan = {
+  customerId: string
+  /** a meter's key */
+  meter: string
+  startMs: number
+  endMs: number
+  /** What changed before the span is wanted too: the level that it starts from. */
+  level: boolean
+  /** `position` in the meter's group_by; null where the property was absent */
+  parts: { position: number; value: string | null }[][]
+}
+
+/** The merged counters of one part of a span. */
+export type SpanTotals = {
+  /** its index in the question */
+  span: number
+  /** index of the part; null: the rest */
+  part: number | null
+  /** changes before the span (only with `level`) */
+  before: boolean
+  merge: Counter['merge']
+  all: MergedValue
+  settled: MergedValue | null
+}
+
+/** The first `limit` hours of one part of a span (null: of its rest) that have counters. */
+export type HoursQuery = { span: UsageSpan; part: number | null; limit: number }
+
+export type HourTotals = {
+  bucketMs: number
+  merge: Counter['merge']
+  all: MergedValue
+  settled: MergedValue | null
+}
+
 /** add: Σa, Σb, and Σ(a · bucket start in ms); min, max, latest: a; once: how many distinct values, in `a`. */
 export type MergedValue = { a: string; b: string; aTimesBucketMs: string }
 
@@ -133,6 +172,10 @@ export interface UsageStore {
   settle(segment: SegmentRef, counters: Counter[]): Promise<{ applied: boolean }>
   /** Merges what is settled with the live counters whose segment is not, in one snapshot. */
   totals(query: TotalsQuery, live: LiveCounter[]): Promise<Totals[]>
+  /** The same for spans that all differ: a row for each part of a span that has counters, one more than ROWS_PER_READ at most. */
+  spanTotals(tenantId: string, spans: UsageSpan[], live: LiveCounter[]): Promise<SpanTotals[]>
+  /** The same, hour by hour, ascending. */
+  hourTotals(tenantId: string, query: HoursQuery, live: LiveCounter[]): Promise<HourTotals[]>
   /** Customers with settled usage, in byte order, after `after`. */
   settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
   ping(): Promise<void>

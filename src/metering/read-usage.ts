@@ -1,18 +1,12 @@
-// Reading usage, exact at this instant: first the live counters from Redis, then, in one statement, what Postgres has and
-// which of those live segments it has already. In this order only: see the README of this folder.
+// Reading usage in windows that are the same for all customers, exact at this instant.
 
 import type { Decimal } from '../kernel/decimal.ts'
 import { TollgateError } from '../kernel/errors.ts'
 import { quantitiesOf } from './aggregate.ts'
 import { ROWS_PER_READ } from './limits.ts'
-import type { Meter, TenantConfig } from './meter.ts'
-import type { CounterStore, TenantConfigs, Totals, UsageStore } from './ports.ts'
-
-export type ReadServices = {
-  counters: CounterStore
-  usage: UsageStore
-  configs: TenantConfigs
-}
+import { type Meter, meterNamed, type TenantConfig } from './meter.ts'
+import type { Totals } from './ports.ts'
+import { type ReadServices, readLive } from './read-live.ts'
 
 export type UsageQuery = {
   customerIds: string[]
@@ -41,11 +35,7 @@ export async function readUsage(
   tenant: TenantConfig,
   query: UsageQuery,
 ): Promise<{ config: TenantConfig; quantities: UsageQuantity[] }> {
-  const live = await services.counters.readLive(tenant.tenantId, query.customerIds)
-  const config =
-    live.configVersion !== null && live.configVersion > tenant.version
-      ? await services.configs.reload(tenant.tenantId, { newerVersion: live.configVersion })
-      : tenant
+  const { config, live } = await readLive(services, tenant, query.customerIds)
   const meters = query.meter === null ? config.meters : [meterNamed(config, query.meter)]
   const groupPositions = query.groupBy.map((property) => positionOf(meters[0]!, property))
   const rows = await services.usage.totals(
@@ -57,7 +47,7 @@ export async function readUsage(
       levelMeters: meters.filter((meter) => meter.aggregation === 'weighted_sum').map((meter) => meter.key),
       groupPositions,
     },
-    live.counters,
+    live,
   )
   if (rows.length > ROWS_PER_READ) throw tooManyRows()
   return {
@@ -92,15 +82,6 @@ const tooManyRows = () =>
     'validation_failed',
     `The answer would have more than ${ROWS_PER_READ} rows: ask for fewer customers, windows or groups.`,
   )
-
-export function meterNamed(config: TenantConfig, key: string): Meter {
-  const meter = config.meters.find((one) => one.key === key)
-  if (meter) return meter
-  throw new TollgateError(
-    'not_found',
-    `There is no meter ${JSON.stringify(key)}. GET /api/v1/meters lists yours.`,
-  )
-}
 
 function positionOf(meter: Meter, property: string): number {
   const position = meter.groupBy.indexOf(property)

@@ -5,6 +5,7 @@ import { TollgateError } from '../../src/kernel/errors.ts'
 import { flush } from '../../src/metering/flush.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
 import { SegmentRefused } from '../../src/metering/ports.ts'
+import { interleavings, runInOrder } from '../support/interleave.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
@@ -240,77 +241,12 @@ describe('law 3: nothing acknowledged is lost', () => {
   })
 })
 
-/** All orders in which the steps of two runs can follow each other. */
-function interleavings(a: number, b: number): ('a' | 'b')[][] {
-  if (a === 0) return [Array(b).fill('b')]
-  if (b === 0) return [Array(a).fill('a')]
-  return [
-    ...interleavings(a - 1, b).map((rest) => ['a' as const, ...rest]),
-    ...interleavings(a, b - 1).map((rest) => ['b' as const, ...rest]),
-  ]
-}
-
-/** Lets the runs make one store call each time it is their turn; what is left runs freely when the order is over. */
-async function runInOrder(
-  order: ('a' | 'b')[],
-  runs: { a: (of: World) => Promise<unknown>; b: (of: World) => Promise<unknown> },
-): Promise<{ a: unknown; b: unknown }> {
-  const waiting: { a?: () => void; b?: () => void } = {}
-  let arrived = () => {}
-  let free = false
-  const turn = (who: 'a' | 'b') => async (_name: string, call: () => Promise<unknown>) => {
-    if (!free) {
-      await new Promise<void>((resolve) => {
-        waiting[who] = resolve
-        arrived()
-      })
-    }
-    try {
-      return await call()
-    } finally {
-      arrived()
-    }
-  }
-  const worldOf = (who: 'a' | 'b'): World => ({
-    ...world,
-    counters: intercept(world.counters, turn(who)),
-    usage: intercept(world.usage, turn(who)),
-  })
-  const done = { a: false, b: false }
-  const start = (who: 'a' | 'b') =>
-    runs[who](worldOf(who)).finally(() => {
-      done[who] = true
-      arrived()
-    })
-  const results = Promise.all([start('a'), start('b')])
-  const settledState = () => (waiting.a || done.a) && (waiting.b || done.b)
-  const quiet = async () => {
-    while (!settledState())
-      await new Promise<void>((resolve) => {
-        arrived = resolve
-      })
-  }
-  for (const who of order) {
-    await quiet()
-    const go = waiting[who]
-    if (!go) continue
-    delete waiting[who]
-    go()
-  }
-  await quiet()
-  free = true
-  waiting.a?.()
-  waiting.b?.()
-  const [a, b] = await results
-  return { a, b }
-}
-
 describe('two at once', () => {
   it.each(interleavings(4, 4).map((order) => [order.join('')]))(
     'two flushes in the order %s settle everything once',
     async (order) => {
       await send(world, config, events)
-      await runInOrder([...order] as ('a' | 'b')[], { a: settleAll, b: settleAll })
+      await runInOrder(world, [...order] as ('a' | 'b')[], { a: settleAll, b: settleAll })
       await settleAll()
       expect(await totals(world, config)).toEqual(expected)
       expect((await world.counters.state(0)).unsettledCounters).toBe(0)
@@ -325,7 +261,7 @@ describe('law 4: a bill read is exact at every instant', () => {
       await send(world, config, events.slice(0, 1))
       await settleAll()
       await send(world, config, events.slice(1))
-      const { b } = await runInOrder([...order] as ('a' | 'b')[], {
+      const { b } = await runInOrder(world, [...order] as ('a' | 'b')[], {
         a: settleAll,
         b: (of) => totals(of, config),
       })

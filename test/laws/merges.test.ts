@@ -1,13 +1,14 @@
 // Law 5: any order and any grouping of the same events gives the same result, for every aggregation, and it is the exact
-// one. The oracle knows only the events; it computes with BigInt, in units of 10^-12.
+// one.
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { decimal, text } from '../../src/kernel/decimal.ts'
+import { text } from '../../src/kernel/decimal.ts'
 import { flush } from '../../src/metering/flush.ts'
-import { type Aggregation, aggregations } from '../../src/metering/meter.ts'
+import { aggregations } from '../../src/metering/meter.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
+import { type Drawn, oracles, quantity, SCALE } from '../support/oracles.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
 import { send, worldOn } from '../support/world.ts'
@@ -15,53 +16,6 @@ import { send, worldOn } from '../support/world.ts'
 const hour = 3_600_000
 const end = Math.floor(Date.now() / hour) * hour
 const boundariesMs = [end - 10 * hour, end - 5 * hour, end]
-
-type Drawn = { units: bigint; atMs: number; user: number }
-const SCALE = 10n ** 12n
-
-const quantity = (units: bigint): string => text(decimal(`${units}e-12`))
-
-/** a / b in units, rounded half away from zero */
-function ratio(a: bigint, b: bigint): bigint {
-  const negative = a < 0n !== b < 0n
-  const [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b]
-  const rounded = (2n * x + y) / (2n * y)
-  return negative ? -rounded : rounded
-}
-
-const oracles: Record<
-  Aggregation,
-  (events: Drawn[], before: Drawn[], window: [number, number]) => bigint | null
-> = {
-  sum: (events) => (events.length ? events.reduce((sum, { units }) => sum + units, 0n) : null),
-  count: (events) => (events.length ? BigInt(events.length) * SCALE : null),
-  min: (events) =>
-    events.reduce<bigint | null>((min, { units }) => (min === null || units < min ? units : min), null),
-  max: (events) =>
-    events.reduce<bigint | null>((max, { units }) => (max === null || units > max ? units : max), null),
-  latest: (events) => {
-    const last = [...events].sort((x, y) => x.atMs - y.atMs || (x.units < y.units ? -1 : 1)).at(-1)
-    return last ? last.units : null
-  },
-  unique_count: (events) =>
-    events.length ? BigInt(new Set(events.map(({ user }) => user)).size) * SCALE : null,
-  avg: (events) =>
-    events.length
-      ? ratio(
-          events.reduce((sum, { units }) => sum + units, 0n),
-          BigInt(events.length),
-        )
-      : null,
-  weighted_sum: (events, before, [from, to]) => {
-    const level = before.reduce((sum, { units }) => sum + units, 0n)
-    if (events.length === 0 && level === 0n) return null
-    const integral = events.reduce(
-      (sum, { units, atMs }) => sum + units * BigInt(to - atMs),
-      level * BigInt(to - from),
-    )
-    return ratio(integral, BigInt(to - from))
-  },
-}
 
 const drawn = fc.record({
   // Up to 15 digits before the point and 12 after, small and whole ones often.

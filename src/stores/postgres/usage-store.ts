@@ -1,20 +1,31 @@
-// The UsageStore over Postgres: settling is one statement, and so is reading. The rule how two counters merge stands here
-// once as SQL for a row and once for a set of rows; in Redis it is scripts/record.ts.
+// The UsageStore over Postgres: settling is one statement, and so is each way of reading. The rule how two counters merge
+// stands here as SQL for a row, and in merged-usage.ts for a set of rows; in Redis it is scripts/record.ts.
 
 import { type SQL, sql } from 'drizzle-orm'
-import { rfc3339 } from '../../kernel/time.ts'
-import type { Counter, Merge } from '../../metering/counter.ts'
-import { ROWS_PER_READ } from '../../metering/limits.ts'
+import type { Counter } from '../../metering/counter.ts'
 import {
+  type HoursQuery,
+  type HourTotals,
   type LiveCounter,
   type SegmentRef,
   SegmentRefused,
+  type SpanTotals,
   type Totals,
   type TotalsQuery,
+  type UsageSpan,
   type UsageStore,
 } from '../../metering/ports.ts'
 import type { Db } from './db.ts'
 import { query, refusesContent } from './failure.ts'
+import {
+  type HourRow,
+  hoursStatement,
+  hourTotalsOf,
+  type SpanRow,
+  spansStatement,
+  spanTotalsOf,
+} from './usage-spans.ts'
+import { type TotalsRow, totalsOf, totalsStatement } from './usage-totals.ts'
 
 export class PostgresUsageStore implements UsageStore {
   readonly #db: Db
@@ -35,18 +46,17 @@ export class PostgresUsageStore implements UsageStore {
 
   async totals(wanted: TotalsQuery, live: LiveCounter[]): Promise<Totals[]> {
     const found = await query<TotalsRow>(this.#db, totalsStatement(wanted, live))
-    return found.map((row) => ({
-      customerId: row.customer_id,
-      meter: row.meter,
-      merge: row.merge as Merge,
-      window: Number(row.window_number) - 1,
-      groups: JSON.parse(row.groups) as (string | null)[],
-      all: { a: row.a, b: row.b, aTimesBucketMs: row.ab },
-      settled:
-        row.settled_rows === '0'
-          ? null
-          : { a: row.settled_a!, b: row.settled_b!, aTimesBucketMs: row.settled_ab! },
-    }))
+    return found.map(totalsOf)
+  }
+
+  async spanTotals(tenantId: string, spans: UsageSpan[], live: LiveCounter[]): Promise<SpanTotals[]> {
+    const found = await query<SpanRow>(this.#db, spansStatement(tenantId, spans, live))
+    return found.map(spanTotalsOf)
+  }
+
+  async hourTotals(tenantId: string, wanted: HoursQuery, live: LiveCounter[]): Promise<HourTotals[]> {
+    const found = await query<HourRow>(this.#db, hoursStatement(tenantId, wanted, live))
+    return found.map(hourTotalsOf)
   }
 
   async settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]> {
@@ -122,84 +132,3 @@ function settleStatement(segment: SegmentRef, content: Counter[]): SQL {
       case when applied = 1 and merged <> ${counters.length}::int then (merged || ' counters merged, not all')::int end as merged
     from (select (select count(*) from applied) as applied, (select count(*) from merged) as merged) as counted`
 }
-
-type TotalsRow = {
-  customer_id: string
-  meter: string
-  merge: string
-  window_number: string
-  groups: string
-  a: string
-  b: string
-  ab: string
-  settled_rows: string
-  settled_a: string | null
-  settled_b: string | null
-  settled_ab: string | null
-}
-
-/**
- * Settled usage and the live counters whose segment is not settled, merged in one snapshot: what Postgres has in `segments`
- * is in `usage`, and is left out of what Redis answered a moment before.
- */
-function totalsStatement(query: TotalsQuery, live: LiveCounter[]): SQL {
-  const boundaries = query.boundariesMs.map(rfc3339)
-  const sent = live.map((c) => ({
-    s: c.segment,
-    c: c.customerId,
-    m: c.meter,
-    k: rfc3339(c.bucketMs),
-    ...(query.groupPositions.length > 0 && { g: c.groups }),
-    d: c.distinctValue,
-    o: c.merge,
-    a: c.a,
-    b: c.b,
-  }))
-  const wanted = (meter: SQL, bucket: SQL) => sql`${bucket} < ${boundaries.at(-1)}::timestamptz
-    and (${bucket} >= ${boundaries[0]}::timestamptz or ${meter} = any(array(select json_array_elements_text(${JSON.stringify(query.levelMeters)}::json))))
-    ${query.meters === null ? sql`` : sql`and ${meter} = any(array(select json_array_elements_text(${JSON.stringify(query.meters)}::json)))`}`
-  const groups =
-    query.groupPositions.length === 0
-      ? sql`'[]'`
-      : sql`jsonb_build_array(${sql.join(
-          query.groupPositions.map((position) => sql`groups::jsonb -> ${position}::int`),
-          sql`, `,
-        )})::text`
-  return sql`
-    with merging as (
-      select customer_id, meter, bucket, groups, distinct_value, merge, a, b, true as settled
-      from usage
-      where tenant_id = ${query.tenantId}::uuid
-        and customer_id = any(array(select json_array_elements_text(${JSON.stringify(query.customerIds)}::json)))
-        and ${wanted(sql`meter`, sql`bucket`)}
-      union all
-      select c, m, k, g, d, o, a, b, false
-      from json_to_recordset(${JSON.stringify(sent)}::json)
-        as live (s text, c text, m text, k timestamptz, g text, d text, o text, a numeric, b numeric)
-      where not exists (select 1 from segments where segments.id = live.s) and ${wanted(sql`m`, sql`k`)}
-    ), placed as (
-      select merging.*, ${groups} as kept_groups,
-        width_bucket(bucket, array(select json_array_elements_text(${JSON.stringify(boundaries)}::json)::timestamptz)) as window_number
-      from merging
-    )
-    select customer_id, meter, merge, window_number::text as window_number, kept_groups as groups,
-      (${mergedA(sql``)})::text as a, sum(b)::text as b, ${aTimesBucket(sql``)}::text as ab,
-      (count(*) ${ifSettled})::text as settled_rows,
-      (${mergedA(ifSettled)})::text as settled_a, (sum(b) ${ifSettled})::text as settled_b, ${aTimesBucket(ifSettled)}::text as settled_ab
-    from placed
-    group by customer_id, meter, merge, window_number, kept_groups
-    order by customer_id collate "C", meter collate "C", window_number, kept_groups collate "C"
-    limit ${ROWS_PER_READ + 1}`
-}
-
-const ifSettled = sql`filter (where settled)`
-
-const mergedA = (filter: SQL): SQL => sql`case merge
-  when 'add' then sum(a) ${filter}
-  when 'min' then min(a) ${filter}
-  when 'max' then max(a) ${filter}
-  when 'latest' then (array_agg(a order by b desc, a desc) ${filter})[1]
-  else count(distinct distinct_value) ${filter} end`
-
-const aTimesBucket = (filter: SQL): SQL =>
-  sql`(sum(a * (extract(epoch from bucket) * 1000)::bigint) ${filter})`

@@ -125,7 +125,7 @@ local ADD, MIN, MAX, LATEST = 97, 110, 120, 108
 local function merged(i, h, m, l, b)
   local merge, old = string.byte(merges, i - meters), load(i)
   local bh, bm, bl = 0, 0, 0
-  if b ~= '0' then bh, bm, bl = parse(b) end
+  if b == '1' then bm = 1 elseif b ~= '0' then bh, bm, bl = parse(b) end
   if not old then return {h, m, l, bh, bm, bl} end
   if merge == ADD then
     h, m, l = add(old[1], old[2], old[3], h, m, l)
