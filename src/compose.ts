@@ -1,9 +1,12 @@
 // Puts the app together from a configuration and two connections. Which connections those are, the entries' own
 // compositions say (compose-worker.ts, compose-node.ts). No other module picks a concrete store.
 
-import { type Config, limitsOf } from './config.ts'
+import { ConfigCache } from './access/config-cache.ts'
+import { billingSettingsOf, type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
 import type { Services } from './services.ts'
+import { PostgresAccountStore } from './stores/postgres/account-store.ts'
+import { PostgresCouponStore } from './stores/postgres/coupon-store.ts'
 import type { Db } from './stores/postgres/db.ts'
 import { PostgresIdempotencyStore } from './stores/postgres/idempotency-store.ts'
 import { postgresAccess, postgresCatalog } from './stores/postgres/stores.ts'
@@ -28,14 +31,19 @@ export function compose(
   adminToken: string | null,
 ): Composed {
   const limits = limitsOf(config, counters)
+  const access = postgresAccess(db)
   const services: Services = {
     clock: Date.now,
     limits,
     counters: new RedisCounterStore(redis, limits, config.PARTITIONS, { coalesce: shared }),
     usage: new PostgresUsageStore(db),
-    access: postgresAccess(db),
+    access,
+    configs: new ConfigCache(access, Date.now),
     catalog: postgresCatalog(db),
     idempotency: new PostgresIdempotencyStore(db),
+    accounts: new PostgresAccountStore(db),
+    coupons: new PostgresCouponStore(db),
+    billing: billingSettingsOf(config, limits),
     adminToken,
   }
   return { app: createApp(services), services }

@@ -2,6 +2,7 @@
 // with its name. `.env.example` says what each is for.
 
 import { z } from 'zod'
+import { type BillingSettings, defaultBillingSettings, LATE_SLACK_MS } from './billing/settings.ts'
 import { defaultLimits, type Limits } from './metering/limits.ts'
 
 const whole = (min: number, max: number) =>
@@ -40,6 +41,8 @@ const schema = z
     EVENT_MAX_AHEAD_MINUTES: whole(0, 1_440).default(5),
     FLUSH_EVERY_SECONDS: whole(1, 3_600).default(60),
     SEGMENTS_PER_FLUSH: whole(1, 1_000).default(15),
+    INVOICE_GRACE_MINUTES: whole(0, 43_200).default(60),
+    INVOICE_BATCHES_PER_RUN: whole(1, 1_000).default(10),
   })
   .refine(
     (env) => (env.UPSTASH_REDIS_REST_URL === undefined) === (env.UPSTASH_REDIS_REST_TOKEN === undefined),
@@ -107,6 +110,14 @@ export function limitsOf(config: Config, counters: 'embedded' | 'remote'): Limit
     segmentsPerFlush: config.SEGMENTS_PER_FLUSH,
   }
 }
+
+/** `limits`: how old an event may be says how long an invoiced period may still change. */
+export const billingSettingsOf = (config: Config, { eventMaxAgeMs }: Limits): BillingSettings => ({
+  ...defaultBillingSettings,
+  graceMs: config.INVOICE_GRACE_MINUTES * 60_000,
+  lateMs: eventMaxAgeMs + LATE_SLACK_MS,
+  batchesPerRun: config.INVOICE_BATCHES_PER_RUN,
+})
 
 /** How far the clocks of two Redis nodes may be apart. */
 const FENCE_SLACK_SECONDS = 15

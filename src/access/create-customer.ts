@@ -19,12 +19,12 @@ export async function createCustomer(
   { tenant }: { tenant: TenantConfig },
   input: CustomerInput,
 ): Promise<{ customer: Customer; created: boolean }> {
-  const { customer_id: customerId, name, email, plan, metadata } = input
-  const wanted = { customerId, name, email, plan, metadata }
+  const { customer_id: customerId, name, email, plan, metadata, tax_rates: taxRates } = input
+  const wanted = { customerId, name, email, plan, metadata, taxRates }
   const outcome = await services.access.createCustomer(tenant.tenantId, wanted)
   if (outcome.kind === 'no_plan') throw noSuchPlan(plan)
   const { customer } = outcome
-  const fields = (['name', 'email', 'plan', 'metadata'] as const).filter(
+  const fields = (['name', 'email', 'plan', 'metadata', 'taxRates'] as const).filter(
     (field) => !sameJson(customer[field], wanted[field]),
   )
   if (fields.length > 0) {
@@ -33,7 +33,7 @@ export async function createCustomer(
       `There is a customer "${customerId}" already, and it is another: ${fields.join(', ')}. To change it: PATCH /api/v1/customers/${encodeURIComponent(customerId)}`,
       {
         issues: fields.map((field) => ({
-          pointer: `#/${field}`,
+          pointer: `#/${field === 'taxRates' ? 'tax_rates' : field}`,
           detail: `is ${JSON.stringify(customer[field])} there`,
         })),
       },

@@ -5,12 +5,17 @@ import { z } from 'zod'
 import { knownFields } from '../kernel/object-schema.ts'
 import { isStorable, keySchema, line } from '../kernel/text.ts'
 import { customerIdSchema } from '../metering/event.ts'
+import { percentField } from '../pricing/fields.ts'
 import { NAME_CHARS } from './tenant.ts'
 
 export const METADATA_KEYS = 50
 const METADATA_KEY_CHARS = 64
 const METADATA_VALUE_CHARS = 500
 const EMAIL_CHARS = 254
+
+export const TAX_RATES_PER_CUSTOMER = 5
+
+export type TaxRate = { name: string; percent: string }
 
 export type Customer = {
   customerId: string
@@ -19,6 +24,8 @@ export type Customer = {
   /** key of its plan; null: the tenant's default plan */
   plan: string | null
   metadata: Record<string, string>
+  /** What its invoices add. */
+  taxRates: TaxRate[]
   /** null: known by its usage alone, never created */
   createdAt: Date | null
   updatedAt: Date | null
@@ -31,6 +38,7 @@ export const usedOnly = (customerId: string): Customer => ({
   email: null,
   plan: null,
   metadata: {},
+  taxRates: [],
   createdAt: null,
   updatedAt: null,
 })
@@ -61,6 +69,16 @@ const plan = keySchema
   .nullable()
   .meta({ description: 'Key of its plan; null or absent: the default plan.', example: 'default' })
 
+const taxRates = z
+  .array(
+    knownFields('A tax rate', {
+      name: line(NAME_CHARS).meta({ description: 'On the invoice.', example: 'VAT' }),
+      percent: percentField('Of what is left after coupons: "19" is 19 %.', '19'),
+    }).meta({ id: 'TaxRate' }),
+  )
+  .max(TAX_RATES_PER_CUSTOMER)
+  .meta({ description: 'What its invoices add, each rounded once. None: no tax.', example: [] })
+
 export const customerInputSchema = knownFields('A customer', {
   customer_id: customerIdSchema,
   name: name.default(null),
@@ -71,6 +89,7 @@ export const customerInputSchema = knownFields('A customer', {
     .refine((metadata) => Object.keys(metadata).length <= METADATA_KEYS, tooManyNames())
     .default({})
     .meta(METADATA),
+  tax_rates: taxRates.default([]),
 })
 export type CustomerInput = z.output<typeof customerInputSchema>
 
@@ -87,6 +106,7 @@ export const customerChangeSchema = knownFields('A change of a customer', {
       ...METADATA,
       description: `${METADATA.description} Those that are not sent stay; null takes one away.`,
     }),
+  tax_rates: taxRates.optional(),
 })
 export type CustomerChange = z.output<typeof customerChangeSchema>
 

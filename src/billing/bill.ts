@@ -5,10 +5,10 @@ import { roundedAmount } from '../kernel/currency.ts'
 import { type Decimal, decimal, sum, text, zero } from '../kernel/decimal.ts'
 import { decimalOutput } from '../kernel/decimal-schema.ts'
 import { type Aggregation, aggregations } from '../metering/meter.ts'
-import { type Price, priceSchema } from '../pricing/price.ts'
-import { rate } from '../pricing/rate.ts'
+import { priceSchema } from '../pricing/price.ts'
 import { ratedFields } from '../pricing/rated.ts'
-import type { Plan } from './plan.ts'
+import { type ChargePart, type PartUsage, partsOf, ratedPart } from './charge.ts'
+import type { PlanPrice } from './terms.ts'
 
 export type MeterFacts = { key: string; name: string | null; aggregation: Aggregation }
 /** `settledQuantity`: what of it Postgres already has. */
@@ -18,17 +18,18 @@ export type BillFacts = {
   customerId: string
   /** [start, end); `key`: its name, such as 2026-11 */
   period: { start: Date; end: Date; key?: string | undefined }
-  plan: Plan | null
-  /** ISO 4217; of the bill where there is no plan. Where there is one, its own currency is the bill's. */
-  currency: string
+  /** what it is priced by: a plan's key, its prices, and their currency */
+  plan: { key: string | null; prices: PlanPrice[]; currency: string }
   /** The instant that the bill is exact for. */
   asOf: Date
   meters: readonly MeterFacts[]
   /** by meter key; a meter that isn't in it was not used */
   usage: ReadonlyMap<string, MeterUsage>
+  /** of meters whose groups are priced apart, or whose events count: their parts, in the order of `partsOf` */
+  parts: ReadonlyMap<string, PartUsage[]>
 }
 
-const unused: MeterUsage = { quantity: zero, settledQuantity: zero }
+const unused: PartUsage = { quantity: zero, settledQuantity: zero, events: zero }
 
 const instant = (example: string) => z.iso.datetime().meta({ example })
 const quantity = (description: string, example: string) => decimalOutput().meta({ description, example })
@@ -44,6 +45,10 @@ export const billLineSchema = z
     quantity: quantity('The usage of the period, exact at `as_of`.', '1500'),
     settled_quantity: quantity('What of it is settled in Postgres.', '1380'),
     live_quantity: quantity('What is still counted in Redis: quantity − settled_quantity.', '120'),
+    match: z.record(z.string(), z.string().nullable()).nullable().meta({
+      description: 'The groups that this price is for; null: all, or those that no other price is for.',
+      example: null,
+    }),
     price: priceSchema.nullable().meta({ description: 'null: the plan has no price for this meter.' }),
     unpriced: z.boolean().meta({
       description: 'Used, but the plan has no price for it: not free, but forgotten.',
@@ -73,22 +78,30 @@ export type BillLine = z.output<typeof billLineSchema>
 export type Bill = z.output<typeof billSchema>
 
 /**
- * A line for every meter that the plan prices, in the plan's order, at zero usage too: flat and minimum amounts are due
- * then. After them, by key, a line for every other meter that was used: its amount is zero, and it says `unpriced`.
+ * A line for every price of the plan, in its order, at zero usage too: flat and minimum amounts are due then. Where groups
+ * have prices of their own, what is left without one is a line if it was used. After them, by key, a line for every other
+ * meter that was used: its amount is zero, and it says `unpriced`.
  */
 export function computeBill(facts: BillFacts): Bill {
-  const currency = facts.plan?.currency ?? facts.currency
-  const prices = facts.plan?.prices ?? []
+  const { currency, prices } = facts.plan
   const priced = new Set(prices.map(({ meter }) => meter))
   const meters = new Map(facts.meters.map((meter) => [meter.key, meter]))
-  const lineOf = (key: string, price: Price | null): BillLine =>
-    billLine(key, meters.get(key), facts.usage.get(key) ?? unused, price, currency)
-
   const lines = [
-    ...prices.map(({ meter, price }) => lineOf(meter, price)),
+    ...prices.flatMap((price) => {
+      const { meter: key } = price
+      const parts = facts.parts.get(key) ?? [{ ...unused, ...facts.usage.get(key) }]
+      return partsOf(price).flatMap((part, i) =>
+        part.price === null && parts[i]!.quantity.eq('0')
+          ? []
+          : [billLine(key, meters.get(key), part, parts[i]!, currency)],
+      )
+    }),
     ...usedMeters(facts.usage)
       .filter((key) => !priced.has(key))
-      .map((key) => lineOf(key, null)),
+      .map((key) => {
+        const used = { ...unused, ...facts.usage.get(key) }
+        return billLine(key, meters.get(key), { match: null, price: null }, used, currency)
+      }),
   ]
   return {
     customer_id: facts.customerId,
@@ -98,7 +111,7 @@ export function computeBill(facts: BillFacts): Bill {
       end: facts.period.end.toISOString(),
     },
     currency,
-    plan: facts.plan?.key ?? null,
+    plan: facts.plan.key,
     lines,
     // The amounts are whole minor units already: this adds the decimals of the currency, and rounds nothing.
     total: roundedAmount(sum(lines.map((line) => decimal(line.amount))), currency),
@@ -119,23 +132,20 @@ const usedMeters = (usage: BillFacts['usage']): string[] =>
 function billLine(
   key: string,
   meter: MeterFacts | undefined,
-  usage: MeterUsage,
-  price: Price | null,
+  { match, price }: ChargePart,
+  { quantity, settledQuantity, events }: PartUsage,
   currency: string,
 ): BillLine {
-  const rated =
-    price === null
-      ? { amount: roundedAmount(zero, currency), unrounded_amount: '0', breakdown: [] }
-      : rate(price, usage.quantity, currency)
   return {
     meter: key,
     name: meter?.name ?? null,
     aggregation: meter?.aggregation ?? null,
-    quantity: text(usage.quantity),
-    settled_quantity: text(usage.settledQuantity),
-    live_quantity: text(usage.quantity.minus(usage.settledQuantity)),
+    quantity: text(quantity),
+    settled_quantity: text(settledQuantity),
+    live_quantity: text(quantity.minus(settledQuantity)),
+    match,
     price,
     unpriced: price === null,
-    ...rated,
+    ...ratedPart(price, { quantity, events }, currency),
   }
 }

@@ -4,10 +4,12 @@ import { TollgateError } from '../kernel/errors.ts'
 import { sameJson } from '../kernel/same-json.ts'
 import { type AnnounceServices, announceConfig } from '../metering/announce-config.ts'
 import type { TenantConfig } from '../metering/meter.ts'
-import type { PlanInput, PlanPrice } from './plan.ts'
+import { checkPrices, type PriceServices } from './check-prices.ts'
+import type { PlanInput } from './plan.ts'
 import { type NewPlan, PLANS_PER_TENANT, type PlanStore, type TenantPlan } from './ports.ts'
+import { type PlanPrice, termNames, termsOf } from './terms.ts'
 
-type Services = AnnounceServices & { catalog: Pick<PlanStore, 'createPlan'> }
+type Services = AnnounceServices & PriceServices & { catalog: Pick<PlanStore, 'createPlan'> }
 
 /** Throws already_exists if the key has another content, validation_failed for prices of unknown meters and at the limit. */
 export async function createPlan(
@@ -19,16 +21,17 @@ export async function createPlan(
     key: input.key,
     name: input.name ?? null,
     currency: input.currency,
-    prices: input.prices,
+    terms: termsOf(input),
   }
+  await checkPrices(services, tenant.tenantId, input.prices)
   const outcome = await services.catalog.createPlan(tenant.tenantId, wanted, input.default === true)
   if (outcome.kind === 'unknown_meters') throw unknownMeters(outcome.meters, input.prices)
   if (outcome.kind === 'too_many') {
     throw new TollgateError('validation_failed', `A tenant has ${PLANS_PER_TENANT} plans at most.`)
   }
-  const { kind, plan, isDefault, version } = outcome
+  const { kind, plan, isDefault, configVersion } = outcome
   if (kind === 'exists') refuseOtherContent(outcome, wanted, input.default)
-  await announceConfig(services, tenant.tenantId, version)
+  await announceConfig(services, tenant.tenantId, configVersion)
   return { plan, isDefault, created: kind === 'created' }
 }
 
@@ -37,9 +40,10 @@ function refuseOtherContent(
   wanted: NewPlan,
   wantedDefault: boolean | undefined,
 ): void {
-  const differing = (['name', 'currency', 'prices'] as const).filter(
-    (field) => !sameJson(plan[field], wanted[field]),
-  )
+  const differing = [
+    ...(['name', 'currency'] as const).filter((field) => plan[field] !== wanted[field]),
+    ...termNames.filter((field) => !sameJson(plan.terms[field], wanted.terms[field])),
+  ]
   const fields = [
     ...differing,
     ...(wantedDefault === undefined || wantedDefault === isDefault ? [] : ['default']),
@@ -52,7 +56,7 @@ function refuseOtherContent(
   )
 }
 
-export function unknownMeters(meters: string[], prices: PlanPrice[]): TollgateError {
+export function unknownMeters(meters: string[], prices: PlanPrice[], at = '#/prices'): TollgateError {
   return new TollgateError(
     'validation_failed',
     'A price names a meter that there is not. Create the meter first.',
@@ -61,7 +65,7 @@ export function unknownMeters(meters: string[], prices: PlanPrice[]): TollgateEr
         meters.includes(meter)
           ? [
               {
-                pointer: `#/prices/${index}/meter`,
+                pointer: `${at}/${index}/meter`,
                 detail: `must be the key of a meter; there is no "${meter}"`,
               },
             ]

@@ -1,48 +1,26 @@
-// A plan: what each meter costs, in one currency. A customer has a plan of its own or the tenant's default one.
+// A plan: what it sells for, version by version, in one currency. A customer without a subscription is billed by the newest
+// version of its own plan, or of the tenant's default one; a subscription stays on the version that it was given.
 
 import { z } from 'zod'
 import { currencySchema } from '../kernel/currency.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { keySchema, line } from '../kernel/text.ts'
-import { type Price, priceSchema } from '../pricing/price.ts'
+import { refuseLongPeriods, type Terms, termsFields, termsInputFields, termsSchema } from './terms.ts'
 
-export const PRICES_PER_PLAN = 200
 export const PLAN_NAME_CHARS = 200
-
-export type PlanPrice = { meter: string; price: Price }
 
 export type Plan = {
   /** The tenant's own name for it; never changed. */
   key: string
   name: string | null
-  /** ISO 4217; of every amount in the prices */
+  /** ISO 4217; of every amount in the terms */
   currency: string
-  /** one a meter at most; a bill's lines come in this order */
-  prices: PlanPrice[]
+  /** counts from 1; the newest if nothing else is said */
+  version: number
+  terms: Terms
   createdAt: Date
   updatedAt: Date
 }
-
-const planPriceSchema = knownFields("A plan's price", {
-  meter: keySchema.meta({ description: "The meter's key.", example: 'api_calls' }),
-  price: priceSchema,
-}).meta({ id: 'PlanPrice' })
-
-const pricesSchema = z
-  .array(planPriceSchema, { error: 'must be a list of {"meter", "price"}' })
-  .max(PRICES_PER_PLAN, { error: `must have at most ${PRICES_PER_PLAN} prices`, abort: true })
-  .superRefine((prices, context) => {
-    const indexes = new Map<string, number>()
-    prices.forEach(({ meter }, index) => {
-      const first = indexes.get(meter)
-      if (first === undefined) indexes.set(meter, index)
-      else {
-        const message = `must be another meter: ${meter} has a price at index ${first}, and a plan has one price a meter`
-        context.addIssue({ code: 'custom', path: [index, 'meter'], message })
-      }
-    })
-  })
-  .meta({ description: 'One price a meter at most. The lines of a bill come in this order.' })
 
 const nameSchema = line(PLAN_NAME_CHARS).nullable().meta({ description: 'For people.', example: 'Pro' })
 const defaultSchema = z
@@ -53,15 +31,26 @@ export const planInputSchema = knownFields('A plan', {
   key: keySchema.meta({ description: 'Your own name for the plan; it stays.', example: 'pro' }),
   name: nameSchema.optional(),
   currency: currencySchema,
-  prices: pricesSchema,
+  ...termsInputFields,
   default: defaultSchema.optional(),
-}).meta({ id: 'PlanInput' })
+})
+  .superRefine(refuseLongPeriods)
+  .meta({ id: 'PlanInput' })
 
-/** What is absent stays as it is. `prices` replaces them all. The key is not among them: it is the plan's identity. */
+const optional = {
+  prices: termsFields.prices.optional(),
+  fees: termsFields.fees.optional(),
+  interval: termsFields.interval.optional(),
+  interval_count: termsFields.interval_count.optional(),
+  trial_days: termsFields.trial_days.optional(),
+  entitlements: termsFields.entitlements.optional(),
+}
+
+/** What is absent stays as it is. `prices` and `fees` replace them all. The key is the plan's identity. */
 export const planChangeSchema = knownFields('A change of a plan', {
   name: nameSchema.optional(),
   currency: currencySchema.optional(),
-  prices: pricesSchema.optional(),
+  ...optional,
   default: defaultSchema.optional(),
 }).meta({ id: 'PlanChange' })
 
@@ -70,7 +59,8 @@ export const planSchema = z
     key: z.string().meta({ example: 'pro' }),
     name: z.string().nullable().meta({ example: 'Pro' }),
     currency: z.string().meta({ description: 'ISO 4217 code.', example: 'USD' }),
-    prices: z.array(planPriceSchema),
+    version: z.int().meta({ description: 'Counts from 1. A version never changes.', example: 1 }),
+    ...termsSchema.shape,
     default: defaultSchema,
     created_at: z.iso.datetime().meta({ example: '2026-11-01T09:30:00.000Z' }),
     updated_at: z.iso.datetime().meta({ example: '2026-11-01T09:30:00.000Z' }),
@@ -86,7 +76,8 @@ export const planJson = (plan: Plan, isDefault: boolean): PlanJson => ({
   key: plan.key,
   name: plan.name,
   currency: plan.currency,
-  prices: plan.prices,
+  version: plan.version,
+  ...plan.terms,
   default: isDefault,
   created_at: plan.createdAt.toISOString(),
   updated_at: plan.updatedAt.toISOString(),

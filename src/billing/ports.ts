@@ -4,11 +4,20 @@
 import type { PageRequest } from '../kernel/page.ts'
 import type { MeterStore } from '../metering/meter-store.ts'
 import type { Plan } from './plan.ts'
+import type { Terms } from './terms.ts'
 
-export type NewPlan = Omit<Plan, 'createdAt' | 'updatedAt'>
+export type NewPlan = Pick<Plan, 'key' | 'name' | 'currency' | 'terms'>
 
-/** What to change: what is absent stays. `default: true` makes it the tenant's default plan. */
-export type PlanPatch = { name?: string | null; prices?: Plan['prices']; default?: true }
+/**
+ * What to change: what is absent stays. `terms` are published as the next version, if the newest is still `seenVersion`.
+ * `default: true` makes it the tenant's default plan.
+ */
+export type PlanPatch = {
+  name?: string | null
+  terms?: Terms
+  seenVersion: number
+  default?: true
+}
 
 export type TenantPlan = { plan: Plan; isDefault: boolean }
 
@@ -16,23 +25,27 @@ export type TenantPlan = { plan: Plan; isDefault: boolean }
 type UnknownMeters = { kind: 'unknown_meters'; meters: string[] }
 
 export type PlanCreated =
-  | ({ kind: 'created' | 'exists'; version: number } & TenantPlan)
+  | ({ kind: 'created' | 'exists'; configVersion: number } & TenantPlan)
   | UnknownMeters
   | { kind: 'too_many' }
 
 export type PlanChanged =
-  | ({ kind: 'changed'; version: number } & TenantPlan)
+  | ({ kind: 'changed'; configVersion: number } & TenantPlan)
   | UnknownMeters
-  | { kind: 'not_found' }
+  /** moved: the newest version is not `seenVersion` any more */
+  | { kind: 'not_found' | 'moved' }
 
 export const PLANS_PER_TENANT = 200
 
 export interface PlanStore {
   createPlan(tenantId: string, plan: NewPlan, makeDefault: boolean): Promise<PlanCreated>
   changePlan(tenantId: string, key: string, patch: PlanPatch): Promise<PlanChanged>
-  findPlan(tenantId: string, key: string): Promise<TenantPlan | null>
-  /** In the order of their keys' bytes; one more than `limit` if there is one. `after` is a key. */
+  /** `version`: the newest if absent. */
+  findPlan(tenantId: string, key: string, version?: number): Promise<TenantPlan | null>
+  /** In the order of their keys' bytes, each with its newest version; one more than `limit` if there is one. `after` is a key. */
   listPlans(tenantId: string, page: PageRequest): Promise<TenantPlan[]>
+  /** The newest first; `after` is a version's number. null: no such plan. */
+  listPlanVersions(tenantId: string, key: string, page: PageRequest): Promise<TenantPlan[] | null>
   /** The plan that this customer is billed by: its own, or the tenant's default one. The customer need not be created. */
   planOfCustomer(tenantId: string, customerId: string): Promise<TenantPlan | null>
 }

@@ -1,17 +1,22 @@
-// The bill of a customer's period, exact at this instant.
+// The bill of a customer's period, exact at this instant: its usage, priced by its subscriptions, or by its plan where it has none.
 
 import type { CustomerStore } from '../access/ports.ts'
 import { TollgateError } from '../kernel/errors.ts'
 import type { TenantConfig } from '../metering/meter.ts'
-import type { ReadServices } from '../metering/read-live.ts'
 import { readUsage } from '../metering/read-usage.ts'
-import { type Bill, computeBill } from './bill.ts'
-import { type PeriodQuery, periodOf } from './period.ts'
-import type { PlanStore } from './ports.ts'
+import { type Account, termsOfPhase } from './account.ts'
+import type { AccountStore } from './account-ports.ts'
+import { type Bill, type BillFacts, computeBill } from './bill.ts'
+import { chargesOf, needsParts, partsOf } from './charge.ts'
+import { type UsageServices, usageFor } from './invoices/usage-reader.ts'
+import { type Period, type PeriodQuery, periodOf } from './period.ts'
+import type { PlanStore, TenantPlan } from './ports.ts'
+import { phaseAt, statusOf } from './subscriptions/subscription.ts'
 
-export type BillServices = ReadServices & {
+export type BillServices = UsageServices & {
   clock: () => number
   catalog: Pick<PlanStore, 'planOfCustomer'>
+  accounts: Pick<AccountStore, 'loadAccounts'>
   access: Pick<CustomerStore, 'findCustomer'>
 }
 
@@ -23,8 +28,9 @@ export async function readBill(
 ): Promise<Bill> {
   const { customerId } = input
   const nowMs = services.clock()
-  const { startMs, endMs, key } = periodOf(input, tenant.timezone, nowMs)
-  const [{ config, quantities }, plan] = await Promise.all([
+  const period = periodOf(input, tenant.timezone, nowMs)
+  const { startMs, endMs, key } = period
+  const [{ config, quantities }, plan, [account]] = await Promise.all([
     readUsage(services, tenant, {
       customerIds: [customerId],
       meter: null,
@@ -32,17 +38,60 @@ export async function readBill(
       groupBy: [],
     }),
     services.catalog.planOfCustomer(tenant.tenantId, customerId),
+    services.accounts.loadAccounts(tenant.tenantId, [customerId]),
   ])
-  if (quantities.length === 0) await mustBeKnown(services, tenant, customerId)
+  const pricedBy = pricesFor(account!, plan, config, Math.min(nowMs, endMs - 1))
+  if (quantities.length === 0 && account!.subscriptions.length === 0)
+    await mustBeKnown(services, tenant, customerId)
   return computeBill({
     customerId,
     period: { start: new Date(startMs), end: new Date(endMs), key },
-    plan: plan?.plan ?? null,
-    currency: config.currency,
+    plan: pricedBy,
     asOf: new Date(nowMs),
     meters: config.meters,
     usage: new Map(quantities.map((one) => [one.meter.key, one])),
+    parts: await partsFor(services, config, customerId, period, pricedBy),
   })
+}
+
+/** The prices of the subscriptions that run at an instant; of the plan, where none does. */
+function pricesFor(
+  account: Account,
+  plan: TenantPlan | null,
+  { currency }: TenantConfig,
+  atMs: number,
+): BillFacts['plan'] {
+  const running = account.subscriptions
+    .filter((subscription) => ['active', 'trialing'].includes(statusOf(subscription, atMs)))
+    .map((subscription) => phaseAt(subscription, atMs))
+  if (running.length > 0) {
+    return {
+      key: running[0]!.plan,
+      prices: running.flatMap((phase) => chargesOf(termsOfPhase(account, phase), phase.overrides)),
+      currency: account.currency!,
+    }
+  }
+  return plan === null
+    ? { key: null, prices: [], currency }
+    : { key: plan.plan.key, prices: plan.plan.terms.prices, currency: plan.plan.currency }
+}
+
+async function partsFor(
+  services: BillServices,
+  tenant: TenantConfig,
+  customerId: string,
+  { startMs, endMs }: Period,
+  { prices }: BillFacts['plan'],
+): Promise<BillFacts['parts']> {
+  const needed = prices.filter(needsParts).map((price) => ({
+    meter: price.meter,
+    fromMs: startMs,
+    toMs: endMs,
+    matches: partsOf(price).flatMap(({ match }) => (match === null ? [] : [match])),
+  }))
+  if (needed.length === 0) return new Map()
+  const usage = await usageFor(services, tenant, [{ customerId, spans: needed }])
+  return new Map(needed.map((span) => [span.meter, usage.of(customerId)(span)]))
 }
 
 /** A bill of zero for a mistyped id would look like a customer who used nothing. */

@@ -2,7 +2,6 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { KEY_PREFIX } from '../access/api-key.ts'
-import { ConfigCache } from '../access/config-cache.ts'
 import { KeyCache } from '../access/key-cache.ts'
 import type { Services } from '../services.ts'
 import type { Deps, Env } from './env.ts'
@@ -10,13 +9,18 @@ import { describeSecurity } from './openapi.ts'
 import { Router, type Routes } from './router.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { billingRoutes } from './routes/billing.ts'
+import { closingRoutes } from './routes/closing.ts'
+import { couponRoutes } from './routes/coupons.ts'
+import { creditRoutes } from './routes/credit.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
+import { invoiceRoutes } from './routes/invoices.ts'
 import { meterRoutes } from './routes/meters.ts'
 import { planRoutes } from './routes/plans.ts'
 import { reconciliationRoutes } from './routes/reconciliation.ts'
 import { referenceRoutes } from './routes/reference.ts'
+import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { usageRoutes } from './routes/usage.ts'
 
@@ -26,9 +30,14 @@ const groups: Routes[] = [
   meterRoutes,
   customerRoutes,
   planRoutes,
+  subscriptionRoutes,
+  couponRoutes,
+  invoiceRoutes,
+  creditRoutes,
   tenantRoutes,
   apiKeyRoutes,
   flushRoutes,
+  closingRoutes,
   reconciliationRoutes,
   healthRoutes,
 ]
@@ -36,8 +45,7 @@ const groups: Routes[] = [
 /** Throws for services that can't work, and for mistakes in the routes' definitions. */
 export function createApp(services: Services): OpenAPIHono<Env> {
   check(services)
-  const { access, clock } = services
-  const deps: Deps = { ...services, configs: new ConfigCache(access, clock), keys: new KeyCache(clock) }
+  const deps: Deps = { ...services, keys: new KeyCache(services.clock) }
   const app = new OpenAPIHono<Env>()
   describeSecurity(app)
   const router = new Router(app, deps)
@@ -46,7 +54,19 @@ export function createApp(services: Services): OpenAPIHono<Env> {
 }
 
 function check(services: Services): void {
-  for (const name of ['clock', 'limits', 'counters', 'usage', 'access', 'catalog', 'idempotency'] as const) {
+  for (const name of [
+    'clock',
+    'limits',
+    'counters',
+    'usage',
+    'access',
+    'configs',
+    'catalog',
+    'accounts',
+    'coupons',
+    'billing',
+    'idempotency',
+  ] as const) {
     if (services[name] === undefined || services[name] === null)
       throw new Error(`createApp: services.${name} is missing`)
   }

@@ -2,7 +2,6 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { FillRandom } from '../access/api-key.ts'
-import type { ConfigCache } from '../access/config-cache.ts'
 import type { KeyCache } from '../access/key-cache.ts'
 import type { NewId } from '../kernel/ids.ts'
 import type { TenantConfig } from '../metering/meter.ts'
@@ -21,7 +20,7 @@ export type Env = {
   }
 }
 
-/** The services, and this instance's caches. */
-export type Deps = Services & { configs: ConfigCache; keys: KeyCache }
+/** The services, and the keys that this instance has cached. */
+export type Deps = Services & { keys: KeyCache }
 
 export type App = OpenAPIHono<Env>

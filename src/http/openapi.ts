@@ -16,6 +16,9 @@ export const TAGS = {
   Meters: 'How events become numbers.',
   Customers: 'Who gets the bill. A customer need not be created before it is used or billed.',
   Plans: 'What each meter costs.',
+  Subscriptions: 'Who is on which plan, and since when; coupons that take something off.',
+  Invoices: 'What a subscription’s period costs: live as a draft, frozen when it is issued.',
+  Credit: 'What was paid ahead or given back, and the ledger of what became of it.',
   Tenants: 'The businesses that bill with this Tollgate, and their API keys. With the admin token.',
   Operations: 'How the service is, and what it has still to do.',
 } as const

@@ -13,6 +13,8 @@ export const problems: Record<ErrorCode, { status: Status; title: string }> = {
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   already_exists: { status: 409, title: 'It exists already, with other content' },
   meaning_would_change: { status: 409, title: 'What was counted would mean something else' },
+  already_priced: { status: 409, title: 'A meter would be billed twice' },
+  state_conflict: { status: 409, title: 'Its state does not allow that' },
   event_conflict: { status: 409, title: 'The id was used before for another event' },
   idempotency_in_progress: { status: 409, title: 'The first request with this Idempotency-Key is under way' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used for another request' },

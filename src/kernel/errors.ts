@@ -12,6 +12,8 @@ export const errorCodes = [
   'event_conflict',
   'idempotency_in_progress',
   'idempotency_key_reused',
+  'already_priced',
+  'state_conflict',
   'unknown_resource_type',
   'quantity_out_of_range',
   'batch_too_large',

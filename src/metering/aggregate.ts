@@ -39,6 +39,9 @@ export const plainQuantity = (aggregation: Aggregation, { a, b }: MergedValue): 
 
 const eventsIn: Partial<Record<Aggregation, keyof MergedValue>> = { sum: 'b', count: 'a', avg: 'b' }
 
+/** Whether its counters know how many events they are of. */
+export const knowsEvents = (aggregation: Aggregation): boolean => eventsIn[aggregation] !== undefined
+
 /** How many events made these counters; zero for an aggregation whose counters don't tell. */
 export function eventsOf(aggregation: Aggregation, value: MergedValue): Decimal {
   const kept = eventsIn[aggregation]

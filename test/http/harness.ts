@@ -2,9 +2,13 @@
 // started, in Node or in workerd.
 
 import { inject } from 'vitest'
+import { ConfigCache } from '../../src/access/config-cache.ts'
+import { defaultBillingSettings } from '../../src/billing/settings.ts'
 import { createApp } from '../../src/http/app.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import type { Services } from '../../src/services.ts'
+import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
+import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
 import { PostgresIdempotencyStore } from '../../src/stores/postgres/idempotency-store.ts'
 import { migratePglite } from '../../src/stores/postgres/migrate.ts'
 import { openPglite } from '../../src/stores/postgres/pglite.ts'
@@ -38,6 +42,7 @@ export async function openInProcess(
   const [postgres, redis] = await Promise.all([openPglite(null), openEmbeddedRedis()])
   await migratePglite(postgres.db)
   const adminToken = `admin-${crypto.randomUUID()}`
+  const access = postgresAccess(postgres.db)
   const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0 }
   const app = createApp(
     around({
@@ -45,7 +50,11 @@ export async function openInProcess(
       limits,
       counters: new RedisCounterStore(tcpConnection(redis.client), limits, 1),
       usage: new PostgresUsageStore(postgres.db),
-      access: postgresAccess(postgres.db),
+      access,
+      configs: new ConfigCache(access, Date.now),
+      accounts: new PostgresAccountStore(postgres.db),
+      coupons: new PostgresCouponStore(postgres.db),
+      billing: defaultBillingSettings,
       catalog: postgresCatalog(postgres.db),
       idempotency: new PostgresIdempotencyStore(postgres.db),
       adminToken,

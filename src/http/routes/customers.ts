@@ -22,6 +22,9 @@ const customerSchema = z
       .nullable()
       .meta({ description: 'Key of its plan; null: the default plan.', example: null }),
     metadata: z.record(z.string(), z.string()).meta({ example: { crm_id: '4711' } }),
+    tax_rates: z
+      .array(z.object({ name: z.string(), percent: z.string() }))
+      .meta({ description: 'What its invoices add.', example: [{ name: 'VAT', percent: '19' }] }),
     created_at: instant('When it was created; null: it is known by its usage alone.').nullable(),
     updated_at: instant('When it was last changed.').nullable(),
   })
@@ -33,6 +36,7 @@ const customerJson = (customer: Customer): z.input<typeof customerSchema> => ({
   email: customer.email,
   plan: customer.plan,
   metadata: customer.metadata,
+  tax_rates: customer.taxRates,
   created_at: customer.createdAt?.toISOString() ?? null,
   updated_at: customer.updatedAt?.toISOString() ?? null,
 })

@@ -31,9 +31,10 @@ export class PostgresCustomerStore implements CustomerStore {
             select ${customer.plan}::text is null or exists (
               select 1 from plans where tenant_id = ${tenantId}::uuid and key = ${customer.plan}::text) as plan_found
           ), created as (
-            insert into customers (tenant_id, customer_id, name, email, plan, metadata)
+            insert into customers (tenant_id, customer_id, name, email, plan, metadata, tax_rates)
             select ${tenantId}::uuid, ${customer.customerId}::text, ${customer.name}::text, ${customer.email}::text,
-              ${customer.plan}::text, ${JSON.stringify(customer.metadata)}::text::jsonb
+              ${customer.plan}::text, ${JSON.stringify(customer.metadata)}::text::jsonb,
+              ${JSON.stringify(customer.taxRates)}::text::jsonb
             from wanted where plan_found
             on conflict do nothing
             returning *
@@ -80,15 +81,16 @@ export class PostgresCustomerStore implements CustomerStore {
             (select count(*) from jsonb_each(
               jsonb_strip_nulls(coalesce((select metadata from existing), '{}'::jsonb) || ${metadata}::text::jsonb))) as names
         ), changed as (
-          insert into customers as customer (tenant_id, customer_id, name, email, plan, metadata)
+          insert into customers as customer (tenant_id, customer_id, name, email, plan, metadata, tax_rates)
           select ${tenantId}::uuid, ${customerId}::text, ${name ?? null}::text, ${email ?? null}::text, ${plan ?? null}::text,
-            jsonb_strip_nulls(${metadata}::text::jsonb)
+            jsonb_strip_nulls(${metadata}::text::jsonb), ${JSON.stringify(change.tax_rates ?? [])}::text::jsonb
           from wanted where found and plan_found and names <= ${METADATA_KEYS}::int
           on conflict (tenant_id, customer_id) do update set
             name = ${name === undefined ? sql`customer.name` : sql`excluded.name`},
             email = ${email === undefined ? sql`customer.email` : sql`excluded.email`},
             plan = ${plan === undefined ? sql`customer.plan` : sql`excluded.plan`},
             metadata = jsonb_strip_nulls(customer.metadata || ${metadata}::text::jsonb),
+            tax_rates = ${change.tax_rates === undefined ? sql`customer.tax_rates` : sql`excluded.tax_rates`},
             updated_at = now()
           returning *
         )

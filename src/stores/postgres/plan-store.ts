@@ -1,7 +1,6 @@
 // Plans in Postgres. How changes at the same instant come one after the other: see meter-store.ts.
 
 import { type SQL, sql } from 'drizzle-orm'
-import type { PlanPrice } from '../../billing/plan.ts'
 import {
   type NewPlan,
   PLANS_PER_TENANT,
@@ -11,6 +10,7 @@ import {
   type PlanStore,
   type TenantPlan,
 } from '../../billing/ports.ts'
+import type { PlanPrice } from '../../billing/terms.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import { changing } from './changing.ts'
 import type { Db } from './db.ts'
@@ -29,7 +29,14 @@ const tenantPlan = (row: { plan: string; is_default: string }): TenantPlan => ({
   isDefault: row.is_default === 'true',
 })
 
-const selected: SQL = sql`to_jsonb(plans)::text as plan, (plans.key is not distinct from tenants.default_plan)::text as is_default`
+/** A row of plans with the terms of a version; `at`: when that version was published. */
+const planRow = (terms: SQL, version = sql`plans.version`): SQL =>
+  sql`(to_jsonb(plans) || jsonb_build_object('version', ${version}, 'terms', ${terms}))::text`
+
+const newestTerms: SQL = sql`(select terms from plan_versions as published
+  where published.tenant_id = plans.tenant_id and published.plan = plans.key and published.version = plans.version)`
+
+const selected: SQL = sql`${planRow(newestTerms)} as plan, (plans.key is not distinct from tenants.default_plan)::text as is_default`
 
 export class PostgresPlanStore implements PlanStore {
   readonly #db: Db
@@ -48,10 +55,10 @@ export class PostgresPlanStore implements PlanStore {
       sql`
         with seen as (
           select tenants.id, config_version, default_plan, existing.row as existing,
-            ${unknownMeters(tenantId, plan.prices)} as unknown_meters,
+            ${unknownMeters(tenantId, plan.terms.prices)} as unknown_meters,
             (select count(*) from plans where tenant_id = tenants.id) >= ${PLANS_PER_TENANT}::int as is_full
           from tenants left join lateral (
-            select to_jsonb(plans) as row from plans where tenant_id = tenants.id and key = ${plan.key}::text
+            select ${planRow(newestTerms)} as row from plans where tenant_id = tenants.id and key = ${plan.key}::text
           ) as existing on true
           where tenants.id = ${tenantId}::uuid
         ), moved as (
@@ -62,22 +69,29 @@ export class PostgresPlanStore implements PlanStore {
             and seen.existing is null and not is_full and unknown_meters = '[]'::jsonb
           returning tenants.id, tenants.config_version
         ), created as (
-          insert into plans (tenant_id, key, name, currency, prices)
-          select moved.id, ${plan.key}::text, ${plan.name}::text, ${plan.currency}::text, ${JSON.stringify(plan.prices)}::text::jsonb
-          from moved
+          insert into plans (tenant_id, key, name, currency)
+          select moved.id, ${plan.key}::text, ${plan.name}::text, ${plan.currency}::text from moved
           returning *
+        ), published as (
+          insert into plan_versions (tenant_id, plan, version, terms)
+          select tenant_id, key, version, ${JSON.stringify(plan.terms)}::text::jsonb from created
+          returning terms
         )
-        select existing::text as existing, unknown_meters::text as unknown_meters, is_full::text as is_full,
+        select existing, unknown_meters::text as unknown_meters, is_full::text as is_full,
           (default_plan is not distinct from ${plan.key}::text)::text as is_default,
-          (select to_jsonb(created)::text from created) as created,
-          coalesce((select config_version from moved), seen.config_version)::text as version
+          (select (to_jsonb(created) || jsonb_build_object('terms', published.terms))::text from created, published) as created,
+          coalesce((select config_version from moved), seen.config_version)::text as config_version
         from seen`,
     )
-    const version = Number(row!.version)
+    const configVersion = Number(row!.config_version)
     if (row!.created !== null)
-      return { kind: 'created', plan: planFrom(row!.created), isDefault: makeDefault, version }
+      return { kind: 'created', plan: planFrom(row!.created), isDefault: makeDefault, configVersion }
     if (row!.existing !== null) {
-      return { kind: 'exists', ...tenantPlan({ plan: row!.existing, is_default: row!.is_default }), version }
+      return {
+        kind: 'exists',
+        ...tenantPlan({ plan: row!.existing, is_default: row!.is_default }),
+        configVersion,
+      }
     }
     if (row!.unknown_meters !== '[]')
       return { kind: 'unknown_meters', meters: JSON.parse(row!.unknown_meters) as string[] }
@@ -85,15 +99,15 @@ export class PostgresPlanStore implements PlanStore {
   }
 
   async changePlan(tenantId: string, key: string, patch: PlanPatch): Promise<PlanChanged> {
-    const { name, prices } = patch
+    const { name, terms, seenVersion } = patch
     const sets = [sql`updated_at = now()`]
     if (name !== undefined) sets.push(sql`name = ${name}::text`)
-    if (prices !== undefined) sets.push(sql`prices = ${JSON.stringify(prices)}::text::jsonb`)
+    if (terms !== undefined) sets.push(sql`version = plans.version + 1`)
     const [row] = await query<ChangedRow>(
       this.#db,
       sql`
         with seen as (
-          select tenant_id, ${unknownMeters(tenantId, prices ?? [])} as unknown_meters
+          select tenant_id, ${unknownMeters(tenantId, terms?.prices ?? [])} as unknown_meters
           from plans where tenant_id = ${tenantId}::uuid and key = ${key}::text
         ), moved as (
           update tenants set config_version = config_version + 1
@@ -101,31 +115,71 @@ export class PostgresPlanStore implements PlanStore {
           from seen where id = seen.tenant_id and seen.unknown_meters = '[]'::jsonb
           returning id, config_version, default_plan
         ), changed as (
-          update plans set ${sql.join(sets, sql`, `)} from moved where tenant_id = moved.id and key = ${key}::text
+          update plans set ${sql.join(sets, sql`, `)} from moved
+          where tenant_id = moved.id and key = ${key}::text and version = ${seenVersion}::int
           returning plans.*
+        ), published as (
+          insert into plan_versions (tenant_id, plan, version, terms)
+          select tenant_id, key, version, ${JSON.stringify(terms ?? null)}::text::jsonb from changed
+          where ${String(terms !== undefined)}::text::boolean
+          returning terms
         )
-        select seen.unknown_meters::text as unknown_meters, to_jsonb(changed)::text as plan,
-          (changed.key is not distinct from moved.default_plan)::text as is_default, moved.config_version::text as version
-        from seen left join moved on true left join changed on true`,
+        select seen.unknown_meters::text as unknown_meters,
+          (to_jsonb(changed) || jsonb_build_object('terms', coalesce(published.terms, before.terms)))::text as plan,
+          (changed.key is not distinct from moved.default_plan)::text as is_default,
+          moved.config_version::text as config_version
+        from seen left join moved on true left join changed on true left join published on true
+          left join plan_versions as before on before.tenant_id = seen.tenant_id and before.plan = ${key}::text
+            and before.version = ${seenVersion}::int`,
     )
     if (!row) return { kind: 'not_found' }
-    if (row.plan === null)
+    if (row.unknown_meters !== '[]')
       return { kind: 'unknown_meters', meters: JSON.parse(row.unknown_meters) as string[] }
+    if (row.plan === null) return { kind: 'moved' }
     return {
       kind: 'changed',
       ...tenantPlan({ plan: row.plan, is_default: row.is_default }),
-      version: Number(row.version),
+      configVersion: Number(row.config_version),
     }
   }
 
-  async findPlan(tenantId: string, key: string): Promise<TenantPlan | null> {
+  async findPlan(tenantId: string, key: string, version?: number): Promise<TenantPlan | null> {
     const [row] = await query<{ plan: string; is_default: string }>(
       this.#db,
       sql`
-        select ${selected} from plans join tenants on tenants.id = plans.tenant_id
+        select ${planRow(sql`published.terms`, sql`published.version`)} as plan,
+          (plans.key is not distinct from tenants.default_plan)::text as is_default
+        from plans join tenants on tenants.id = plans.tenant_id
+          join plan_versions as published on published.tenant_id = plans.tenant_id and published.plan = plans.key
+            and published.version = coalesce(${version ?? null}::int, plans.version)
         where plans.tenant_id = ${tenantId}::uuid and plans.key = ${key}::text`,
     )
     return row ? tenantPlan(row) : null
+  }
+
+  async listPlanVersions(
+    tenantId: string,
+    key: string,
+    { after, limit }: PageRequest,
+  ): Promise<TenantPlan[] | null> {
+    const found = await query<{ plan: string | null; is_default: string }>(
+      this.#db,
+      sql`
+        select case when published.version is not null
+            then ${planRow(sql`published.terms`, sql`published.version`)} end as plan,
+          (plans.key is not distinct from tenants.default_plan)::text as is_default
+        from plans join tenants on tenants.id = plans.tenant_id
+          left join lateral (
+            select version, terms from plan_versions as one
+            where one.tenant_id = plans.tenant_id and one.plan = plans.key
+              and (${after}::int is null or one.version < ${after}::int)
+            order by one.version desc limit ${limit + 1}::int
+          ) as published on true
+        where plans.tenant_id = ${tenantId}::uuid and plans.key = ${key}::text
+        order by published.version desc`,
+    )
+    if (found.length === 0) return null
+    return found.flatMap(({ plan, is_default }) => (plan === null ? [] : [tenantPlan({ plan, is_default })]))
   }
 
   async listPlans(tenantId: string, { after, limit }: PageRequest): Promise<TenantPlan[]> {
@@ -159,7 +213,12 @@ type CreatedRow = {
   is_full: string
   is_default: string
   created: string | null
-  version: string
+  config_version: string
 }
 
-type ChangedRow = { unknown_meters: string; plan: string | null; is_default: string; version: string }
+type ChangedRow = {
+  unknown_meters: string
+  plan: string | null
+  is_default: string
+  config_version: string
+}

@@ -3,6 +3,7 @@
 import type { ApiKey } from '../../access/api-key.ts'
 import type { Customer } from '../../access/customer.ts'
 import type { Tenant } from '../../access/tenant.ts'
+import type { Coupon } from '../../billing/coupon.ts'
 import type { Plan } from '../../billing/plan.ts'
 import type { Aggregation, Meter, TenantConfig } from '../../metering/meter.ts'
 
@@ -47,6 +48,7 @@ const customer = (row: Row): Customer => ({
   email: row.email as string | null,
   plan: row.plan as string | null,
   metadata: row.metadata as Record<string, string>,
+  taxRates: row.tax_rates as Customer['taxRates'],
   createdAt: date(row.created_at),
   updatedAt: date(row.updated_at),
 })
@@ -55,9 +57,21 @@ const plan = (row: Row): Plan => ({
   key: row.key as string,
   name: row.name as string | null,
   currency: row.currency as string,
-  prices: row.prices as Plan['prices'],
+  version: row.version as number,
+  terms: row.terms as Plan['terms'],
   createdAt: date(row.created_at),
   updatedAt: date(row.updated_at),
+})
+
+export const couponFromRow = (row: Row): Coupon => ({
+  key: row.key as string,
+  name: row.name as string | null,
+  percentOff: row.percent_off as string | null,
+  amountOff: row.amount_off as string | null,
+  currency: row.currency as string | null,
+  periods: row.periods as number | null,
+  createdAt: date(row.created_at),
+  archivedAt: dateOrNull(row.archived_at),
 })
 
 /** `{tenant, meters}`, as `configJson` selects them. */
@@ -76,4 +90,5 @@ export const tenantFrom = (json: string): Tenant => tenant(parse(json))
 export const apiKeyFrom = (json: string): ApiKey => apiKey(parse(json))
 export const meterFrom = (json: string): Meter => meter(parse(json))
 export const customerFrom = (json: string): Customer => customer(parse(json))
+export const couponFrom = (json: string): Coupon => couponFromRow(parse(json))
 export const planFrom = (json: string): Plan => plan(parse(json))

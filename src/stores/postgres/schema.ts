@@ -15,8 +15,8 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 
-const bytewise = customType<{ data: string }>({ dataType: () => 'text collate "C"' })
-const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+export const bytewise = customType<{ data: string }>({ dataType: () => 'text collate "C"' })
+export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
 export const tenants = pgTable('tenants', {
   id: uuid('id').primaryKey(),
@@ -77,6 +77,8 @@ export const customers = pgTable(
     /** null: the tenant's default plan */
     plan: text('plan'),
     metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
+    /** [{name, percent}]: what its invoices add */
+    taxRates: jsonb('tax_rates').notNull().default([]),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
@@ -92,12 +94,28 @@ export const plans = pgTable(
     key: bytewise('key').notNull(),
     name: text('name'),
     currency: text('currency').notNull(),
-    /** [{meter, price}], as the API takes it */
-    prices: jsonb('prices').notNull(),
+    /** the newest one in plan_versions */
+    version: integer('version').notNull().default(1),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
+)
+
+/** What a plan sold for, version by version. A row never changes: subscriptions name it. */
+export const planVersions = pgTable(
+  'plan_versions',
+  {
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    plan: bytewise('plan').notNull(),
+    version: integer('version').notNull(),
+    /** billing/terms.ts, as the API takes them */
+    terms: jsonb('terms').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.plan, t.version] })],
 )
 
 /** One settled counter a row. No foreign keys: usage may come before its customer, and must never be refused for it. */
@@ -149,4 +167,23 @@ export const idempotencyKeys = pgTable(
     primaryKey({ columns: [t.scope, t.keyHash] }),
     index('idempotency_keys_held_until').on(t.heldUntil),
   ],
+)
+
+export const coupons = pgTable(
+  'coupons',
+  {
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    key: bytewise('key').notNull(),
+    name: text('name'),
+    /** decimals as the API takes them */
+    percentOff: text('percent_off'),
+    amountOff: text('amount_off'),
+    currency: text('currency'),
+    periods: integer('periods'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    archivedAt: instant('archived_at'),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
 )

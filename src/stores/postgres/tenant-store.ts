@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import type { ApiKey } from '../../access/api-key.ts'
 import type { NewKey, NewTenant, TenantStore } from '../../access/ports.ts'
 import type { Tenant } from '../../access/tenant.ts'
+import { onlyPrices } from '../../billing/terms.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import { changing } from './changing.ts'
 import type { Db } from './db.ts'
@@ -39,8 +40,11 @@ export class PostgresTenantStore implements TenantStore {
           select ${key.id}::uuid, tenant.id, ${key.name}::text, ${key.hash}::text, ${key.hint}::text from tenant
           returning *
         ), plan as (
-          insert into plans (tenant_id, key, name, currency, prices)
-          select tenant.id, ${defaultPlan}::text, null, tenant.currency, '[]'::jsonb from tenant
+          insert into plans (tenant_id, key, name, currency)
+          select tenant.id, ${defaultPlan}::text, null, tenant.currency from tenant
+        ), published as (
+          insert into plan_versions (tenant_id, plan, version, terms)
+          select tenant.id, ${defaultPlan}::text, 1, ${JSON.stringify(onlyPrices([]))}::text::jsonb from tenant
         )
         select to_jsonb(tenant)::text as tenant, to_jsonb(key)::text as key from tenant, key
         union all

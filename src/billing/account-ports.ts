@@ -1,0 +1,59 @@
+// What billing needs of Postgres to bill: accounts as a whole, and lists of what is in them. A method is one statement.
+
+import type { PageRequest } from '../kernel/page.ts'
+import type { Account, AccountChange } from './account.ts'
+import type { Coupon, NewCoupon } from './coupon.ts'
+import type { CreditEntry, CreditNote, OpenGrant } from './credit/credit.ts'
+import type { Invoice, InvoiceStatus } from './invoices/invoice.ts'
+import type { Subscription } from './subscriptions/subscription.ts'
+
+/** What was written for one customer: the numbers that were given, by the id of the invoice or credit note. */
+export type Saved = { customerId: string; numbers: Map<string, number> }
+
+export type InvoiceFilter = {
+  customerId?: string | undefined
+  subscriptionId?: string | undefined
+  status?: InvoiceStatus | undefined
+}
+
+/** Lists are newest first, `after` is an id; they give one item more than `limit` if there is one. */
+export interface AccountStore {
+  /** One a customer, in the order that was asked for, also where nothing is there yet. `invoiceIds` come along whatever they are. */
+  loadAccounts(tenantId: string, customerIds: string[], invoiceIds?: string[]): Promise<Account[]>
+  /** Accounts with a subscription that is due, of the tenant that has waited longest; null: none is. */
+  dueAccounts(nowMs: number, limit: number): Promise<Account[] | null>
+  /** Writes every change whose account still has the version that was seen; those that are missing in the answer changed nothing. */
+  saveAccounts(tenantId: string, changes: AccountChange[]): Promise<Saved[]>
+
+  findSubscription(tenantId: string, id: string): Promise<Subscription | null>
+  listSubscriptions(
+    tenantId: string,
+    filter: { customerId?: string | undefined },
+    page: PageRequest,
+  ): Promise<Subscription[]>
+  findInvoice(tenantId: string, id: string): Promise<Invoice | null>
+  listInvoices(tenantId: string, filter: InvoiceFilter, page: PageRequest): Promise<Invoice[]>
+  /** Issued ones (not voided) of periods that ended within [startMs, endMs], of these customers. */
+  invoicesWithin(
+    tenantId: string,
+    customerIds: string[],
+    period: { startMs: number; endMs: number },
+  ): Promise<Invoice[]>
+  findGrant(tenantId: string, id: string): Promise<OpenGrant | null>
+  /** With what is left of them, spent ones too. */
+  listGrants(tenantId: string, customerId: string, page: PageRequest): Promise<OpenGrant[]>
+  listCreditEntries(tenantId: string, customerId: string, page: PageRequest): Promise<CreditEntry[]>
+  listCreditNotes(tenantId: string, invoiceId: string): Promise<CreditNote[]>
+}
+
+export interface CouponStore {
+  createCoupon(
+    tenantId: string,
+    coupon: NewCoupon,
+  ): Promise<{ kind: 'created' | 'exists'; coupon: Coupon } | { kind: 'too_many' }>
+  /** Archiving it again changes nothing; null: there is none. */
+  archiveCoupon(tenantId: string, key: string): Promise<Coupon | null>
+  findCoupon(tenantId: string, key: string): Promise<Coupon | null>
+  /** In the order of their keys. */
+  listCoupons(tenantId: string, page: PageRequest): Promise<Coupon[]>
+}

@@ -1,0 +1,64 @@
+// A customer's billing account: everything that a decision about its subscriptions, invoices and credit needs, read in one
+// statement, and what a decision changes, written in one. The version says whether anybody was faster: then nothing is
+// written, and the decision is made again. So whatever runs twice, or at once, happens once.
+
+import type { TaxRate } from '../access/customer.ts'
+import type { Coupon } from './coupon.ts'
+import type { CreditEntry, CreditNote, Grant, OpenGrant } from './credit/credit.ts'
+import type { Invoice } from './invoices/invoice.ts'
+import type { Subscription } from './subscriptions/subscription.ts'
+import type { Terms } from './terms.ts'
+
+export type PlanTerms = { plan: string; version: number; terms: Terms }
+
+export type Account = {
+  tenantId: string
+  customerId: string
+  /** 0: there is none yet */
+  version: number
+  /** ISO 4217, of all its subscriptions, invoices and credit; null: not known yet */
+  currency: string | null
+  /** those that may still be billed */
+  subscriptions: Subscription[]
+  /** of them: drafts, and issued ones that late events may still reach; and those that were asked for */
+  invoices: Invoice[]
+  /** with something left, or less than nothing */
+  grants: OpenGrant[]
+  /** every version that a phase names */
+  terms: PlanTerms[]
+  /** every coupon that is attached */
+  coupons: Coupon[]
+  /** of the invoices that were asked for */
+  creditNotes: CreditNote[]
+  customer: { name: string | null; email: string | null; taxRates: TaxRate[] }
+}
+
+/** What is written: whole rows, new or in place of the one with the same id. */
+export type AccountChange = {
+  customerId: string
+  seenVersion: number
+  currency: string | null
+  subscriptions: Subscription[]
+  /** one without a number that is no draft gets the tenant's next one */
+  invoices: Invoice[]
+  grants: Grant[]
+  entries: CreditEntry[]
+  creditNotes: CreditNote[]
+}
+
+export const unchanged = ({ customerId, version, currency }: Account): AccountChange => ({
+  customerId,
+  seenVersion: version,
+  currency,
+  subscriptions: [],
+  invoices: [],
+  grants: [],
+  entries: [],
+  creditNotes: [],
+})
+
+export function termsOfPhase({ terms }: Account, phase: { plan: string; version: number }): Terms {
+  const found = terms.find(({ plan, version }) => plan === phase.plan && version === phase.version)
+  if (found) return found.terms
+  throw new Error(`An account lacks version ${phase.version} of the plan ${phase.plan}`)
+}

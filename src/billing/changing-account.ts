@@ -1,0 +1,32 @@
+// The shell of every command on an account: read, decide, write; and again, if somebody was faster.
+
+import { TollgateError } from '../kernel/errors.ts'
+import type { Account, AccountChange } from './account.ts'
+import type { AccountStore, Saved } from './account-ports.ts'
+
+const TRIES = 8
+
+export type AccountServices = { accounts: Pick<AccountStore, 'loadAccounts' | 'saveAccounts'> }
+
+export type Decision<Result> = { change: AccountChange | null; result: (saved: Saved | null) => Result }
+
+/** `decide` may be called several times, each time with the account as it is then. `change: null`: there is nothing to write. */
+export async function changingAccount<Result>(
+  { accounts }: AccountServices,
+  tenantId: string,
+  { customerId, invoiceIds = [] }: { customerId: string; invoiceIds?: string[] },
+  decide: (account: Account) => Decision<Result> | Promise<Decision<Result>>,
+): Promise<Result> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const [account] = await accounts.loadAccounts(tenantId, [customerId], invoiceIds)
+    const { change, result } = await decide(account!)
+    if (change === null) return result(null)
+    const [saved] = await accounts.saveAccounts(tenantId, [change])
+    if (saved) return result(saved)
+  }
+  throw new TollgateError(
+    'store_unavailable',
+    'This customer’s account is being changed by others at this moment. Send the same request again.',
+    { retryAfterSeconds: 1 },
+  )
+}

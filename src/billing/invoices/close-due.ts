@@ -1,0 +1,134 @@
+// The job that issues invoices: accounts that are due, a batch at a time, each batch in a handful of calls. It may die
+// anywhere, run late, or twice at once: what is written is decided by the account's version.
+
+import { TollgateError } from '../../kernel/errors.ts'
+import { newId } from '../../kernel/ids.ts'
+import type { TenantConfig } from '../../metering/meter.ts'
+import { type Account, type AccountChange, unchanged } from '../account.ts'
+import type { AccountStore } from '../account-ports.ts'
+import type { BillingSettings } from '../settings.ts'
+import { closeAccount, spansToClose } from './close.ts'
+import { type UsageServices, usageFor } from './usage-reader.ts'
+
+export type CloseServices = UsageServices & {
+  clock: () => number
+  billing: BillingSettings
+  accounts: Pick<AccountStore, 'dueAccounts' | 'saveAccounts'>
+}
+
+export type CloseReport = {
+  issued: number
+  /** accounts that somebody else changed meanwhile: they are still due, or done */
+  overtaken: number
+  /** accounts that could not be closed; they are tried again later */
+  failed: { customerId: string; reason: string }[]
+  /** whether more is due */
+  more: boolean
+}
+
+/** An account that can't be closed now waits for so long, and holds up no other. */
+const FAILED_WAIT_MS = 600_000
+/** Bytes of JSON in one statement that writes accounts. */
+const SAVE_BYTES = 3_000_000
+
+export async function closeDue(services: CloseServices): Promise<CloseReport> {
+  const report: CloseReport = { issued: 0, overtaken: 0, failed: [], more: false }
+  const { accountsPerBatch, batchesPerRun } = services.billing
+  for (let batch = 0; batch < batchesPerRun; batch++) {
+    const accounts = await services.accounts.dueAccounts(services.clock(), accountsPerBatch)
+    report.more = accounts !== null
+    if (accounts === null) return report
+    const tenant = await services.configs.load(accounts[0]!.tenantId)
+    await closeBatch(services, tenant, accounts, report)
+  }
+  return report
+}
+
+/** A batch whose usage is too much for one read is closed in halves. */
+async function closeBatch(
+  services: CloseServices,
+  tenant: TenantConfig,
+  accounts: Account[],
+  report: CloseReport,
+): Promise<void> {
+  try {
+    await save(services, tenant, await decided(services, tenant, accounts, report), report)
+  } catch (error) {
+    if (!(error instanceof TollgateError) || error.code === 'store_unavailable') throw error
+    if (accounts.length > 1) {
+      const half = Math.ceil(accounts.length / 2)
+      await closeBatch(services, tenant, accounts.slice(0, half), report)
+      await closeBatch(services, tenant, accounts.slice(half), report)
+    } else await save(services, tenant, [postponed(services, accounts[0]!, error, report)], report)
+  }
+}
+
+async function decided(
+  services: CloseServices,
+  tenant: TenantConfig,
+  accounts: Account[],
+  report: CloseReport,
+): Promise<AccountChange[]> {
+  const { timezone } = tenant
+  const nowMs = services.clock()
+  const facts = accounts.map((account) => ({ account, timezone, settings: services.billing, nowMs, newId }))
+  const usage = await usageFor(
+    services,
+    tenant,
+    facts.map((one) => ({ customerId: one.account.customerId, spans: spansToClose(one) })),
+  )
+  return facts.map((one) => {
+    try {
+      return closeAccount({ ...one, meters: usage.meters, usageOf: usage.of(one.account.customerId) })
+    } catch (error) {
+      return postponed(services, one.account, error as Error, report)
+    }
+  })
+}
+
+function postponed(
+  { clock }: CloseServices,
+  account: Account,
+  error: Error,
+  report: CloseReport,
+): AccountChange {
+  const nowMs = clock()
+  const reason = error instanceof TollgateError ? String(error.cause ?? error.detail) : String(error)
+  report.failed.push({ customerId: account.customerId, reason })
+  const subscriptions = account.subscriptions
+    .filter(({ dueMs }) => dueMs !== null && dueMs <= nowMs)
+    .map((one) => ({ ...one, dueMs: nowMs + FAILED_WAIT_MS }))
+  return { ...unchanged(account), subscriptions }
+}
+
+async function save(
+  { accounts }: CloseServices,
+  { tenantId }: TenantConfig,
+  changes: AccountChange[],
+  report: CloseReport,
+): Promise<void> {
+  for (const some of chunksOf(changes)) {
+    const saved = new Set((await accounts.saveAccounts(tenantId, some)).map(({ customerId }) => customerId))
+    report.overtaken += some.length - saved.size
+    report.issued += some
+      .filter(({ customerId }) => saved.has(customerId))
+      .flatMap(({ invoices }) => invoices)
+      .filter(({ issuedMs, number }) => issuedMs !== null && number === null).length
+  }
+}
+
+/** In order, each small enough for one statement. */
+function chunksOf(changes: AccountChange[]): AccountChange[][] {
+  const chunks: AccountChange[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const change of changes) {
+    const size = JSON.stringify(change).length
+    if (bytes + size > SAVE_BYTES) {
+      chunks.push([])
+      bytes = 0
+    }
+    chunks.at(-1)!.push(change)
+    bytes += size
+  }
+  return chunks
+}

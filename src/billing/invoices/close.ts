@@ -1,0 +1,195 @@
+// Closing: issues what is due of an account, and opens what comes next. Pure: from an account, its usage and an instant to
+// what is written. Run twice, late, or by two at once it does the same once, because writing it moves the account's version.
+
+import { decimal } from '../../kernel/decimal.ts'
+import { type AccountChange, unchanged } from '../account.ts'
+import type { CreditEntry, Grant, OpenGrant } from '../credit/credit.ts'
+import type { Subscription } from '../subscriptions/subscription.ts'
+import { type Computed, type ComputeFacts, computeInvoice, spansOf } from './compute.ts'
+import { draftOf, trailingFrom, withDraft } from './draft.ts'
+import type { Invoice } from './invoice.ts'
+import { reachable } from './late-usage.ts'
+import type { UsageSpan } from './usage-lines.ts'
+
+type CloseFacts = Omit<ComputeFacts, 'subscription'>
+
+const isDue = ({ dueMs }: Subscription, nowMs: number): boolean => dueMs !== null && dueMs <= nowMs
+
+/** The draft that is next to be issued of a subscription; for one that has ended, what came late. */
+export function openInvoice({
+  account,
+  subscription,
+  settings,
+  ...facts
+}: Omit<ComputeFacts, 'usageOf' | 'meters'>): Invoice {
+  const draft = account.invoices.find(
+    ({ subscriptionId, status }) => subscriptionId === subscription.id && status === 'draft',
+  )
+  if (draft) return draft
+  const endMs = subscription.cancelAtMs!
+  return draftOf({ account, subscription, settings, ...facts }, trailingFrom(endMs, endMs + settings.lateMs))
+}
+
+/** The spans whose usage `closeAccount` will ask for. */
+export const spansToClose = (facts: Omit<CloseFacts, 'usageOf' | 'meters'>): UsageSpan[] =>
+  facts.account.subscriptions
+    .filter((subscription) => isDue(subscription, facts.nowMs))
+    .flatMap((subscription) => spansOf(facts.account, subscription, openInvoice({ ...facts, subscription })))
+
+/** Closes one period of every subscription of the account that is due. */
+export function closeAccount(facts: CloseFacts): AccountChange {
+  let account = facts.account
+  let change = unchanged(account)
+  for (const subscription of account.subscriptions) {
+    if (!isDue(subscription, facts.nowMs)) continue
+    const closed = closeSubscription({ ...facts, account, subscription })
+    change = {
+      ...change,
+      subscriptions: [...change.subscriptions, closed.subscription],
+      invoices: [...change.invoices, ...closed.invoices],
+      grants: [...change.grants, ...closed.grants],
+      entries: [...change.entries, ...closed.entries],
+    }
+    // What one subscription draws, the next one finds gone.
+    account = { ...account, grants: drawn([...account.grants, ...closed.grants.map(fresh)], closed.entries) }
+  }
+  return change
+}
+
+type Closed = { subscription: Subscription; invoices: Invoice[]; grants: Grant[]; entries: CreditEntry[] }
+
+function closeSubscription(facts: ComputeFacts): Closed {
+  const expired = expiries(facts)
+  const account = { ...facts.account, grants: drawn(facts.account.grants, expired) }
+  const open = openInvoice(facts)
+  const computed = computeInvoice({ ...facts, account }, open)
+  // A period always has its invoice; what came late after the end only where there is something.
+  const issues = open.kind !== 'trailing' || computed.lines.length > 0
+  const issued = issues ? issue(facts, open, computed) : null
+  const { grants, entries } =
+    issued === null ? { grants: [], entries: [] } : creditOf(facts, issued, computed)
+  const { subscription, draft } = follow(facts, open, computed, issued !== null)
+  return {
+    subscription,
+    invoices: [...finished(facts), ...(issued ? [issued] : []), ...(draft ? [draft] : [])],
+    grants,
+    entries: [...expired, ...entries],
+  }
+}
+
+/** Earlier invoices that no event can reach any more: this was the last look at them. */
+const finished = ({ account, subscription, nowMs }: ComputeFacts): Invoice[] =>
+  reachable(account, subscription.id)
+    .filter(({ lateUntilMs }) => lateUntilMs <= nowMs)
+    .map((invoice) => ({ ...invoice, usageFinal: true }))
+
+/** The subscription after an invoice was issued, and the draft of the period that begins. */
+function follow(
+  facts: ComputeFacts,
+  closed: Invoice,
+  { next, totals }: Computed,
+  wasIssued: boolean,
+): { subscription: Subscription; draft: Invoice | null } {
+  const { subscription, settings } = facts
+  const taken = new Set(totals.discounts.map(({ coupon }) => coupon))
+  const after: Subscription = {
+    ...subscription,
+    coupons: subscription.coupons.map((one) =>
+      taken.has(one.coupon) ? { ...one, used: one.used + 1 } : one,
+    ),
+    nextSequence: Math.max(subscription.nextSequence, closed.sequence + (wasIssued ? 1 : 0)),
+  }
+  if (next === null)
+    return { subscription: { ...after, open: null, dueMs: endOf(facts, closed) }, draft: null }
+  const draft = draftOf({ ...facts, subscription: after }, next.period, next.advance)
+  return { subscription: withDraft(after, draft, settings), draft }
+}
+
+/** When a subscription that has ended is looked at for the last time: when nothing can come in any more. */
+function endOf({ subscription, settings, nowMs }: ComputeFacts, closed: Invoice): number | null {
+  // An opening has billed no usage that could change, and what comes after the end was it.
+  if (closed.kind !== 'period') return null
+  return Math.max(subscription.cancelAtMs! + settings.lateMs, nowMs + 1)
+}
+
+function issue(
+  { subscription, account, nowMs, settings }: ComputeFacts,
+  draft: Invoice,
+  { lines, totals }: Computed,
+): Invoice {
+  const endMs = Math.max(draft.startMs, Math.min(draft.endMs, subscription.cancelAtMs ?? draft.endMs))
+  const nothingDue = decimal(totals.amountDue).eq('0')
+  return {
+    ...draft,
+    status: nothingDue ? 'paid' : 'issued',
+    endMs: draft.kind === 'trailing' ? draft.endMs : endMs,
+    lines,
+    totals,
+    recipient: { name: account.customer.name, email: account.customer.email },
+    issuedMs: nowMs,
+    movedMs: nothingDue ? nowMs : null,
+    lateUntilMs: endMs + settings.lateMs,
+    usageFinal: draft.kind !== 'period',
+  }
+}
+
+/** What the invoice draws, and what it gives back where its total is negative. */
+function creditOf(
+  { nowMs, newId }: ComputeFacts,
+  { id, customerId, currency }: Invoice,
+  { totals }: Computed,
+) {
+  const entry = (more: Pick<CreditEntry, 'grantId' | 'kind' | 'amount'>): CreditEntry => ({
+    id: newId(),
+    customerId,
+    invoiceId: id,
+    createdMs: nowMs,
+    ...more,
+  })
+  const entries = totals.credits.map(({ grantId, amount }) =>
+    entry({ grantId, kind: 'draw', amount: `-${amount}` }),
+  )
+  if (decimal(totals.creditGranted).eq('0')) return { grants: [], entries }
+  const grant: Grant = {
+    id: newId(),
+    customerId,
+    name: 'Carried over from an invoice below zero',
+    currency,
+    amount: totals.creditGranted,
+    priority: 0,
+    expiresMs: null,
+    source: id,
+    createdMs: nowMs,
+  }
+  return {
+    grants: [grant],
+    entries: [...entries, entry({ grantId: grant.id, kind: 'grant', amount: totals.creditGranted })],
+  }
+}
+
+/** Entries that take what is left of grants that have expired. */
+function expiries({ account, nowMs, newId }: ComputeFacts): CreditEntry[] {
+  return account.grants
+    .filter(
+      ({ expiresMs, remaining }) => expiresMs !== null && expiresMs <= nowMs && decimal(remaining).gt('0'),
+    )
+    .map(({ id, customerId, remaining }) => ({
+      id: newId(),
+      customerId,
+      grantId: id,
+      kind: 'expire' as const,
+      amount: `-${remaining}`,
+      invoiceId: null,
+      createdMs: nowMs,
+    }))
+}
+
+const fresh = (grant: Grant): OpenGrant => ({ ...grant, remaining: '0' })
+
+function drawn(grants: OpenGrant[], entries: CreditEntry[]): OpenGrant[] {
+  return grants.map((grant) => {
+    const changes = entries.filter(({ grantId }) => grantId === grant.id)
+    const remaining = changes.reduce((left, { amount }) => left.plus(amount), decimal(grant.remaining))
+    return { ...grant, remaining: remaining.toFixed() }
+  })
+}

@@ -1,0 +1,56 @@
+// What an invoice comes to, from an account and its usage. The same for a draft that is read and for one that is issued.
+
+import type { Meter } from '../../metering/meter.ts'
+import type { Account } from '../account.ts'
+import { endWithin, type Subscription } from '../subscriptions/subscription.ts'
+import { type DraftFacts, periodFrom } from './draft.ts'
+import { feesAtEnd, feesOf } from './fees.ts'
+import type { FeeLine, Invoice, InvoiceLine, Totals } from './invoice.ts'
+import { adjustments, spansOfLateUsage } from './late-usage.ts'
+import { totalsOf } from './totals.ts'
+import { spansOfPeriod, type UsageOf, type UsageSpan, usageLines } from './usage-lines.ts'
+
+export type ComputeFacts = DraftFacts & { meters: ReadonlyMap<string, Meter>; usageOf: UsageOf }
+
+export type Computed = {
+  lines: InvoiceLine[]
+  totals: Totals
+  /** the period that follows, and what is billed in advance for it; null: the subscription ends here */
+  next: { period: ReturnType<typeof periodFrom>; advance: FeeLine[] } | null
+}
+
+/** The spans whose usage `computeInvoice` will ask for. */
+export function spansOf(account: Account, subscription: Subscription, invoice: Invoice): UsageSpan[] {
+  if (invoice.kind === 'opening') return []
+  const late = spansOfLateUsage(account, subscription.id)
+  return invoice.kind === 'trailing' ? late : [...spansOfPeriod(account, subscription, invoice), ...late]
+}
+
+export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed {
+  const { account, subscription, usageOf, nowMs } = facts
+  const next = invoice.kind === 'trailing' ? null : nextOf(facts, invoice)
+  const lines: InvoiceLine[] = [
+    ...(invoice.kind === 'period'
+      ? [...usageLines(account, subscription, invoice, facts), ...feesAtEnd(facts, invoice)]
+      : []),
+    ...(invoice.kind === 'opening' ? [] : adjustments(account, subscription.id, usageOf)),
+    ...(next?.advance ?? []),
+  ]
+  const totals = totalsOf({
+    amounts: lines.map(({ amount }) => amount),
+    currency: invoice.currency,
+    attached: subscription.coupons,
+    coupons: account.coupons,
+    taxRates: account.customer.taxRates,
+    grants: account.grants,
+    nowMs,
+  })
+  return { lines, totals, next }
+}
+
+function nextOf(facts: ComputeFacts, invoice: Invoice): Computed['next'] {
+  const { subscription } = facts
+  if (endWithin(subscription, invoice.endMs + 1) <= invoice.endMs) return null
+  const period = periodFrom(facts, invoice.endMs)
+  return { period, advance: feesOf(facts, { ...period, currency: invoice.currency }, 'advance') }
+}

@@ -1,0 +1,83 @@
+// The invoice of a period that begins. Its instants are stored, and never computed again.
+
+import type { Account } from '../account.ts'
+import { termsOfPhase } from '../account.ts'
+import { periodAt } from '../interval.ts'
+import type { BillingSettings } from '../settings.ts'
+import { endWithin, phaseAt, type Subscription } from '../subscriptions/subscription.ts'
+import { intervalOf } from '../terms.ts'
+import type { FeeLine, Invoice } from './invoice.ts'
+
+export type DraftFacts = {
+  account: Account
+  subscription: Subscription
+  timezone: string
+  settings: BillingSettings
+  nowMs: number
+  newId: () => string
+}
+
+type Period = Pick<Invoice, 'kind' | 'startMs' | 'endMs' | 'fullStartMs' | 'fullEndMs' | 'fullDays'>
+
+/** The period that begins at `startMs`: to the next boundary of the subscription's calendar. */
+export function periodFrom({ account, subscription, timezone }: DraftFacts, startMs: number): Period {
+  const phase = phaseAt(subscription, startMs)
+  const interval = intervalOf(termsOfPhase(account, phase))
+  const { endMs, fullStartMs, days } = periodAt(timezone, phase.anchorDate, interval, startMs, 0)
+  return { kind: 'period', startMs, endMs, fullStartMs, fullEndMs: endMs, fullDays: days }
+}
+
+/** The trial, or nothing but an instant: what comes before the first period. */
+export function openingOf({ startMs, trialEndMs }: Subscription): Period {
+  const endMs = trialEndMs ?? startMs
+  return { kind: 'opening', startMs, endMs, fullStartMs: startMs, fullEndMs: endMs, fullDays: 0 }
+}
+
+/** What comes after a subscription's end. */
+export const trailingFrom = (startMs: number, endMs: number): Period => ({
+  kind: 'trailing',
+  startMs,
+  endMs,
+  fullStartMs: startMs,
+  fullEndMs: endMs,
+  fullDays: 0,
+})
+
+export function draftOf(facts: DraftFacts, period: Period, advance: FeeLine[] = []): Invoice {
+  const { account, subscription, settings, nowMs, newId } = facts
+  return {
+    id: newId(),
+    customerId: subscription.customerId,
+    subscriptionId: subscription.id,
+    sequence: subscription.nextSequence,
+    status: 'draft',
+    number: null,
+    currency: account.currency!,
+    ...period,
+    advance,
+    lines: [],
+    totals: null,
+    recipient: null,
+    issuedMs: null,
+    movedMs: null,
+    lateUntilMs: period.endMs + settings.lateMs,
+    usageFinal: false,
+    createdMs: nowMs,
+  }
+}
+
+/** When a draft is to be issued. An opening waits for nothing: no usage is billed in it. */
+export const dueOf = (subscription: Subscription, draft: Invoice, { graceMs }: BillingSettings): number =>
+  endWithin(subscription, draft.endMs) + (draft.kind === 'opening' ? 0 : graceMs)
+
+/** The subscription with this as its draft. */
+export const withDraft = (
+  subscription: Subscription,
+  draft: Invoice,
+  settings: BillingSettings,
+): Subscription => ({
+  ...subscription,
+  open: { invoiceId: draft.id, startMs: draft.startMs, endMs: draft.endMs },
+  nextSequence: draft.sequence + 1,
+  dueMs: dueOf(subscription, draft, settings),
+})

@@ -1,0 +1,97 @@
+// Recurring fees of a period: what is due at its end, what was billed in advance and turned out otherwise, and what is due in
+// advance for the next. All by days of the full period, and telescoping: whatever cuts a period, its parts add up to the fee.
+
+import { roundedAmount } from '../../kernel/currency.ts'
+import { decimal } from '../../kernel/decimal.ts'
+import type { Account } from '../account.ts'
+import { termsOfPhase } from '../account.ts'
+import { type DaySpan, daySpans, proratedAmount } from '../proration.ts'
+import { endWithin, type PhaseSpan, phasesWithin, type Subscription } from '../subscriptions/subscription.ts'
+import type { Fee } from '../terms.ts'
+import type { FeeLine, Invoice, ProrationLine } from './invoice.ts'
+
+/** The period that a fee is for: an invoice's, or the one that is about to begin. */
+export type FeePeriod = Pick<Invoice, 'startMs' | 'endMs' | 'fullStartMs' | 'fullDays' | 'currency'>
+
+type Facts = { account: Account; subscription: Subscription; timezone: string }
+
+/** Fees of this kind, a line for each stretch of days on which the fee is the same. */
+export function feesOf(facts: Facts, period: FeePeriod, due: Fee['due']): FeeLine[] {
+  const { account, subscription, timezone } = facts
+  const spans = phasesWithin(subscription, period.startMs, endWithin(subscription, period.endMs))
+  const days = daySpans(timezone, period, spans)
+  const lines: FeeLine[] = []
+  for (const [i, span] of spans.entries()) {
+    const { fees } = termsOfPhase(account, span.phase)
+    for (const fee of fees) if (fee.due === due) addFee(lines, feeLine(fee, span, days[i]!, period))
+  }
+  return lines
+    .filter(({ fromDay, toDay }) => fromDay < toDay)
+    .map((line) => withAmount(line, period.currency))
+}
+
+function feeLine(fee: Fee, { phase, fromMs, toMs }: PhaseSpan, days: DaySpan, period: FeePeriod): FeeLine {
+  return {
+    kind: 'fee',
+    fee: fee.key,
+    name: fee.name,
+    plan: phase.plan,
+    due: fee.due,
+    feeAmount: fee.amount,
+    fromMs,
+    toMs,
+    ...days,
+    ofDays: period.fullDays,
+    amount: '0',
+  }
+}
+
+/** A fee that goes on as it was before is one line with it. */
+function addFee(lines: FeeLine[], line: FeeLine): void {
+  const before = lines.findIndex(
+    (one) => one.fee === line.fee && one.feeAmount === line.feeAmount && one.toMs === line.fromMs,
+  )
+  if (before === -1) lines.push(line)
+  else lines[before] = { ...lines[before]!, toMs: line.toMs, toDay: line.toDay }
+}
+
+/** What [fromDay, toDay) of the fee comes to. */
+const withAmount = <Line extends FeeLine | ProrationLine>(line: Line, currency: string): Line => ({
+  ...line,
+  amount: roundedAmount(
+    proratedAmount(decimal(line.feeAmount), line.fromDay, line.toDay, line.ofDays, currency),
+    currency,
+  ),
+})
+
+/** Fees in arrears, and corrections of what the invoice before has billed in advance. */
+export const feesAtEnd = (facts: Facts, invoice: Invoice): (FeeLine | ProrationLine)[] => [
+  ...feesOf(facts, invoice, 'arrears'),
+  ...corrections(invoice.advance, feesOf(facts, invoice, 'advance'), invoice.currency),
+]
+
+/** `billed` covers its days to the period's end; `due`: what it turned out to be. */
+function corrections(billed: FeeLine[], due: FeeLine[], currency: string): ProrationLine[] {
+  const unmatched = [...due]
+  const credits = billed.flatMap((line) => {
+    const at = unmatched.findIndex(
+      (one) => one.fee === line.fee && one.feeAmount === line.feeAmount && one.fromDay === line.fromDay,
+    )
+    const [kept] = at === -1 ? [] : unmatched.splice(at, 1)
+    const fromDay = kept ? Math.min(kept.toDay, line.toDay) : line.fromDay
+    if (fromDay === line.toDay) return []
+    const credit = withAmount(
+      { ...correction(line), fromDay, fromMs: kept ? kept.toMs : line.fromMs },
+      currency,
+    )
+    return [{ ...credit, amount: negated(credit.amount) }]
+  })
+  return [...credits, ...unmatched.map((line) => withAmount(correction(line), currency))]
+}
+
+function correction({ due: _, ...line }: FeeLine): ProrationLine {
+  return { ...line, kind: 'proration' }
+}
+
+const negated = (amount: string): string =>
+  decimal(amount).eq('0') ? amount : amount.startsWith('-') ? amount.slice(1) : `-${amount}`

@@ -1,0 +1,137 @@
+// An invoice: what a subscription's period costs. A draft has no lines of its own: they are computed anew whenever it is
+// read. When it is issued they are frozen with everything else, and only its status moves from then on.
+
+import type { Aggregation } from '../../metering/meter.ts'
+import type { Price } from '../../pricing/price.ts'
+import type { Rated } from '../../pricing/rated.ts'
+
+export const invoiceStatuses = ['draft', 'issued', 'paid', 'uncollectible', 'void'] as const
+export type InvoiceStatus = (typeof invoiceStatuses)[number]
+
+/**
+ * opening   before the first period: the trial, or nothing but what is due in advance for it
+ * period    a period's usage and what is due at its end, and what is due in advance for the next
+ * trailing  after the last one: what came in late
+ */
+export type InvoiceKind = 'opening' | 'period' | 'trailing'
+
+/** Group values that a price is for; null: all groups, or those that no other price of the meter is for. */
+export type Match = Record<string, string | null> | null
+
+type Amount = { amount: string }
+
+/** Usage of one meter (or of some groups of it) in [fromMs, toMs), which is within the period. */
+export type UsageLine = Rated & {
+  kind: 'usage'
+  meter: string
+  name: string | null
+  aggregation: Aggregation
+  match: Match
+  fromMs: number
+  toMs: number
+  quantity: string
+  /** number of events, where the meter knows it */
+  events: string
+  /** null: nothing prices this, and it says so */
+  price: Price | null
+}
+
+type OfFee = Amount & {
+  fee: string
+  name: string | null
+  plan: string
+  /** the fee for a full period */
+  feeAmount: string
+  fromMs: number
+  toMs: number
+  /** days of the full period, [fromDay, toDay) of ofDays, that this is for */
+  fromDay: number
+  toDay: number
+  ofDays: number
+}
+
+/** A recurring fee. */
+export type FeeLine = OfFee & { kind: 'fee'; due: 'advance' | 'arrears' }
+
+/** Days of this period that were billed in advance and turned out otherwise: taken back (negative), or added. */
+export type ProrationLine = OfFee & { kind: 'proration' }
+
+/** What changed in a line of an earlier invoice by events that came late: rated again with the price of its own period. */
+export type AdjustmentLine = Amount & {
+  kind: 'adjustment'
+  adjusts: { invoiceId: string; number: number; line: number }
+  meter: string
+  name: string | null
+  match: Match
+  fromMs: number
+  toMs: number
+  /** what was not billed yet; negative: less was used than billed */
+  quantity: string
+  /** of the whole span now */
+  ratedQuantity: string
+  events: string
+  price: Price | null
+  /** of ratedQuantity */
+  rated: Rated
+}
+
+export type InvoiceLine = UsageLine | FeeLine | ProrationLine | AdjustmentLine
+
+export type Discount = { coupon: string; name: string | null; percentOff: string | null; amount: string }
+export type Tax = { name: string; percent: string; amount: string }
+export type CreditDraw = { grantId: string; name: string; amount: string }
+
+/** Decimal strings with the currency's decimals. */
+export type Totals = {
+  /** sum of the lines */
+  subtotal: string
+  discounts: Discount[]
+  taxes: Tax[]
+  /** subtotal − discounts + taxes */
+  total: string
+  credits: CreditDraw[]
+  /** total − credits, never below zero */
+  amountDue: string
+  /** a negative total, which becomes credit */
+  creditGranted: string
+}
+
+export type Recipient = { name: string | null; email: string | null }
+
+export type Invoice = {
+  id: string
+  customerId: string
+  subscriptionId: string
+  /** counts from 0 within its subscription */
+  sequence: number
+  kind: InvoiceKind
+  status: InvoiceStatus
+  /** counts from 1 within its tenant, without gaps; null: not issued */
+  number: number | null
+  currency: string
+  startMs: number
+  endMs: number
+  /** of the full period, of which a first or a last one may be a part */
+  fullStartMs: number
+  fullEndMs: number
+  fullDays: number
+  /** what the invoice before has billed in advance for this period */
+  advance: FeeLine[]
+  lines: InvoiceLine[]
+  /** null: a draft */
+  totals: Totals | null
+  recipient: Recipient | null
+  issuedMs: number | null
+  /** when it was paid, written off or voided */
+  movedMs: number | null
+  /** late events can't reach its period any more from here on */
+  lateUntilMs: number
+  /** whether that was seen to, once, after lateUntilMs */
+  usageFinal: boolean
+  createdMs: number
+}
+
+/** How a number is shown. */
+export const invoiceNumber = (number: number): string => `INV-${String(number).padStart(6, '0')}`
+
+export const LINES_PER_INVOICE = 5_000

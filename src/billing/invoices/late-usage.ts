@@ -1,0 +1,92 @@
+// Late usage: what events did to periods that are invoiced already. Every line of usage that late events can still reach is
+// rated again, over its own span and by its own price, and the difference to what was billed for it so far is a line of
+// the next invoice. Nothing has to be remembered about which events were late: totals say it all.
+
+import { roundedAmount } from '../../kernel/currency.ts'
+import { decimal, sum, text } from '../../kernel/decimal.ts'
+import type { Account } from '../account.ts'
+import { ratedPart } from '../charge.ts'
+import type { AdjustmentLine, Invoice, UsageLine } from './invoice.ts'
+import { inPeriod, type UsageOf, type UsageSpan } from './usage-lines.ts'
+
+/** Invoices of a subscription whose usage may have changed since: not voided, and not seen to be final. */
+export const reachable = (account: Account, subscriptionId: string): Invoice[] =>
+  account.invoices.filter(
+    ({ subscriptionId: of, kind, status, usageFinal }) =>
+      of === subscriptionId && kind === 'period' && status !== 'draft' && status !== 'void' && !usageFinal,
+  )
+
+type Numbered = { line: UsageLine; number: number }
+
+/** The lines of one charge: its parts in order of precedence, the rest last. */
+function billedCharges({ lines }: Invoice): Numbered[][] {
+  const usage = lines.flatMap((line, i) => (line.kind === 'usage' ? [{ line, number: i + 1 }] : []))
+  const byCharge = Map.groupBy(usage, ({ line }) => `${line.meter} ${line.fromMs}`)
+  return [...byCharge.values()]
+}
+
+const spanOf = (charge: Numbered[]): UsageSpan => {
+  const { meter, fromMs, toMs } = charge[0]!.line
+  return {
+    meter,
+    fromMs,
+    toMs,
+    matches: charge.flatMap(({ line }) => (line.match === null ? [] : [line.match])),
+  }
+}
+
+/** The spans that `adjustments` will ask for. */
+export const spansOfLateUsage = (account: Account, subscriptionId: string): UsageSpan[] =>
+  reachable(account, subscriptionId).flatMap((invoice) => billedCharges(invoice).map(spanOf))
+
+export function adjustments(account: Account, subscriptionId: string, usageOf: UsageOf): AdjustmentLine[] {
+  return reachable(account, subscriptionId).flatMap((invoice) =>
+    billedCharges(invoice).flatMap((charge) => {
+      const used = usageOf(spanOf(charge))
+      return charge.flatMap((numbered, part) => adjustment(account, invoice, numbered, used[part]!))
+    }),
+  )
+}
+
+function adjustment(
+  account: Account,
+  invoice: Invoice,
+  { line, number }: Numbered,
+  { quantity, events }: ReturnType<UsageOf>[number],
+): AdjustmentLine[] {
+  const before = adjustmentsOf(account, invoice.id, number)
+  const billedQuantity = sum([line.quantity, ...before.map((one) => one.quantity)].map(decimal))
+  const billedEvents = before.at(-1)?.events ?? line.events
+  const ratedQuantity = inPeriod(quantity, line, line, invoice)
+  if (ratedQuantity.eq(billedQuantity) && text(events) === billedEvents) return []
+  const rated = ratedPart(line.price, { quantity: ratedQuantity, events }, invoice.currency)
+  const billed = sum([line.amount, ...before.map((one) => one.amount)].map(decimal))
+  return [
+    {
+      kind: 'adjustment',
+      adjusts: { invoiceId: invoice.id, number: invoice.number!, line: number },
+      meter: line.meter,
+      name: line.name,
+      match: line.match,
+      fromMs: line.fromMs,
+      toMs: line.toMs,
+      quantity: text(ratedQuantity.minus(billedQuantity)),
+      ratedQuantity: text(ratedQuantity),
+      events: text(events),
+      price: line.price,
+      rated,
+      amount: roundedAmount(decimal(rated.amount).minus(billed), invoice.currency),
+    },
+  ]
+}
+
+/** In the order that they were made. What a voided invoice adjusted is not billed, and is adjusted again. */
+const adjustmentsOf = ({ invoices }: Account, invoiceId: string, number: number): AdjustmentLine[] =>
+  invoices
+    .filter(({ status }) => status !== 'draft' && status !== 'void')
+    .toSorted((x, y) => x.sequence - y.sequence)
+    .flatMap(({ lines }) => lines)
+    .filter(
+      (line): line is AdjustmentLine =>
+        line.kind === 'adjustment' && line.adjusts.invoiceId === invoiceId && line.adjusts.line === number,
+    )

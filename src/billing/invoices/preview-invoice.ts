@@ -1,0 +1,69 @@
+// What an invoice would be: of a subscription that does not exist, or after a change that is not made. Nothing is stored.
+
+import type { TenantConfig } from '../../metering/meter.ts'
+import type { AccountStore } from '../account-ports.ts'
+import {
+  type ChangeServices,
+  changedSubscription,
+  planForChange,
+} from '../subscriptions/change-subscription.ts'
+import { onAccount, type SubscriptionServices, subscriptionOf } from '../subscriptions/create-subscription.ts'
+import { findSubscription } from '../subscriptions/find-subscription.ts'
+import type { Subscription } from '../subscriptions/subscription.ts'
+import type { PlanChangeInput, SubscriptionInput } from '../subscriptions/subscription-input.ts'
+import { openInvoice } from './close.ts'
+import { draftOf, periodFrom } from './draft.ts'
+import type { Invoice } from './invoice.ts'
+import { computed } from './read-invoice.ts'
+import type { UsageServices } from './usage-reader.ts'
+
+type Services = UsageServices &
+  SubscriptionServices &
+  ChangeServices & { accounts: Pick<AccountStore, 'loadAccounts'> }
+type Caller = { tenant: TenantConfig; newId: () => string }
+
+/** The invoice of the first period (after the trial) of such a subscription, as its usage is now. */
+export async function previewInvoice(
+  services: Services,
+  caller: Caller,
+  input: SubscriptionInput,
+): Promise<Invoice> {
+  const { tenant, newId } = caller
+  const { subscription, plan, coupons } = await subscriptionOf(services, caller, input)
+  const [found] = await services.accounts.loadAccounts(tenant.tenantId, [input.customer_id])
+  const account = { ...onAccount(found!, plan, coupons), subscriptions: [], invoices: [] }
+  const facts = {
+    account,
+    subscription,
+    timezone: tenant.timezone,
+    settings: services.billing,
+    nowMs: services.clock(),
+    newId,
+  }
+  const draft = draftOf(facts, periodFrom(facts, subscription.trialEndMs ?? subscription.startMs))
+  return computed(services, tenant, account, subscription, draft)
+}
+
+/** The subscription as it would be, and its draft with it. */
+export async function previewChange(
+  services: Services,
+  caller: Caller,
+  { id, change }: { id: string; change: PlanChangeInput },
+): Promise<{ subscription: Subscription; invoice: Invoice }> {
+  const { tenant, newId } = caller
+  const { customerId } = await findSubscription(services, tenant.tenantId, id)
+  const plan = await planForChange(services, caller, change)
+  const [found] = await services.accounts.loadAccounts(tenant.tenantId, [customerId])
+  const subscription = changedSubscription(services, caller, found!, { id, plan, change })
+  const account = onAccount(found!, plan, [])
+  const facts = {
+    account,
+    subscription,
+    timezone: tenant.timezone,
+    settings: services.billing,
+    nowMs: services.clock(),
+    newId,
+  }
+  const invoice = await computed(services, tenant, account, subscription, openInvoice(facts))
+  return { subscription, invoice }
+}

@@ -1,0 +1,64 @@
+// Reads the usage that accounts' invoices ask for, all of a batch at once, and gives it to each account by its spans.
+
+import type { Meter, TenantConfig } from '../../metering/meter.ts'
+import type { ReadServices } from '../../metering/read-live.ts'
+import { readSpans } from '../../metering/read-spans.ts'
+import type { PartUsage } from '../charge.ts'
+import type { UsageOf, UsageSpan } from './usage-lines.ts'
+
+export type Needed = { customerId: string; spans: UsageSpan[] }
+
+const keyOf = (customerId: string, { meter, fromMs, toMs, matches }: UsageSpan): string =>
+  JSON.stringify([customerId, meter, fromMs, toMs, matches])
+
+export type UsageServices = ReadServices & {
+  configs: ReadServices['configs'] & {
+    forget(tenantId: string): void
+    load(tenantId: string): Promise<TenantConfig>
+  }
+}
+
+export type Usage = { meters: ReadonlyMap<string, Meter>; of(customerId: string): UsageOf }
+
+/** `of`: by customer, a function of the spans that were asked for. */
+export async function usageFor(
+  services: UsageServices,
+  tenant: TenantConfig,
+  needed: Needed[],
+): Promise<Usage> {
+  const config = await knowing(services, tenant, needed)
+  const spans = new Map(
+    needed.flatMap(({ customerId, spans }) =>
+      spans.map((span) => [keyOf(customerId, span), { customerId, ...span }] as const),
+    ),
+  )
+  const asked = [...spans.values()].map(({ customerId, meter, fromMs, toMs, matches }) => ({
+    customerId,
+    meter,
+    startMs: fromMs,
+    endMs: toMs,
+    parts: matches,
+  }))
+  const found = await readSpans(services, config, asked)
+  const byKey = new Map<string, PartUsage[]>(
+    [...spans.keys()].map((key, i) => [key, [...found[i]!.parts, found[i]!.rest]]),
+  )
+  const of = (customerId: string) => (span: UsageSpan) => {
+    const usage = byKey.get(keyOf(customerId, span))
+    if (usage !== undefined) return usage
+    throw new Error(`Usage was not read: ${keyOf(customerId, span)}`)
+  }
+  return { meters: new Map(config.meters.map((meter) => [meter.key, meter])), of }
+}
+
+/** What is cached may be older than a plan, and lack a meter that the plan prices. */
+async function knowing(
+  { configs }: UsageServices,
+  tenant: TenantConfig,
+  needed: Needed[],
+): Promise<TenantConfig> {
+  const known = new Set(tenant.meters.map(({ key }) => key))
+  if (needed.every(({ spans }) => spans.every(({ meter }) => known.has(meter)))) return tenant
+  configs.forget(tenant.tenantId)
+  return configs.load(tenant.tenantId)
+}

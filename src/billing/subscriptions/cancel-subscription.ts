@@ -1,0 +1,84 @@
+// Ends a subscription: with this hour, or when its period ends; and takes that back, as long as it has not ended.
+
+import { bucketStartMs, nextWindowStartMs } from '../../kernel/time.ts'
+import { type Account, unchanged } from '../account.ts'
+import { changingAccount, type Decision } from '../changing-account.ts'
+import { type DraftFacts, dueOf } from '../invoices/draft.ts'
+import type { ChangeServices } from './change-subscription.ts'
+import type { Caller } from './create-subscription.ts'
+import { findSubscription, inAccount } from './find-subscription.ts'
+import { refuseOverlaps } from './overlaps.ts'
+import { periodEndAfter } from './period-end.ts'
+import type { Subscription } from './subscription.ts'
+import type { CancelInput } from './subscription-input.ts'
+
+type Services = Pick<ChangeServices, 'accounts' | 'clock' | 'billing'>
+
+export async function cancelSubscription(
+  services: Services,
+  caller: Caller,
+  { id, when }: { id: string } & CancelInput,
+): Promise<Subscription> {
+  return onSubscription(services, caller, id, (facts) => {
+    const { subscription, nowMs } = facts
+    if (nowMs < subscription.startMs) return takenBack(facts)
+    const cancelAtMs = when === 'now' ? hourEnd(facts) : periodEndAfter(facts, nowMs)
+    if (subscription.cancelAtMs !== null && subscription.cancelAtMs <= cancelAtMs)
+      return as(facts, subscription)
+    const phases = subscription.phases.filter(({ fromMs }) => fromMs < cancelAtMs)
+    return as(facts, { ...subscription, phases, cancelAtMs })
+  })
+}
+
+export async function reactivateSubscription(
+  services: Services,
+  caller: Caller,
+  { id }: { id: string },
+): Promise<Subscription> {
+  return onSubscription(services, caller, id, (facts) => {
+    const reactivated = { ...facts.subscription, cancelAtMs: null }
+    refuseOverlaps(facts.account, reactivated)
+    return as(facts, reactivated)
+  })
+}
+
+async function onSubscription(
+  services: Services,
+  { tenant, newId }: Caller,
+  id: string,
+  decide: (facts: DraftFacts) => Decision<Subscription>,
+): Promise<Subscription> {
+  const { customerId } = await findSubscription(services, tenant.tenantId, id)
+  return changingAccount(services, tenant.tenantId, { customerId }, (account: Account) => {
+    const nowMs = services.clock()
+    const subscription = inAccount(account, id, nowMs)
+    return decide({
+      account,
+      subscription,
+      timezone: tenant.timezone,
+      settings: services.billing,
+      nowMs,
+      newId,
+    })
+  })
+}
+
+/** The subscription as it is now, with the time that its draft is due at. */
+function as({ account, settings }: DraftFacts, subscription: Subscription): Decision<Subscription> {
+  const draft = account.invoices.find(({ id }) => id === subscription.open?.invoiceId)
+  const changed = draft ? { ...subscription, dueMs: dueOf(subscription, draft, settings) } : subscription
+  return { change: { ...unchanged(account), subscriptions: [changed] }, result: () => changed }
+}
+
+/** One that has not begun has nothing to bill: its draft is void, and never gets a number. */
+function takenBack({ account, subscription, nowMs }: DraftFacts): Decision<Subscription> {
+  const changed: Subscription = { ...subscription, cancelAtMs: subscription.startMs, dueMs: null, open: null }
+  const invoices = account.invoices
+    .filter(({ subscriptionId, status }) => subscriptionId === subscription.id && status === 'draft')
+    .map((draft) => ({ ...draft, status: 'void' as const, movedMs: nowMs, usageFinal: true }))
+  return { change: { ...unchanged(account), subscriptions: [changed], invoices }, result: () => changed }
+}
+
+/** What is used in the hour of the cancellation is billed still. */
+const hourEnd = ({ timezone, nowMs }: DraftFacts): number =>
+  nextWindowStartMs(timezone, 'hour', bucketStartMs(timezone, nowMs))

@@ -1,0 +1,117 @@
+// Puts a subscription on another plan, or on another version of its plan: with this hour, or when its period ends. Fees that
+// were billed in advance are corrected by days on the invoice of the period.
+
+import { TollgateError } from '../../kernel/errors.ts'
+import { bucketStartMs } from '../../kernel/time.ts'
+import { type Account, termsOfPhase, unchanged } from '../account.ts'
+import type { AccountStore } from '../account-ports.ts'
+import { changingAccount } from '../changing-account.ts'
+import { anchorDate } from '../interval.ts'
+import type { Plan } from '../plan.ts'
+import { intervalOf } from '../terms.ts'
+import {
+  type Caller,
+  checkOverrides,
+  onAccount,
+  planNamed,
+  type SubscriptionServices,
+} from './create-subscription.ts'
+import { findSubscription, inAccount } from './find-subscription.ts'
+import { refuseOverlaps } from './overlaps.ts'
+import { periodEndAfter } from './period-end.ts'
+import { PHASES_PER_SUBSCRIPTION, type Phase, phaseAt, type Subscription } from './subscription.ts'
+import type { PlanChangeInput } from './subscription-input.ts'
+
+export type ChangeServices = SubscriptionServices & { accounts: Pick<AccountStore, 'findSubscription'> }
+
+export async function changeSubscription(
+  services: ChangeServices,
+  caller: Caller,
+  { id, change }: { id: string; change: PlanChangeInput },
+): Promise<Subscription> {
+  const { tenantId } = caller.tenant
+  const { customerId } = await findSubscription(services, tenantId, id)
+  const plan = await planForChange(services, caller, change)
+  return changingAccount(services, tenantId, { customerId }, (account) => {
+    const changed = changedSubscription(services, caller, account, { id, plan, change })
+    return {
+      change: { ...unchanged(account), subscriptions: [changed] },
+      result: () => changed,
+    }
+  })
+}
+
+export async function planForChange(
+  services: ChangeServices,
+  { tenant }: Caller,
+  change: PlanChangeInput,
+): Promise<Plan> {
+  const plan = await planNamed(services, tenant, change)
+  await checkOverrides(services, tenant, change, plan)
+  return plan
+}
+
+/** What the change would make of the subscription. Throws where it can't be made. */
+export function changedSubscription(
+  services: Pick<SubscriptionServices, 'clock' | 'billing'>,
+  { tenant, newId }: Caller,
+  found: Account,
+  { id, plan, change }: { id: string; plan: Plan; change: PlanChangeInput },
+): Subscription {
+  const nowMs = services.clock()
+  const subscription = inAccount(found, id, nowMs)
+  const account = onAccount(found, plan, [])
+  const facts = { account, subscription, timezone: tenant.timezone, settings: services.billing, nowMs, newId }
+  const fromMs =
+    change.when === 'now'
+      ? Math.max(bucketStartMs(tenant.timezone, nowMs), subscription.startMs)
+      : periodEndAfter(facts, nowMs)
+  refuseAfterEnd(subscription, fromMs)
+  const phase = nextPhase(facts, { plan, change, fromMs })
+  const phases = [...subscription.phases.filter((one) => one.fromMs < fromMs), phase]
+  if (phases.length > PHASES_PER_SUBSCRIPTION) {
+    throw new TollgateError(
+      'state_conflict',
+      `The subscription was changed ${PHASES_PER_SUBSCRIPTION} times. Cancel it, and create another one.`,
+    )
+  }
+  const changed = { ...subscription, phases }
+  refuseOverlaps(account, changed)
+  return changed
+}
+
+function nextPhase(
+  { account, subscription, timezone }: { account: Account; subscription: Subscription; timezone: string },
+  { plan, change, fromMs }: { plan: Plan; change: PlanChangeInput; fromMs: number },
+): Phase {
+  const before = phaseAt(subscription, fromMs)
+  const [was, will] = [intervalOf(termsOfPhase(account, before)), intervalOf(plan.terms)]
+  const sameInterval = was.unit === will.unit && was.count === will.count
+  const { trialEndMs } = subscription
+  const inTrial = trialEndMs !== null && fromMs < trialEndMs
+  const notBegun = fromMs === subscription.startMs && subscription.open?.startMs === subscription.startMs
+  if (!sameInterval && change.when === 'now' && !inTrial && !notBegun) {
+    throw new TollgateError(
+      'state_conflict',
+      `The plan "${plan.key}" has another interval. A period that has begun keeps its length: send "when": "period_end".`,
+    )
+  }
+  const countsFromMs = inTrial ? trialEndMs : fromMs
+  return {
+    fromMs,
+    plan: plan.key,
+    version: plan.version,
+    overrides: change.overrides,
+    anchorDate: sameInterval
+      ? before.anchorDate
+      : anchorDate(timezone, subscription.anchor, will, countsFromMs),
+  }
+}
+
+function refuseAfterEnd({ cancelAtMs }: Subscription, fromMs: number): void {
+  if (cancelAtMs === null || fromMs < cancelAtMs) return
+  throw new TollgateError(
+    'state_conflict',
+    'The subscription ends before that. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.',
+  )
+}

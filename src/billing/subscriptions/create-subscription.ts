@@ -1,0 +1,233 @@
+// Subscribes a customer to a plan. What is due in advance is invoiced at once.
+
+import { TollgateError } from '../../kernel/errors.ts'
+import { bucketStartMs } from '../../kernel/time.ts'
+import type { TenantConfig } from '../../metering/meter.ts'
+import { type Account, unchanged } from '../account.ts'
+import type { CouponStore } from '../account-ports.ts'
+import { type AccountServices, changingAccount } from '../changing-account.ts'
+import { checkPrices, type PriceServices } from '../check-prices.ts'
+import type { Coupon } from '../coupon.ts'
+import { anchorDate, boundaryMs, localDate } from '../interval.ts'
+import { closeAccount } from '../invoices/close.ts'
+import { type DraftFacts, draftOf, openingOf, periodFrom, withDraft } from '../invoices/draft.ts'
+import type { Plan } from '../plan.ts'
+import type { PlanStore } from '../ports.ts'
+import type { BillingSettings } from '../settings.ts'
+import { intervalOf } from '../terms.ts'
+import { refuseOverlaps } from './overlaps.ts'
+import { SUBSCRIPTIONS_PER_CUSTOMER, type Subscription } from './subscription.ts'
+import type { SubscriptionInput } from './subscription-input.ts'
+
+export const START_MAX_DAYS = 366
+const DAY_MS = 86_400_000
+
+export type SubscriptionServices = AccountServices &
+  PriceServices & {
+    clock: () => number
+    billing: BillingSettings
+    catalog: Pick<PlanStore, 'findPlan'>
+    coupons: Pick<CouponStore, 'findCoupon'>
+  }
+export type Caller = { tenant: TenantConfig; newId: () => string }
+
+/** Throws validation_failed, and already_priced for meters that another subscription of the customer prices. */
+export async function createSubscription(
+  services: SubscriptionServices,
+  { tenant, newId }: Caller,
+  input: SubscriptionInput,
+): Promise<Subscription> {
+  const nowMs = services.clock()
+  const { subscription, plan, coupons } = await subscriptionOf(services, { tenant, newId }, input)
+  return changingAccount(services, tenant.tenantId, { customerId: input.customer_id }, (found) => {
+    const existing = found.subscriptions.find(({ id }) => id === subscription.id)
+    if (existing) return { change: null, result: () => existing }
+    refuseTooMany(found)
+    const account = onAccount(found, plan, coupons)
+    refuseOverlaps(account, subscription)
+    const facts = {
+      account,
+      subscription,
+      timezone: tenant.timezone,
+      settings: services.billing,
+      nowMs,
+      newId,
+    }
+    const change = opened(facts, tenant)
+    return { change, result: () => change.subscriptions[0]! }
+  })
+}
+
+/** The subscription that was asked for, and what it names. Nothing of the customer is looked at yet. */
+export async function subscriptionOf(
+  services: SubscriptionServices,
+  { tenant, newId }: Caller,
+  input: SubscriptionInput,
+): Promise<{ subscription: Subscription; plan: Plan; coupons: Coupon[] }> {
+  const { timezone } = tenant
+  const nowMs = services.clock()
+  const plan = await planNamed(services, tenant, input)
+  await checkOverrides(services, tenant, input, plan)
+  const coupons = await couponsNamed(services, tenant, input.coupons)
+  const startMs = startOf(input, timezone, nowMs)
+  return {
+    subscription: subscriptionFrom(input, { id: newId(), startMs, nowMs, plan, timezone }),
+    plan,
+    coupons,
+  }
+}
+
+/** The subscription with its first draft; an opening that is due already is issued with it. */
+function opened(facts: DraftFacts, tenant: TenantConfig) {
+  const { account, subscription, settings, nowMs } = facts
+  const first = openingOf(subscription)
+  const needed = first.endMs > first.startMs || dueInAdvance(facts)
+  const draft = draftOf(facts, needed ? first : periodFrom(facts, subscription.startMs))
+  const open = withDraft(subscription, draft, settings)
+  if (draft.kind === 'period' || open.dueMs! > nowMs)
+    return { ...unchanged(account), subscriptions: [open], invoices: [draft] }
+  const meters = new Map(tenant.meters.map((meter) => [meter.key, meter]))
+  const alone = { ...account, subscriptions: [open], invoices: [draft] }
+  return closeAccount({ ...facts, account: alone, meters, usageOf: () => [] })
+}
+
+const dueInAdvance = ({ account, subscription }: DraftFacts): boolean =>
+  account.terms
+    .find(
+      ({ plan, version }) =>
+        plan === subscription.phases[0]!.plan && version === subscription.phases[0]!.version,
+    )!
+    .terms.fees.some(({ due }) => due === 'advance')
+
+function subscriptionFrom(
+  input: SubscriptionInput,
+  {
+    id,
+    startMs,
+    nowMs,
+    plan,
+    timezone,
+  }: { id: string; startMs: number; nowMs: number; plan: Plan; timezone: string },
+): Subscription {
+  const trialDays = input.trial_days ?? plan.terms.trial_days
+  const trialEndMs = trialDays === 0 ? null : trialEnd(timezone, startMs, trialDays)
+  const firstMs = trialEndMs ?? startMs
+  return {
+    id,
+    customerId: input.customer_id,
+    startMs,
+    anchor: input.anchor,
+    trialEndMs,
+    cancelAtMs: null,
+    phases: [
+      {
+        fromMs: startMs,
+        plan: plan.key,
+        version: plan.version,
+        overrides: input.overrides,
+        anchorDate: anchorDate(timezone, input.anchor, intervalOf(plan.terms), firstMs),
+      },
+    ],
+    coupons: input.coupons.map((coupon) => ({ coupon, used: 0 })),
+    metadata: input.metadata,
+    dueMs: null,
+    open: null,
+    nextSequence: 0,
+    createdMs: nowMs,
+  }
+}
+
+/** A trial of n days lasts until the n-th midnight. */
+const trialEnd = (timezone: string, startMs: number, days: number): number =>
+  boundaryMs(timezone, localDate(timezone, startMs).toString(), { unit: 'day', count: 1 }, days)
+
+function refuseTooMany({ subscriptions }: Account): void {
+  if (subscriptions.length < SUBSCRIPTIONS_PER_CUSTOMER) return
+  throw new TollgateError(
+    'state_conflict',
+    `A customer has ${SUBSCRIPTIONS_PER_CUSTOMER} subscriptions at a time at most.`,
+  )
+}
+
+/** The account with this plan and these coupons at hand. Throws where its currency is another. */
+export const onAccount = (account: Account, plan: Plan, coupons: Coupon[]): Account => ({
+  ...account,
+  currency: sameCurrency(account, plan),
+  terms: [...account.terms, { plan: plan.key, version: plan.version, terms: plan.terms }],
+  coupons: [...account.coupons, ...coupons],
+})
+
+/** A customer's invoices and credit are in one currency. */
+export function sameCurrency({ currency }: Account, plan: Plan): string {
+  if (currency === null || currency === plan.currency) return plan.currency
+  throw new TollgateError(
+    'validation_failed',
+    `The customer is billed in ${currency}, and this plan is in ${plan.currency}. Take a plan in ${currency}, or another customer_id for ${plan.currency}.`,
+    { issues: [{ pointer: '#/plan', detail: `must be a plan in ${currency}` }] },
+  )
+}
+
+export async function planNamed(
+  { catalog }: Pick<SubscriptionServices, 'catalog'>,
+  { tenantId }: TenantConfig,
+  { plan: key, version }: { plan: string; version?: number | undefined },
+): Promise<Plan> {
+  const found = await catalog.findPlan(tenantId, key, version)
+  if (found) return found.plan
+  const known = version === undefined ? null : await catalog.findPlan(tenantId, key)
+  const issue =
+    known === null
+      ? { pointer: '#/plan', detail: `must be the key of a plan; there is no "${key}"` }
+      : { pointer: '#/version', detail: `must be from 1 to ${known.plan.version}` }
+  throw new TollgateError('validation_failed', 'There is no such plan.', { issues: [issue] })
+}
+
+export async function checkOverrides(
+  services: PriceServices,
+  { tenantId }: TenantConfig,
+  { overrides }: Pick<SubscriptionInput, 'overrides'>,
+  plan: Plan,
+): Promise<void> {
+  const priced = new Set(plan.terms.prices.map(({ meter }) => meter))
+  const issues = overrides.flatMap(({ meter }, i) =>
+    priced.has(meter)
+      ? []
+      : [
+          {
+            pointer: `#/overrides/${i}/meter`,
+            detail: `must be a meter that the plan prices; "${meter}" is none`,
+          },
+        ],
+  )
+  if (issues.length > 0)
+    throw new TollgateError('validation_failed', 'An override is for no price of the plan.', { issues })
+  await checkPrices(services, tenantId, overrides, '#/overrides')
+}
+
+async function couponsNamed(
+  { coupons }: Pick<SubscriptionServices, 'coupons'>,
+  { tenantId }: TenantConfig,
+  keys: string[],
+): Promise<Coupon[]> {
+  const found = await Promise.all(keys.map((key) => coupons.findCoupon(tenantId, key)))
+  const issues = keys.flatMap((key, i) => {
+    const coupon = found[i]
+    if (coupon && coupon.archivedAt === null) return []
+    const detail = coupon ? `"${key}" is archived` : `must be the key of a coupon; there is no "${key}"`
+    return [{ pointer: `#/coupons/${i}`, detail }]
+  })
+  if (issues.length > 0)
+    throw new TollgateError('validation_failed', 'A coupon can’t be attached.', { issues })
+  return found as Coupon[]
+}
+
+function startOf({ start }: SubscriptionInput, timezone: string, nowMs: number): number {
+  if (start === undefined) return bucketStartMs(timezone, nowMs)
+  const ms = Date.parse(start)
+  if (!(Math.abs(ms - nowMs) <= START_MAX_DAYS * DAY_MS)) {
+    throw new TollgateError('validation_failed', 'The start is too far away.', {
+      issues: [{ pointer: '#/start', detail: `must be at most ${START_MAX_DAYS} days back or ahead` }],
+    })
+  }
+  return bucketStartMs(timezone, ms)
+}

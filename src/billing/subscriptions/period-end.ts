@@ -1,0 +1,16 @@
+// When the period ends that an instant is in. The draft may be of an earlier one, whose invoice still waits out its grace.
+
+import { type DraftFacts, periodFrom } from '../invoices/draft.ts'
+
+const PERIODS_LOOKED_AHEAD = 5_000
+
+export function periodEndAfter(facts: DraftFacts, atMs: number): number {
+  const { subscription } = facts
+  let endMs = subscription.open?.endMs ?? subscription.startMs
+  for (let i = 0; endMs <= atMs; i++) {
+    if (i > PERIODS_LOOKED_AHEAD)
+      throw new Error(`The subscription ${subscription.id} finds no end of its period`)
+    endMs = periodFrom(facts, endMs).endMs
+  }
+  return endMs
+}

@@ -1,0 +1,147 @@
+// What subscriptions take, and how they are shown.
+
+import { z } from 'zod'
+import { knownFields } from '../../kernel/object-schema.ts'
+import { isStorable, keySchema, line } from '../../kernel/text.ts'
+import { rfc3339 } from '../../kernel/time.ts'
+import { customerIdSchema } from '../../metering/event.ts'
+import { pricesSchema, TRIAL_MAX_DAYS } from '../terms.ts'
+import { type Phase, phaseAt, type Subscription, statusOf } from './subscription.ts'
+
+export const COUPONS_PER_SUBSCRIPTION = 10
+const METADATA_KEYS = 50
+
+const plan = keySchema.meta({ description: 'Key of the plan.', example: 'pro' })
+const version = z
+  .int({ error: 'must be a whole number' })
+  .min(1)
+  .optional()
+  .meta({ description: 'Version of the plan; absent: the newest.', example: 2 })
+const overrides = pricesSchema.meta({
+  description: 'Prices in place of the plan’s own, for meters that the plan prices.',
+  example: [],
+})
+const when = z
+  .enum(['now', 'period_end'], { error: 'must be "now" or "period_end"' })
+  .meta({ description: 'now: with this hour. period_end: when the current period ends.', example: 'now' })
+
+export const subscriptionInputSchema = knownFields('A subscription', {
+  customer_id: customerIdSchema,
+  plan,
+  version,
+  start: z.iso
+    .datetime({ offset: true, error: 'must be an RFC 3339 time, such as 2026-11-01T00:00:00Z' })
+    .optional()
+    .meta({
+      description: 'When it begins, with the hour that this is in; absent: now. Up to a year back or ahead.',
+      example: '2026-11-01T00:00:00Z',
+    }),
+  anchor: z
+    .enum(['calendar', 'anniversary'], { error: 'must be "calendar" or "anniversary"' })
+    .default('calendar')
+    .meta({
+      description:
+        'calendar: periods are those of the calendar, and the first one is shorter. anniversary: they are counted from the day of the start, or of the trial’s end.',
+      example: 'calendar',
+    }),
+  trial_days: z
+    .int({ error: 'must be a whole number' })
+    .min(0)
+    .max(TRIAL_MAX_DAYS)
+    .optional()
+    .meta({ description: 'In place of the plan’s own.', example: 0 }),
+  overrides: overrides.default([]),
+  coupons: z
+    .array(keySchema)
+    .max(COUPONS_PER_SUBSCRIPTION)
+    .refine((keys) => new Set(keys).size === keys.length, 'must name each coupon once')
+    .default([])
+    .meta({
+      description: 'Keys of coupons, in the order in which they are taken off.',
+      example: ['welcome'],
+    }),
+  metadata: z
+    .record(line(64), z.string().max(500).refine(isStorable, 'must be valid Unicode without NUL characters'))
+    .refine((all) => Object.keys(all).length <= METADATA_KEYS, `must have at most ${METADATA_KEYS} names`)
+    .default({})
+    .meta({ description: 'Your own notes.', example: {} }),
+}).meta({ id: 'SubscriptionInput' })
+
+export const planChangeInputSchema = knownFields('A change of a subscription', {
+  plan,
+  version,
+  overrides: overrides.default([]),
+  when,
+}).meta({ id: 'SubscriptionChange' })
+
+export const cancelInputSchema = knownFields('A cancellation', { when }).meta({ id: 'SubscriptionCancel' })
+
+export type SubscriptionInput = z.output<typeof subscriptionInputSchema>
+export type PlanChangeInput = z.output<typeof planChangeInputSchema>
+export type CancelInput = z.output<typeof cancelInputSchema>
+
+const instant = (description: string) =>
+  z.iso.datetime().meta({ description, example: '2026-11-01T00:00:00.000Z' })
+
+const phaseFields = {
+  plan: z.string().meta({ example: 'pro' }),
+  version: z.int().meta({ example: 2 }),
+  overrides: pricesSchema,
+}
+
+export const subscriptionSchema = z
+  .object({
+    id: z.guid().meta({ example: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11' }),
+    customer_id: z.string().meta({ example: 'cust_42' }),
+    status: z.enum(['scheduled', 'trialing', 'active', 'canceled']),
+    ...phaseFields,
+    start: instant('When it began, or begins.'),
+    anchor: z.enum(['calendar', 'anniversary']),
+    trial_end: instant('When its trial ends or ended; null: there was none.').nullable(),
+    cancel_at: instant('When it ends or ended; null: it goes on.').nullable(),
+    current_period: z
+      .object({ start: instant('Its first instant.'), end: instant('The first instant after it.') })
+      .nullable()
+      .meta({ description: 'The period of the draft; null: there is none any more.' }),
+    draft_invoice_id: z.guid().nullable().meta({ description: 'Its invoice, as far as it has come.' }),
+    scheduled_change: z
+      .object({ at: instant('When it takes effect.'), ...phaseFields })
+      .nullable()
+      .meta({ description: 'A change of plan that is still to come.' }),
+    coupons: z.array(
+      z.object({
+        coupon: z.string().meta({ example: 'welcome' }),
+        used: z.int().meta({ description: 'On how many invoices it was taken off.', example: 0 }),
+      }),
+    ),
+    metadata: z.record(z.string(), z.string()),
+    created_at: instant('When it was made.'),
+  })
+  .meta({ id: 'Subscription' })
+
+const ofPhase = ({ plan, version, overrides }: Phase) => ({ plan, version, overrides })
+
+export function subscriptionJson(
+  subscription: Subscription,
+  nowMs: number,
+): z.input<typeof subscriptionSchema> {
+  const { phases, open } = subscription
+  const coming = phases.find(({ fromMs }) => fromMs > nowMs && fromMs > subscription.startMs)
+  const instantOrNull = (ms: number | null) => (ms === null ? null : rfc3339(ms))
+  return {
+    id: subscription.id,
+    customer_id: subscription.customerId,
+    status: statusOf(subscription, nowMs),
+    ...ofPhase(phaseAt(subscription, nowMs)),
+    start: rfc3339(subscription.startMs),
+    anchor: subscription.anchor,
+    trial_end: instantOrNull(subscription.trialEndMs),
+    cancel_at: instantOrNull(subscription.cancelAtMs),
+    current_period: open && { start: rfc3339(open.startMs), end: rfc3339(open.endMs) },
+    draft_invoice_id: open?.invoiceId ?? null,
+    scheduled_change: coming ? { at: rfc3339(coming.fromMs), ...ofPhase(coming) } : null,
+    coupons: subscription.coupons,
+    metadata: subscription.metadata,
+    created_at: rfc3339(subscription.createdMs),
+  }
+}

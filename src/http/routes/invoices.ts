@@ -1,0 +1,182 @@
+// Invoices.
+
+import { z } from 'zod'
+import { invoiceStatuses } from '../../billing/invoices/invoice.ts'
+import {
+  invoiceJson,
+  invoiceSchema,
+  invoiceSummary,
+  invoiceSummarySchema,
+} from '../../billing/invoices/invoice-json.ts'
+import { lineUsage } from '../../billing/invoices/line-usage.ts'
+import { type Move, moveInvoice } from '../../billing/invoices/move-invoice.ts'
+import { previewInvoice } from '../../billing/invoices/preview-invoice.ts'
+import { readInvoice } from '../../billing/invoices/read-invoice.ts'
+import { subscriptionInputSchema } from '../../billing/subscriptions/subscription-input.ts'
+import { text } from '../../kernel/decimal.ts'
+import { decimalOutput } from '../../kernel/decimal-schema.ts'
+import { pageOf, pageParameters, pageRequest } from '../../kernel/page.ts'
+import { rfc3339 } from '../../kernel/time.ts'
+import { customerIdSchema } from '../../metering/event.ts'
+import { reply } from '../reply.ts'
+import type { Routes } from '../router.ts'
+import { idSchema, instant, pageQuerySchema, pageSchema } from '../schemas.ts'
+
+const LIST = 'invoices'
+const HOURS = 'hours'
+const tag = 'Invoices'
+const params = z.strictObject({ id: idSchema })
+const access = 'tenant'
+const path = '/api/v1/invoices'
+
+const hourSchema = z
+  .object({
+    hour: instant('The hour’s first instant.'),
+    quantity: decimalOutput().meta({ example: '120' }),
+    settled_quantity: decimalOutput().meta({
+      description: 'What of it is settled in Postgres.',
+      example: '100',
+    }),
+    events: decimalOutput().meta({
+      description: 'How many, where the meter knows it; else 0.',
+      example: '7',
+    }),
+  })
+  .meta({ id: 'LineHour' })
+
+const moves: { to: Move; verb: string; id: string; summary: string; description: string }[] = [
+  {
+    to: 'paid',
+    verb: 'pay',
+    id: 'payInvoice',
+    summary: 'Mark as paid',
+    description: 'That the amount due has come in.',
+  },
+  {
+    to: 'uncollectible',
+    verb: 'write-off',
+    id: 'writeOffInvoice',
+    summary: 'Mark as uncollectible',
+    description: 'That nobody expects the amount due any more.',
+  },
+  {
+    to: 'void',
+    verb: 'void',
+    id: 'voidInvoice',
+    summary: 'Void',
+    description:
+      'It keeps its number and bills nothing: credit that it drew is given back, and what it adjusted in earlier invoices is adjusted by the next one.',
+  },
+]
+
+export const invoiceRoutes: Routes = (router, deps) => {
+  router.add({
+    method: 'get',
+    path,
+    id: 'listInvoices',
+    tag,
+    summary: 'List invoices',
+    description:
+      'The newest first, without their lines. The totals of a draft are computed when it is read by its id.',
+    access,
+    query: z.strictObject({
+      customer_id: customerIdSchema.optional(),
+      subscription_id: idSchema.optional(),
+      status: z.enum(invoiceStatuses).optional(),
+      ...pageParameters,
+    }),
+    responses: { 200: { description: 'A page of invoices.', schema: pageSchema(invoiceSummarySchema) } },
+    handle: async (c, { query }) => {
+      const page = pageRequest(LIST, query, idSchema)
+      const { customer_id: customerId, subscription_id: subscriptionId, status } = query
+      const filter = { customerId, subscriptionId, status }
+      const found = await deps.accounts.listInvoices(c.var.tenant.tenantId, filter, page)
+      const { data, next_cursor } = pageOf(LIST, found, page.limit, ({ id }) => id)
+      return reply(c, 200, { data: data.map(invoiceSummary), next_cursor })
+    },
+  })
+
+  router.add({
+    method: 'post',
+    path: `${path}/preview`,
+    id: 'previewInvoice',
+    tag,
+    summary: 'Preview an invoice',
+    description:
+      'What the invoice of the first period of such a subscription (after its trial) would be, with the usage that there is. Nothing is stored.',
+    access,
+    body: subscriptionInputSchema,
+    responses: { 200: { description: 'The invoice.', schema: invoiceSchema } },
+    errors: ['too_many_counters'],
+    handle: async (c, { body }) =>
+      reply(c, 200, invoiceJson(await previewInvoice(deps, c.var, body), deps.clock())),
+  })
+
+  router.add({
+    method: 'get',
+    path: `${path}/{id}`,
+    id: 'getInvoice',
+    tag,
+    summary: 'Read an invoice',
+    description: 'A draft is computed from the usage of this instant; any other is as it was issued.',
+    access,
+    params,
+    responses: { 200: { description: 'The invoice.', schema: invoiceSchema } },
+    errors: ['not_found', 'too_many_counters'],
+    handle: async (c, { params }) =>
+      reply(c, 200, invoiceJson(await readInvoice(deps, c.var, params), deps.clock())),
+  })
+
+  router.add({
+    method: 'get',
+    path: `${path}/{id}/lines/{line}/usage`,
+    id: 'explainInvoiceLine',
+    tag,
+    summary: 'The hours behind a line',
+    description:
+      'The counters that a line of usage is made of, hour by hour, as they are now: events that came since are in them, and become an adjustment of the next invoice.',
+    access,
+    params: z.strictObject({
+      id: idSchema,
+      line: z
+        .string()
+        .regex(/^[1-9]\d{0,3}$/, 'must be the number of a line, from 1')
+        .transform(Number)
+        .meta({ example: '1' }),
+    }),
+    query: pageQuerySchema,
+    responses: { 200: { description: 'A page of hours that have usage.', schema: pageSchema(hourSchema) } },
+    errors: ['not_found', 'too_many_counters'],
+    handle: async (c, { params, query }) => {
+      const page = pageRequest(HOURS, query, z.string().regex(/^\d{1,15}$/))
+      const hours = await lineUsage(deps, c.var, { ...params, page })
+      const { data, next_cursor } = pageOf(HOURS, hours, page.limit, ({ bucketMs }) => String(bucketMs))
+      return reply(c, 200, {
+        data: data.map((hour) => ({
+          hour: rfc3339(hour.bucketMs),
+          quantity: text(hour.quantity),
+          settled_quantity: text(hour.settledQuantity),
+          events: text(hour.events),
+        })),
+        next_cursor,
+      })
+    },
+  })
+
+  for (const { to, verb, id, summary, description } of moves) {
+    router.add({
+      method: 'post',
+      path: `${path}/{id}/${verb}`,
+      id,
+      tag,
+      summary,
+      description: `${description} Only an issued invoice moves, and only once; again changes nothing.`,
+      access,
+      params,
+      responses: { 200: { description: 'The invoice.', schema: invoiceSchema } },
+      errors: ['not_found', 'state_conflict'],
+      handle: async (c, { params }) =>
+        reply(c, 200, invoiceJson(await moveInvoice(deps, c.var, { id: params.id, to }), deps.clock())),
+    })
+  }
+}

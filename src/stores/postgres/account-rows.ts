@@ -1,0 +1,20 @@
+// An account, from the JSON that its statement makes.
+
+import type { Account } from '../../billing/account.ts'
+import { couponFromRow } from './rows.ts'
+
+type Read = Omit<Account, 'coupons' | 'customer'> & {
+  asked: Account['invoices']
+  coupons: Record<string, unknown>[]
+  customer: Account['customer'] | null
+}
+
+export function accountFrom({ account }: { account: string }): Account {
+  const { asked, ...read } = JSON.parse(account) as Read
+  return {
+    ...read,
+    invoices: [...read.invoices, ...asked],
+    coupons: read.coupons.map(couponFromRow),
+    customer: read.customer ?? { name: null, email: null, taxRates: [] },
+  }
+}

@@ -1,0 +1,138 @@
+// The tables of billing: accounts, and what they own. `state` is the whole of a row as the domain has it; the columns beside
+// it are what queries and people look for.
+
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { bytewise, instant } from './schema.ts'
+
+/** A customer's billing account. Every change of what it owns moves its version, in the same statement. */
+export const accounts = pgTable(
+  'accounts',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    version: bigint('version', { mode: 'number' }).notNull(),
+    currency: text('currency'),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.customerId] })],
+)
+
+export const subscriptions = pgTable(
+  'subscriptions',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    id: uuid('id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    /** when closing has something to do; null: never again */
+    dueAt: instant('due_at'),
+    createdAt: instant('created_at').notNull(),
+    state: jsonb('state').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    index('subscriptions_customer').on(t.tenantId, t.customerId, t.createdAt, t.id),
+    index('subscriptions_due').on(t.dueAt, t.tenantId).where(sql`due_at is not null`),
+  ],
+)
+
+export const invoices = pgTable(
+  'invoices',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    id: uuid('id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    subscriptionId: uuid('subscription_id').notNull(),
+    sequence: integer('sequence').notNull(),
+    status: text('status').notNull(),
+    number: bigint('number', { mode: 'number' }),
+    periodStart: instant('period_start').notNull(),
+    periodEnd: instant('period_end').notNull(),
+    currency: text('currency').notNull(),
+    total: numeric('total'),
+    amountDue: numeric('amount_due'),
+    issuedAt: instant('issued_at'),
+    usageFinal: boolean('usage_final').notNull(),
+    createdAt: instant('created_at').notNull(),
+    state: jsonb('state').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    unique('invoices_period').on(t.tenantId, t.subscriptionId, t.sequence),
+    unique('invoices_number').on(t.tenantId, t.number),
+    index('invoices_customer').on(t.tenantId, t.customerId, t.createdAt, t.id),
+    index('invoices_newest').on(t.tenantId, t.createdAt, t.id),
+    index('invoices_open').on(t.tenantId, t.customerId).where(sql`status = 'draft' or not usage_final`),
+  ],
+)
+
+export const creditGrants = pgTable(
+  'credit_grants',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    id: uuid('id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    createdAt: instant('created_at').notNull(),
+    state: jsonb('state').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    index('credit_grants_customer').on(t.tenantId, t.customerId, t.createdAt, t.id),
+  ],
+)
+
+/** The ledger: what a grant has left is the sum of its entries. Rows are only added. */
+export const creditEntries = pgTable(
+  'credit_entries',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    id: uuid('id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    grantId: uuid('grant_id').notNull(),
+    amount: numeric('amount').notNull(),
+    createdAt: instant('created_at').notNull(),
+    state: jsonb('state').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    index('credit_entries_customer').on(t.tenantId, t.customerId, t.createdAt, t.id),
+    index('credit_entries_grant').on(t.tenantId, t.grantId),
+  ],
+)
+
+export const creditNotes = pgTable(
+  'credit_notes',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    id: uuid('id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    invoiceId: uuid('invoice_id').notNull(),
+    number: bigint('number', { mode: 'number' }).notNull(),
+    amount: numeric('amount').notNull(),
+    createdAt: instant('created_at').notNull(),
+    state: jsonb('state').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    unique('credit_notes_number').on(t.tenantId, t.number),
+    index('credit_notes_invoice').on(t.tenantId, t.invoiceId, t.number),
+  ],
+)
+
+/** The last numbers that a tenant's invoices and credit notes were given. */
+export const numbering = pgTable('numbering', {
+  tenantId: uuid('tenant_id').primaryKey(),
+  invoices: bigint('invoices', { mode: 'number' }).notNull(),
+  creditNotes: bigint('credit_notes', { mode: 'number' }).notNull(),
+})
