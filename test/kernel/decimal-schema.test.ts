@@ -30,6 +30,13 @@ describe('a decimal string', () => {
     expect(message(decimalString({ min: '-2' }), '-2.1')).toEqual(['must be -2 or more'])
   })
 
+  test('may have a greatest value, which is allowed', () => {
+    const percent = decimalString({ min: '0', max: '100' })
+    expect(percent.parse('100.0')).toBe('100')
+    expect(message(percent, '100.000000000001')).toEqual(['must be 100 or less'])
+    expect(message(percent, '-1')).toEqual(['must be 0 or more'])
+  })
+
   test.each<[unknown, string]>([
     [0.01, 'must be a string, so that no digit is lost: send "0.01", not 0.01'],
     [1e-7, 'must be a string, so that no digit is lost: send "0.0000001", not 0.0000001'],

@@ -4,7 +4,9 @@ import {
   type Decimal,
   decimal,
   fixedText,
+  percentOf,
   quotient,
+  quotientRoundedDown,
   quotientRoundedUp,
   roundHalfAwayFromZero,
   roundUp,
@@ -158,13 +160,36 @@ describe('division', () => {
     expect(text(quotientRoundedUp(decimal(a), decimal(b)))).toBe(expected)
   })
 
-  test('rounded up agrees with whole-number arithmetic', () => {
+  test.each([
+    ['1', '3', 2, '0.34'],
+    ['1', '8', 3, '0.125'],
+    ['1', '8', 2, '0.13'],
+    ['0', '3', 2, '0'],
+    ['0.000000000001', '999999999999999', 2, '0.01'],
+  ])('%s / %s, rounded up to %i decimals, is %s', (a, b, places, expected) => {
+    expect(text(quotientRoundedUp(decimal(a), decimal(b), places))).toBe(expected)
+  })
+
+  test('rounded up or down agrees with whole-number arithmetic', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 27n }), positive, (a, b) => {
-        expect(text(quotientRoundedUp(decimal(fromPicos(a)), decimal(fromPicos(b))))).toBe(
-          ceiling(a, b).toString(),
-        )
+        const [dividend, divisor] = [decimal(fromPicos(a)), decimal(fromPicos(b))]
+        expect(text(quotientRoundedUp(dividend, divisor))).toBe(ceiling(a, b).toString())
+        expect(text(quotientRoundedDown(dividend, divisor))).toBe((a / b).toString())
+        const inTrillionths = quotientRoundedUp(dividend, divisor, 12)
+        expect(toPicos(inTrillionths)).toBe(ceiling(a * 10n ** 12n, b))
+        expect(inTrillionths.round(12).eq(inTrillionths)).toBe(true)
       }),
     )
   })
+})
+
+test.each([
+  ['2.9', '200', '5.8'],
+  ['0.000000000001', '0.000000000001', '0.00000000000000000000000001'],
+  ['100', '-3', '-3'],
+  ['0', '5', '0'],
+])('%s %% of %s is %s, exactly', (percent, value, expected) => {
+  expect(text(percentOf(percent, decimal(value)))).toBe(expected)
+  expect(text(percentOf(decimal(percent), decimal(value)))).toBe(expected)
 })

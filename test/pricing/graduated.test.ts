@@ -48,6 +48,28 @@ describe('a graduated price', () => {
   )
 
   costs(
+    "the first tier's flat amount is not due at zero usage, nor where all of it was free, if flat_at_zero is false",
+    {
+      model: 'graduated',
+      tiers: [
+        { up_to: '10', unit_amount: '1', flat_amount: '5' },
+        { up_to: null, flat_amount: '7' },
+      ],
+      free_units: '100',
+      flat_at_zero: false,
+    },
+    'USD',
+    [
+      ['-1', '0.00', '0'],
+      ['0', '0.00', '0'],
+      ['100', '0.00', '0'],
+      ['100.5', '5.50', '5.5'],
+      ['110', '15.00', '15'],
+      ['111', '22.00', '22'],
+    ],
+  )
+
+  costs(
     'tiers see what is left after the free units',
     { model: 'graduated', tiers, free_units: '500' },
     'USD',
@@ -121,6 +143,20 @@ describe('a graduated price', () => {
         flat_amount: '0',
         amount: '0',
       },
+    ])
+  })
+  test('shows in the row of the first tier that its flat amount is not due', () => {
+    const price = {
+      model: 'graduated',
+      tiers: [{ up_to: null, unit_amount: '1', flat_amount: '5' }],
+      flat_at_zero: false,
+    } as const
+    const row = { kind: 'graduated', from: '0', up_to: null, unit_amount: '1' }
+    expect(rate({ ...price, tiers: [...price.tiers] }, decimal('0'), 'USD').breakdown).toEqual([
+      { ...row, quantity: '0', flat_amount: '0', amount: '0' },
+    ])
+    expect(rate({ ...price, tiers: [...price.tiers] }, decimal('2'), 'USD').breakdown).toEqual([
+      { ...row, quantity: '2', flat_amount: '5', amount: '7' },
     ])
   })
 })

@@ -25,7 +25,29 @@ describe('a price', () => {
         last,
       ),
     ],
-    [{ model: 'volume', tiers: [last] }],
+    [{ model: 'volume', tiers: [last], flat_at_zero: false }],
+    [{ model: 'flat', flat_amount: '5', flat_at_zero: true, discount_percent: '100' }],
+    [{ model: 'percentage', rate: '0' }],
+    [
+      {
+        model: 'percentage',
+        rate: '2.9',
+        fixed_amount: '0.3',
+        free_events: '10',
+        free_amount: '1000',
+        unit_conversion: { divide_by: '100', round: 'none' },
+      },
+    ],
+    [
+      {
+        model: 'graduated_percentage',
+        tiers: [
+          { up_to: '1', flat_amount: '1' },
+          { up_to: null, rate: '2.9' },
+        ],
+      },
+    ],
+    [{ ...cent, unit_conversion: { divide_by: '0.000000000001', round: 'up' }, discount_percent: '0' }],
   ])('%j is taken as it is', (price) => {
     expect(priceSchema.parse(price)).toEqual(price)
   })
@@ -73,6 +95,72 @@ describe('a price', () => {
     [
       { ...cent, minimum_amount: '10', maximum_amount: '9' },
       'maximum_amount: must be 10 or more, because minimum_amount is 10',
+    ],
+    [{ ...cent, discount_percent: '100.01' }, 'discount_percent: must be 100 or less'],
+    [{ ...cent, discount_percent: '-1' }, 'discount_percent: must be 0 or more'],
+    [
+      { ...cent, unit_conversion: { divide_by: '0', round: 'up' } },
+      'unit_conversion/divide_by: must be more than 0',
+    ],
+    [
+      { ...cent, unit_conversion: { divide_by: '10', round: 'half' } },
+      'unit_conversion/round: must be one of up, down, nearest, none',
+    ],
+    [
+      { ...cent, unit_conversion: { divide_by: '10' } },
+      'unit_conversion/round: must be one of up, down, nearest, none',
+    ],
+    [
+      { ...cent, unit_conversion: { multiply_by: '10', divide_by: '1', round: 'up' } },
+      'unit_conversion: must not have "multiply_by": a unit conversion has divide_by, round',
+    ],
+    // what has no meaning for a model is none of its fields
+    [
+      { model: 'flat', flat_amount: '5', free_units: '1', unit_conversion: { divide_by: '10', round: 'up' } },
+      ': must not have "free_units", "unit_conversion": a flat price has model, flat_amount, flat_at_zero, discount_percent, minimum_amount, maximum_amount',
+    ],
+    [
+      { model: 'percentage', rate: '1', free_units: '1' },
+      ': must not have "free_units": a percentage price has model, rate, fixed_amount, free_events, free_amount, unit_conversion, discount_percent, minimum_amount, maximum_amount',
+    ],
+    [
+      { ...cent, flat_at_zero: false },
+      ': must not have "flat_at_zero": a per_unit price has model, unit_amount, unit_conversion, free_units, discount_percent, minimum_amount, maximum_amount',
+    ],
+    [{ model: 'flat', flat_amount: '5', flat_at_zero: 'no' }, 'flat_at_zero: must be true or false'],
+    [{ model: 'flat' }, 'flat_amount: must be a decimal string, such as "0.01"'],
+    [
+      { model: 'percentage', rate: 2.9 },
+      'rate: must be a string, so that no digit is lost: send "2.9", not 2.9',
+    ],
+    [{ model: 'percentage', rate: '-1' }, 'rate: must be 0 or more'],
+    [
+      { model: 'percentage', rate: '1', fixed_amount: '1', free_events: '1.5' },
+      'free_events: must be a whole number',
+    ],
+    [
+      { model: 'percentage', rate: '1', free_events: '10' },
+      'free_events: must come with fixed_amount: it is what these events do not pay',
+    ],
+    [
+      { model: 'graduated_percentage', tiers: [{ up_to: null }] },
+      'tiers/0/rate: must be there, or flat_amount must: a tier has one or both, "0" if it is free',
+    ],
+    [
+      { model: 'graduated_percentage', tiers: [{ up_to: null, rate: '1', unit_amount: '1' }] },
+      'tiers/0: must not have "unit_amount": a tier has up_to, rate, flat_amount',
+    ],
+    [
+      { model: 'graduated_percentage', tiers: [] },
+      'tiers: must have at least one tier: {"up_to":null,"rate":"2.9"} prices every unit alike',
+    ],
+    [
+      { model: 'graduated_percentage' },
+      'tiers: must be a list of tiers, such as [{"up_to":"1000","rate":"2.9"},{"up_to":null,"rate":"2.5"}]',
+    ],
+    [
+      { model: 'graduated_percentage', tiers: [{ up_to: '1', rate: '1' }] },
+      'tiers/0/up_to: must be null, not "1": the last tier has no end; add a tier after this one, or take its end away',
     ],
     [{ model: 'package', package_size: '0', package_amount: '5' }, 'package_size: must be more than 0'],
     [{ model: 'package', package_size: '100' }, 'package_amount: must be a decimal string, such as "0.01"'],

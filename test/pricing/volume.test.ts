@@ -43,6 +43,25 @@ describe('a volume price', () => {
     ],
   )
 
+  costs(
+    'at zero usage no flat amount is due, if flat_at_zero is false',
+    {
+      model: 'volume',
+      tiers: [
+        { up_to: '10', flat_amount: '3' },
+        { up_to: null, flat_amount: '7.125' },
+      ],
+      flat_at_zero: false,
+    },
+    'USD',
+    [
+      ['-1', '0.00', '0'],
+      ['0', '0.00', '0'],
+      ['0.000000000001', '3.00', '3'],
+      ['11', '7.13', '7.125'],
+    ],
+  )
+
   costs('tiers see what is left after the free units', { model: 'volume', tiers, free_units: '500' }, 'USD', [
     ['1500', '10.00', '10'],
     ['1501', '18.01', '18.008'],
