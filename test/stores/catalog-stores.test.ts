@@ -88,6 +88,15 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       })
     })
 
+    it('that is made again with the same ids and key is the one that there is, also at the same instant', async () => {
+      const { stored } = newKey('default')
+      const tenant = { id: newId(), name: 'x', timezone: 'UTC', currency: 'USD' }
+      const make = () => access.createTenant(tenant, stored, 'default')
+      const [made, ...again] = await Promise.all(Array.from({ length: 8 }, make))
+      for (const one of [...again, await make()]) expect(one).toEqual(made)
+      expect(await access.listKeys(tenant.id, first)).toEqual([made!.key])
+    })
+
     it('is not made by halves: with a key that there is already, nothing is', async () => {
       const { stored } = await newTenant()
       const id = crypto.randomUUID()
@@ -113,6 +122,15 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       expect(await access.findKey(stored.hash)).toBeNull()
       expect(await access.revokeKey(stored.id)).toEqual({ hash: stored.hash })
       expect(await access.listKeys(tenantId, first)).toEqual(revoked)
+    })
+
+    it('that is made again with the same id is the one that there is, also at the same instant', async () => {
+      const { stored } = newKey('second')
+      const make = () => access.createKey(tenantId, stored)
+      const [made, ...again] = await Promise.all(Array.from({ length: 8 }, make))
+      expect(made!.kind).toBe('created')
+      for (const one of [...again, await make()]) expect(one).toEqual(made)
+      expect(await access.listKeys(tenantId, first)).toHaveLength(2)
     })
 
     it('is stored as nothing but its hash', async () => {
