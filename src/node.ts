@@ -5,6 +5,7 @@ import { type ServerType, serve } from '@hono/node-server'
 import { type ComposedNode, composeNode } from './compose-node.ts'
 import { environment } from './env-file.ts'
 import { flushJob } from './jobs/flush-job.ts'
+import { periodicJobs } from './jobs/periodic.ts'
 import { onStop } from './on-stop.ts'
 
 const DRAIN_MS = 10_000
@@ -30,14 +31,16 @@ server.on('error', async (error: NodeJS.ErrnoException) => {
 let stopping = false
 let timer: NodeJS.Timeout | undefined
 let running: Promise<unknown> = Promise.resolve()
-function flushEvery(ms: number): void {
+const everyMs = config.FLUSH_EVERY_SECONDS * 1000
+const jobs = periodicJobs(services, { log, everyMs, closeAtStart: true })
+function runJobsLater(): void {
   timer = setTimeout(() => {
-    running = flushJob(services, log).finally(() => {
-      if (!stopping) flushEvery(ms)
+    running = jobs().finally(() => {
+      if (!stopping) runJobsLater()
     })
-  }, ms)
+  }, everyMs)
 }
-flushEvery(config.FLUSH_EVERY_SECONDS * 1000)
+runJobsLater()
 
 onStop(async (reason) => {
   log(`${reason}: draining`)

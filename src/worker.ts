@@ -1,19 +1,28 @@
 // The Cloudflare Worker: composes and starts, nothing else. Clients are made once an isolate; they hold no connection.
 
 import { type Composed, composeWorker } from './compose-worker.ts'
-import { flushJob } from './jobs/flush-job.ts'
+import { periodicJobs } from './jobs/periodic.ts'
 
-let composed: Composed | undefined
+type Running = Composed & { jobs: () => Promise<unknown> }
 
-function compositionOf(env: Record<string, unknown>): Composed {
-  composed ??= composeWorker(env)
-  return composed
+/** As often as wrangler.toml has it. */
+const CRON_EVERY_MS = 60_000
+
+let running: Running | undefined
+
+function runningIn(env: Record<string, unknown>): Running {
+  if (running === undefined) {
+    const composed = composeWorker(env)
+    const options = { log: console.log, everyMs: CRON_EVERY_MS, closeAtStart: false }
+    running = { ...composed, jobs: periodicJobs(composed.services, options) }
+  }
+  return running
 }
 
 export default {
   fetch(request: Request, env: Record<string, unknown>): Response | Promise<Response> {
     try {
-      return compositionOf(env).app.fetch(request)
+      return runningIn(env).app.fetch(request)
     } catch (error) {
       console.error(String(error))
       const problem = {
@@ -28,6 +37,6 @@ export default {
   },
 
   async scheduled(_event: unknown, env: Record<string, unknown>): Promise<void> {
-    await flushJob(compositionOf(env).services, console.log)
+    await runningIn(env).jobs()
   },
 }

@@ -1,7 +1,7 @@
-// What the Cron Trigger and Node's timer run.
+// The aggregator, as the cron and Node's timer run it.
 
-import { TollgateError } from '../kernel/errors.ts'
 import { type FlushReport, type FlushServices, flush } from '../metering/flush.ts'
+import { failureText, plural } from './job-text.ts'
 
 /** One run of the aggregator, with one line of what it did. Never throws: the next run takes up what this one left. */
 export async function flushJob(
@@ -13,11 +13,7 @@ export async function flushJob(
     log(`flush: ${summary(report)}`)
     return report
   } catch (error) {
-    const reason =
-      error instanceof TollgateError
-        ? String((error.cause as Error | undefined)?.message ?? error.detail)
-        : String(error)
-    log(`flush: failed, the next run goes on where it stopped: ${reason.split('\n')[0]}`)
+    log(`flush: failed, the next run goes on where it stopped: ${failureText(error)}`)
     return null
   }
 }
@@ -39,5 +35,3 @@ function summary(report: FlushReport): string {
 }
 
 const named = ({ id, reason }: { id: string; reason: string }): string => `${id} (${reason.split('\n')[0]})`
-
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

@@ -21,6 +21,8 @@ const passedOn = [
   'EVENT_MAX_AGE_DAYS',
   'EVENT_MAX_AHEAD_MINUTES',
   'SEGMENTS_PER_FLUSH',
+  'INVOICE_GRACE_MINUTES',
+  'INVOICE_BATCHES_PER_RUN',
 ]
 const read = [
   'PORT',

@@ -1,0 +1,46 @@
+// Issuing invoices, as the cron and Node's timer do it, and when they do.
+
+import { type CloseReport, type CloseServices, closeDue } from '../billing/invoices/close-due.ts'
+import type { FlushReport } from '../metering/flush.ts'
+import { failureText, plural } from './job-text.ts'
+
+const HOUR_MS = 3_600_000
+/** Periods end at a full hour, or at a quarter past it in some zones; so long after it, all clocks agree that they have. */
+const AFTER_HOUR_MS = 300_000
+
+/** One run, with one line of what it did if it did anything. Never throws: the next run takes up what this one left. */
+export async function closeJob(
+  services: CloseServices,
+  log: (line: string) => void,
+): Promise<CloseReport | null> {
+  try {
+    const report = await closeDue(services)
+    const text = summary(report)
+    if (text !== '') log(`invoices: ${text}`)
+    return report
+  } catch (error) {
+    log(`invoices: failed, the next run goes on where it stopped: ${failureText(error)}`)
+    return null
+  }
+}
+
+/**
+ * Whether a run should look for invoices that are due: once an hour, and whenever Postgres has just been used anyway. An idle
+ * minute wakes no Postgres.
+ */
+export function isCloseTime(flushed: FlushReport | null, nowMs: number, everyMs: number): boolean {
+  if (flushed !== null && flushed.settledSegments > 0) return true
+  const hour = (ms: number) => Math.floor((ms - AFTER_HOUR_MS) / HOUR_MS)
+  return hour(nowMs) !== hour(nowMs - everyMs)
+}
+
+function summary({ issued, overtaken, failed, more }: CloseReport): string {
+  const parts = [
+    issued > 0 && `issued ${plural(issued, 'invoice')}`,
+    overtaken > 0 && `${plural(overtaken, 'account')} changed meanwhile`,
+    failed.length > 0 &&
+      `FAILED, tried again later: ${failed.map(({ customerId, reason }) => `${JSON.stringify(customerId)} (${reason.split('\n')[0]})`).join(', ')}`,
+    more && 'more are due',
+  ].filter((part) => part !== false)
+  return parts.join('; ')
+}

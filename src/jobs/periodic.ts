@@ -1,0 +1,30 @@
+// What the Cron Trigger and Node's timer run: settle what is old enough, and then issue what is due.
+
+import type { CloseServices } from '../billing/invoices/close-due.ts'
+import type { FlushReport, FlushServices } from '../metering/flush.ts'
+import { closeJob, isCloseTime } from './close-job.ts'
+import { flushJob } from './flush-job.ts'
+
+export type PeriodicOptions = {
+  log: (line: string) => void
+  /** how often it is run */
+  everyMs: number
+  /** whether the first run looks for invoices, whatever the time */
+  closeAtStart: boolean
+}
+
+/** A run of all jobs. They never throw. */
+export function periodicJobs(
+  services: FlushServices & CloseServices,
+  { log, everyMs, closeAtStart }: PeriodicOptions,
+): () => Promise<FlushReport | null> {
+  let closeNext = closeAtStart
+  return async () => {
+    const flushed = await flushJob(services, log)
+    if (closeNext || isCloseTime(flushed, services.clock(), everyMs)) {
+      const closed = await closeJob(services, log)
+      closeNext = closed === null || closed.more
+    }
+    return flushed
+  }
+}
