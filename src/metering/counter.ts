@@ -90,3 +90,16 @@ export function parseCounter(field: string, value: string): Counter {
     b,
   }
 }
+
+/**
+ * `flat`: field, value, field, value … They come out in the order of their names, which is all but that of their rows in
+ * Postgres. Texts sort three times as fast as objects by what is in them: hence before they are taken apart.
+ */
+export function parseCounters(flat: string[]): Counter[] {
+  const lines: string[] = []
+  for (let i = 0; i < flat.length; i += 2) lines.push(flat[i]! + SEPARATOR + flat[i + 1]!)
+  return lines.sort().map((line) => {
+    const valueAt = line.lastIndexOf(SEPARATOR)
+    return parseCounter(line.slice(0, valueAt), line.slice(valueAt + 1))
+  })
+}

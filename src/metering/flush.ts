@@ -29,6 +29,8 @@ export type FlushReport = {
 export type FlushOptions = { retryQuarantined?: boolean; leaseMs?: number }
 
 const LEASE_MS = 30_000
+/** Each has one connection in use at a time: a Worker has six in all. */
+const SEGMENTS_AT_ONCE = 2
 
 /**
  * Settles up to `limits.segmentsPerFlush` segments, the oldest of each partition first. A segment that fails holds up no
@@ -48,45 +50,62 @@ export async function flush(services: FlushServices, options: FlushOptions = {})
   const { partitions } = services.counters
   // Every run begins with another partition: none waits behind a busy one for ever.
   const first = Math.floor(services.clock() / 1000) % partitions
+  let left = services.limits.segmentsPerFlush
   for (let i = 0; i < partitions; i++) {
-    await flushPartition(services, (first + i) % partitions, report, options)
+    left -= await flushPartition(services, (first + i) % partitions, report, left, options)
   }
   return report
 }
 
+/** Takes up to `most` segments, and gives how many it took. */
 async function flushPartition(
   services: FlushServices,
   partition: number,
   report: FlushReport,
+  most: number,
   options: FlushOptions,
-): Promise<void> {
+): Promise<number> {
   const { counters, limits } = services
   const lease = { owner: newId(), ms: options.leaseMs ?? LEASE_MS }
   const sealed = await counters.seal(partition, lease)
   if (sealed.kind === 'leased') {
     report.leased.push(partition)
-    return
+    return 0
   }
   const old = sealed.segments.filter((segment) => segment.bornMs + limits.settleAfterMs <= sealed.nowMs)
   report.tooYoung += sealed.segments.length - old.length
-  if (old.length === 0) return
+  if (old.length === 0) return 0
+  const due = old.filter((segment) => segment.quarantined === null || options.retryQuarantined)
+  for (const { id, quarantined } of old) {
+    if (quarantined !== null && !options.retryQuarantined) report.quarantined.push({ id, reason: quarantined })
+  }
+  const taken = due.slice(0, most)
+  report.remaining += due.length - taken.length
   try {
-    for (const segment of old) {
-      if (segment.quarantined !== null && !options.retryQuarantined) {
-        report.quarantined.push({ id: segment.id, reason: segment.quarantined })
-      } else if (
-        report.settledSegments + report.alreadySettled + report.failed.length >=
-        limits.segmentsPerFlush
-      ) {
-        report.remaining++
-      } else {
-        await settleSegment(services, segment, report)
-      }
-    }
+    await settleAll(services, taken, report)
   } finally {
     // One segment alone is not worth a lease: see seal.
     if (lease.ms > 0 && old.length > 1) await counters.release(partition, lease.owner)
   }
+  return taken.length
+}
+
+/**
+ * The oldest first, and several at once: while one is on its way out of Redis, Postgres is at work on another. Both merge
+ * their counters in key order, so that neither can wait for the other in a circle.
+ */
+async function settleAll(services: FlushServices, segments: SegmentRef[], report: FlushReport): Promise<void> {
+  const waiting = segments.values()
+  const failures: unknown[] = []
+  const lane = async () => {
+    for (const segment of waiting) {
+      if (failures.length > 0) return
+      await settleSegment(services, segment, report).catch((error) => failures.push(error))
+    }
+  }
+  // What is under way ends before the run does: its caller may close the stores next.
+  await Promise.all(Array.from({ length: SEGMENTS_AT_ONCE }, lane))
+  if (failures.length > 0) throw failures[0]
 }
 
 async function settleSegment(

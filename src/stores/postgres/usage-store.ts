@@ -86,11 +86,7 @@ export class PostgresUsageStore implements UsageStore {
  * Applies a segment once. The ledger's row is inserted first; only if that was new are the counters merged, in key order
  * (two settles that lock the same rows in different orders would deadlock). Fewer rows merged than sent fails the whole.
  */
-function settleStatement(segment: SegmentRef, content: Counter[]): SQL {
-  // Postgres puts them in order itself; what is nearly in order already it only has to look over.
-  const counters = content.toSorted((x, y) =>
-    x.customerId < y.customerId ? -1 : x.customerId > y.customerId ? 1 : 0,
-  )
+function settleStatement(segment: SegmentRef, counters: Counter[]): SQL {
   // A column a text, its values on lines (none can hold a line break): Postgres takes that apart three times as fast as JSON.
   // A text without a character has no line, where it should have an empty one: hence the coalesce.
   const column = (of: (counter: Counter) => string | number) =>

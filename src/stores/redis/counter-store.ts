@@ -2,7 +2,7 @@
 
 import { TollgateError } from '../../kernel/errors.ts'
 import { compareUtf8 } from '../../kernel/page.ts'
-import { type Counter, parseCounter, TALLY_CUSTOMER } from '../../metering/counter.ts'
+import { type Counter, parseCounter, parseCounters, TALLY_CUSTOMER } from '../../metering/counter.ts'
 import { LIVE_CHARS_PER_READ, LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
 import type {
   Accepted,
@@ -76,7 +76,7 @@ export class RedisCounterStore implements CounterStore {
 
   async readSegment(segment: SegmentRef): Promise<Counter[]> {
     const flat = (await this.#run(readSegment, segment.partition, [segment.id])) as string[]
-    return [...fieldsOf(flat)].map(([field, value]) => parseCounter(field, value))
+    return parseCounters(flat)
   }
 
   async discard(segment: SegmentRef, counters: Counter[]): Promise<void> {
