@@ -77,7 +77,8 @@ async function flushPartition(
   if (old.length === 0) return 0
   const due = old.filter((segment) => segment.quarantined === null || options.retryQuarantined)
   for (const { id, quarantined } of old) {
-    if (quarantined !== null && !options.retryQuarantined) report.quarantined.push({ id, reason: quarantined })
+    if (quarantined !== null && !options.retryQuarantined)
+      report.quarantined.push({ id, reason: quarantined })
   }
   const taken = due.slice(0, most)
   report.remaining += due.length - taken.length
@@ -94,7 +95,11 @@ async function flushPartition(
  * The oldest first, and several at once: while one is on its way out of Redis, Postgres is at work on another. Both merge
  * their counters in key order, so that neither can wait for the other in a circle.
  */
-async function settleAll(services: FlushServices, segments: SegmentRef[], report: FlushReport): Promise<void> {
+async function settleAll(
+  services: FlushServices,
+  segments: SegmentRef[],
+  report: FlushReport,
+): Promise<void> {
   const waiting = segments.values()
   const failures: unknown[] = []
   const lane = async () => {

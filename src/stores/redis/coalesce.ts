@@ -80,11 +80,10 @@ function joined(batches: RecordBatch[]): RecordBatch {
     positions.set(field, counters.length)
     return counters.push({ field, merge, meter: meters.get(key)! }) - 1
   }
-  const events: CountedEvent[] = batches.flatMap((batch) =>
-    batch.events.map((event) => ({
-      ...event,
-      deltas: event.deltas.map(({ counter, a, b }) => ({ counter: position(batch, counter), a, b })),
-    })),
-  )
+  const events = batches.map((batch): CountedEvent => {
+    const { idDigest, fingerprint, deltas } = batch.events[0]!
+    const placed = deltas.map(({ counter, a, b }) => ({ counter: position(batch, counter), a, b }))
+    return { idDigest, fingerprint, deltas: placed }
+  })
   return { tenantId, configVersion, handling: 'lenient', meters: [...meters.keys()], counters, events }
 }
