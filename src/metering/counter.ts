@@ -46,19 +46,20 @@ function bucketText(bucketMs: number): string {
 }
 
 /**
- * Whose counters the tallies are: what a meter took in all, events in `a` and the sum of their values in `b`. No customer
- * has an empty id. A tally is recorded, settled and read like any counter, which is what makes it a check of them.
+ * Whose counters the tallies are: what a meter took through one slot, events in `a` and the sum of their values in `b`. No
+ * customer has an empty id. A tally is recorded, settled and read like any counter, which is what makes it a check of them.
+ * Slots are kept apart as groups: what one lost must not be made up for by what another one's account has forgotten.
  */
 export const TALLY_CUSTOMER = ''
 
-export const tallyField = (tenantId: string, meter: string): string =>
+export const tallyField = (tenantId: string, meter: string, slot: string): string =>
   counterField({
     tenantId,
     customerId: TALLY_CUSTOMER,
     meter,
     bucketMs: 0,
     merge: 'add',
-    groups: '[]',
+    groups: JSON.stringify([slot]),
     distinctValue: '',
   })
 

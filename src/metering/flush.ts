@@ -18,7 +18,9 @@ export type FlushReport = {
   tooYoung: number
   /** old enough, but left for the next run */
   remaining: number
-  /** refused by Postgres for what is in them: they wait for the operator */
+  /** whose counters are gone, taken off the list because the operator said so */
+  dropped: string[]
+  /** refused by Postgres for what is in them, or without their counters: they wait for the operator */
   quarantined: { id: string; reason: string }[]
   /** failed in a way that may pass: the next run tries them again */
   failed: { id: string; reason: string }[]
@@ -26,7 +28,7 @@ export type FlushReport = {
   leased: number[]
 }
 
-export type FlushOptions = { retryQuarantined?: boolean; leaseMs?: number }
+export type FlushOptions = { retryQuarantined?: boolean; dropMissing?: boolean; leaseMs?: number }
 
 const LEASE_MS = 30_000
 /** Each has one connection in use at a time: a Worker has six in all. */
@@ -43,6 +45,7 @@ export async function flush(services: FlushServices, options: FlushOptions = {})
     alreadySettled: 0,
     tooYoung: 0,
     remaining: 0,
+    dropped: [],
     quarantined: [],
     failed: [],
     leased: [],
@@ -75,20 +78,35 @@ async function flushPartition(
   const old = sealed.segments.filter((segment) => segment.bornMs + limits.settleAfterMs <= sealed.nowMs)
   report.tooYoung += sealed.segments.length - old.length
   if (old.length === 0) return 0
-  const due = old.filter((segment) => segment.quarantined === null || options.retryQuarantined)
-  for (const { id, quarantined } of old) {
-    if (quarantined !== null && !options.retryQuarantined)
-      report.quarantined.push({ id, reason: quarantined })
-  }
-  const taken = due.slice(0, most)
-  report.remaining += due.length - taken.length
   try {
+    const listed = options.dropMissing ? await withoutMissing(services, old, report) : old
+    const due = listed.filter((segment) => segment.quarantined === null || options.retryQuarantined)
+    for (const { id, quarantined } of listed) {
+      if (quarantined !== null && !options.retryQuarantined)
+        report.quarantined.push({ id, reason: quarantined })
+    }
+    const taken = due.slice(0, most)
+    report.remaining += due.length - taken.length
     await settleAll(services, taken, report)
+    return taken.length
   } finally {
     // One segment alone is not worth a lease: see seal.
     if (lease.ms > 0 && old.length > 1) await counters.release(partition, lease.owner)
   }
-  return taken.length
+}
+
+/** Takes those off the list whose counters are gone, and gives the others. */
+async function withoutMissing(
+  { counters }: FlushServices,
+  segments: SegmentRef[],
+  report: FlushReport,
+): Promise<SegmentRef[]> {
+  const left: SegmentRef[] = []
+  for (const segment of segments) {
+    if (await counters.dropMissing(segment)) report.dropped.push(segment.id)
+    else left.push(segment)
+  }
+  return left
 }
 
 /**

@@ -33,7 +33,14 @@ export type RecordOutcome =
   | { kind: 'stale_config'; version: number }
   | { kind: 'backlog_full'; scope: 'tenant' | 'partition' | 'dedupe' }
 
-export type SegmentRef = { id: string; partition: number; bornMs: number; quarantined: string | null }
+export type SegmentRef = {
+  id: string
+  partition: number
+  bornMs: number
+  quarantined: string | null
+  /** which offer of kept segments it was listed under */
+  offer: string
+}
 
 export type SealOutcome =
   /** `segments`: every sealed one, oldest first; `nowMs`: Redis's clock */
@@ -44,11 +51,15 @@ export type LiveCounter = Counter & { segment: string }
 /** Number of events, and the sum of their values as a decimal: both as text. */
 export type Amount = { events: string; quantity: string }
 
-/** What a meter took in all, by Redis's own account, and what of it is known to be lost by Redis, since when. */
-export type Accepted = { accepted: Amount; lost: Amount; lostSinceMs: number | null }
+/**
+ * What a meter took through one slot (each server that calls has one), by the account of the counter store, and what of it
+ * the counter store is known to have lost, since when (null: it is noticed only now).
+ */
+export type Accepted = { slot: string; accepted: Amount; lost: Amount; lostSinceMs: number | null }
 
 export type AcceptedRead = {
-  meters: Map<string, Accepted>
+  /** by meter; slots that it took nothing through are absent */
+  meters: Map<string, Accepted[]>
   /** the tallies of every segment that is not discarded */
   counters: LiveCounter[]
   /** segments among them that are quarantined */
@@ -72,12 +83,17 @@ export interface CounterStore {
   seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome>
   /** The counters of a sealed segment; empty if it is gone. */
   readSegment(segment: SegmentRef): Promise<Counter[]>
-  /** Drops a settled segment, if it is still listed. `counters`: what readSegment gave. */
+  /**
+   * Drops a settled segment, if it is still listed, and unless kept ones were offered again since it was listed. `counters`:
+   * what readSegment gave.
+   */
   discard(segment: SegmentRef, counters: Counter[]): Promise<void>
   /** Lists again, as sealed, every settled segment whose counters are still kept; gives how many. */
   reoffer(partition: number): Promise<number>
   /** Marks a segment that is listed and whose counters are gone. */
   markMissing(segment: SegmentRef): Promise<void>
+  /** Takes a segment whose counters are gone off the list; gives whether it did. */
+  dropMissing(segment: SegmentRef): Promise<boolean>
   /** Marks a segment that Postgres refuses for its content. */
   quarantine(segment: SegmentRef, reason: string): Promise<void>
   /** Gives back the lease. */

@@ -8,20 +8,21 @@ import type { AcceptedRead, Amount, CounterStore, LiveCounter, Totals, UsageStor
 
 /**
  * Why the accounts of a meter disagree.
- *   lost_by_counters   Redis acknowledged events that it no longer has: the servers were answered more than it knows
+ *   lost_by_counters   Redis acknowledged events that it no longer has: servers were answered more than it knows
  *   missing_from_totals   accepted by Redis's account, but in neither store: Postgres was put back, or a segment is gone
- *   counters_went_back    Postgres has more than Redis knows of: Redis was put back to an earlier state, or emptied
+ *   counters_went_back    Postgres has more than Redis knows of: Redis was put back to an earlier state, or emptied, and no
+ *                       server that was answered has called since
  */
 export type DriftReason = 'lost_by_counters' | 'missing_from_totals' | 'counters_went_back'
 
 export type MeterAccount = {
   meter: string
-  /** what was acknowledged: Redis's account, and what is known to be lost of it */
+  /** what was acknowledged, as far as it is known */
   accepted: Amount
   settled: Amount
   unsettled: Amount
   quarantined: Amount
-  /** accepted − settled − unsettled − quarantined */
+  /** accepted − settled − unsettled − quarantined. Never more than what is really missing, and exactly that once all have called again */
   drift: Amount
   reason: DriftReason | null
 }
@@ -30,13 +31,16 @@ export type Reconciliation = { tenantId: string; meters: MeterAccount[]; driftSi
 
 export type ReconcileServices = { counters: CounterStore; usage: UsageStore }
 
+/** Where a tally's group values name its slot. */
+const SLOT = 0
+
 /** Events go on while it reads: it reads again until nothing came in between, and then says what the bounds allow. */
 const READS = 5
 
 export async function reconcile(services: ReconcileServices, tenant: TenantConfig): Promise<Reconciliation> {
   const { tenantId } = tenant
   const keys = tenant.meters.map((meter) => meter.key)
-  let meters: MeterAccount[] = []
+  let meters: ReturnType<typeof account>[] = []
   let before = await services.counters.readAccepted(tenantId, keys)
   for (let read = 1; read <= READS; read++) {
     const totals = await services.usage.totals(tallyQuery(tenantId), before.counters)
@@ -47,11 +51,11 @@ export async function reconcile(services: ReconcileServices, tenant: TenantConfi
   }
   const drifts = meters.some((meter) => meter.reason !== null)
   const driftSinceMs = await services.counters.noteDrift(tenantId, drifts)
-  const lostSinceMs = [...before.meters.values()].flatMap(({ lostSinceMs }) => lostSinceMs ?? [])
+  const sinceMs = meters.flatMap((meter) => meter.sinceMs)
   return {
     tenantId,
-    meters,
-    driftSinceMs: drifts ? Math.min(...lostSinceMs, driftSinceMs ?? Number.POSITIVE_INFINITY) : null,
+    meters: meters.map(({ sinceMs: _, ...meter }) => meter),
+    driftSinceMs: drifts ? Math.min(...sinceMs, driftSinceMs ?? Number.POSITIVE_INFINITY) : null,
   }
 }
 
@@ -61,16 +65,20 @@ const tallyQuery = (tenantId: string) => ({
   meters: null,
   boundariesMs: [0, HOUR_MS],
   levelMeters: [],
-  groupPositions: [],
+  groupPositions: [SLOT],
 })
 
 const sameAccepted = (before: AcceptedRead, after: AcceptedRead): boolean =>
-  [...before.meters].every(
-    ([key, { accepted }]) => after.meters.get(key)?.accepted.events === accepted.events,
-  )
+  [...before.meters].every(([key, slots]) => {
+    const now = after.meters.get(key)!
+    return (
+      slots.length === now.length && slots.every((one, i) => one.accepted.events === now[i]!.accepted.events)
+    )
+  })
 
 type Sum = { events: Decimal; quantity: Decimal }
 const nothing: Sum = { events: zero, quantity: zero }
+const tally = ({ a, b }: { a: string; b: string }): Sum => ({ events: decimal(a), quantity: decimal(b) })
 const sumOf = (amount: Amount): Sum => ({
   events: decimal(amount.events),
   quantity: decimal(amount.quantity),
@@ -85,38 +93,71 @@ const minus = (x: Sum, y: Sum): Sum => ({
 })
 const amountOf = (sum: Sum): Amount => ({ events: text(sum.events), quantity: text(sum.quantity) })
 
-function account(key: string, before: AcceptedRead, after: AcceptedRead, totals: Totals[]): MeterAccount {
-  const row = totals.find((one) => one.meter === key)
-  const tally = ({ a, b }: { a: string; b: string }): Sum => ({ events: decimal(a), quantity: decimal(b) })
-  const all = row ? tally(row.all) : nothing
-  const settled = row?.settled ? tally(row.settled) : nothing
-  const live = minus(all, settled)
+/** One slot's part of a meter: what it took, and what of it is in the totals. */
+type Share = { accepted: Sum; lost: Sum; lostSinceMs: number | null; drift: Sum; agrees: boolean }
+
+function sharesOf(key: string, before: AcceptedRead, after: AcceptedRead, totals: Totals[]): Share[] {
+  const rows = new Map(totals.filter((row) => row.meter === key).map((row) => [row.groups[0] ?? '', row]))
+  const now = new Map(after.meters.get(key)!.map((one) => [one.slot, one]))
+  const taken = new Map(before.meters.get(key)!.map((one) => [one.slot, one]))
+  return [...new Set([...rows.keys(), ...taken.keys()])].map((slot) => {
+    const known = taken.get(slot)
+    const accepted = known ? sumOf(known.accepted) : nothing
+    const row = rows.get(slot)
+    const drift = minus(accepted, row ? tally(row.all) : nothing)
+    // What came in while this was read may be in the totals already, though not in what was read of Redis before.
+    const came = minus(sumOf(now.get(slot)?.accepted ?? { events: '0', quantity: '0' }), accepted)
+    const within = drift.events.lte('0') && drift.events.plus(came.events).gte('0')
+    return {
+      accepted,
+      lost: known ? sumOf(known.lost) : nothing,
+      lostSinceMs: known?.lostSinceMs ?? null,
+      drift,
+      agrees: within && (came.events.gt('0') || drift.quantity.eq('0')),
+    }
+  })
+}
+
+/**
+ * Slots are judged one by one: what is missing of one is not made up for by what the account of another one has forgotten.
+ * Where some is missing, that is the drift; only where none is, what is forgotten.
+ */
+function account(
+  key: string,
+  before: AcceptedRead,
+  after: AcceptedRead,
+  totals: Totals[],
+): MeterAccount & { sinceMs: number[] } {
+  const shares = sharesOf(key, before, after, totals)
+  const wrong = shares.filter(({ agrees }) => !agrees)
+  const forgotten = wrong.filter(({ drift }) => drift.events.lt('0'))
+  const missing = wrong.filter(({ drift }) => drift.events.gte('0'))
+  const sum = (amounts: Sum[]) => amounts.reduce(plus, nothing)
+  const drifts = (some: Share[]) => sum(some.map(({ drift }) => drift))
+  const accepted = sum(shares.map((share) => share.accepted))
+  const settled = sum(
+    totals.flatMap(({ meter, settled }) => (meter === key && settled ? tally(settled) : [])),
+  )
+  const all = sum(totals.flatMap(({ meter, all }) => (meter === key ? tally(all) : [])))
   const quarantined = liveSum(
     before.counters.filter((one) => one.meter === key && before.quarantined.has(one.segment)),
   )
-  const { accepted, lost } = before.meters.get(key)!
-  const answered = plus(sumOf(accepted), sumOf(lost))
-  const drift = minus(answered, all)
-  // What came in while this was read may be in the totals already, though not in what was read of Redis before.
-  const came = minus(sumOf(after.meters.get(key)!.accepted), sumOf(accepted))
-  const within = drift.events.lte('0') && drift.events.plus(came.events).gte('0')
-  const agrees = within && (came.events.gt('0') || drift.quantity.eq('0'))
-  const reason = agrees ? null : reasonOf(drift, sumOf(lost))
   return {
     meter: key,
-    accepted: amountOf(answered),
+    accepted: amountOf(missing.length > 0 ? minus(accepted, drifts(forgotten)) : accepted),
     settled: amountOf(settled),
-    unsettled: amountOf(minus(live, quarantined)),
+    unsettled: amountOf(minus(minus(all, settled), quarantined)),
     quarantined: amountOf(quarantined),
-    drift: amountOf(reason === null ? nothing : drift),
-    reason,
+    drift: amountOf(drifts(missing.length > 0 ? missing : forgotten)),
+    reason: reasonOf(missing, forgotten),
+    sinceMs: missing.flatMap(({ lostSinceMs }) => lostSinceMs ?? []),
   }
 }
 
-const liveSum = (counters: LiveCounter[]): Sum =>
-  counters.reduce((sum, { a, b }) => plus(sum, { events: decimal(a), quantity: decimal(b) }), nothing)
+const liveSum = (counters: LiveCounter[]): Sum => counters.map(tally).reduce(plus, nothing)
 
-function reasonOf(drift: Sum, lost: Sum): DriftReason {
-  if (drift.events.lt('0')) return 'counters_went_back'
-  return lost.events.gt('0') ? 'lost_by_counters' : 'missing_from_totals'
+function reasonOf(missing: Share[], forgotten: Share[]): DriftReason | null {
+  if (missing.length > 0)
+    return missing.some(({ lost }) => lost.events.gt('0')) ? 'lost_by_counters' : 'missing_from_totals'
+  return forgotten.length > 0 ? 'counters_went_back' : null
 }

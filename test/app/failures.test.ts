@@ -209,6 +209,7 @@ describe('the backlog is within bounds', () => {
     partition: 0,
     bornMs: 10 * OLDEST_SEALED_MAX_MS - ageMs,
     quarantined,
+    offer: '',
   })
 
   it.each([

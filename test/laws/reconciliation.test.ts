@@ -1,7 +1,7 @@
 // What was accepted is held against what became of it: drift is zero, or it is named, with its size.
 
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { flush } from '../../src/metering/flush.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
 import { reconcile } from '../../src/metering/reconcile.ts'
@@ -30,9 +30,9 @@ beforeEach(async () => {
   world = worldOn(redis, postgres, config)
 })
 
-const use = (quantity: string, id?: string) =>
-  send(world, config, [{ id, quantity, properties: { user: `u${quantity}` } }])
-const calls = async () => (await reconcile(world, config)).meters.find((one) => one.meter === 'calls')!
+const use = (quantity: string, id?: string, by = world) =>
+  send(by, config, [{ id, quantity, properties: { user: `u${quantity}` } }])
+const calls = async (by = world) => (await reconcile(by, config)).meters.find((one) => one.meter === 'calls')!
 const none = { events: '0', quantity: '0' }
 
 describe('reconciliation', () => {
@@ -125,18 +125,85 @@ describe('reconciliation', () => {
     })
   })
 
-  it('names a Redis that was emptied', async () => {
+  it('names a Redis that was emptied, if nobody is left that was answered', async () => {
     await use('3')
     await flush(world)
     await redis.client.flushdb()
-    expect(await calls()).toMatchObject({
+    expect(await calls(worldOn(redis, postgres, config))).toMatchObject({
       drift: { events: '-1', quantity: '-3' },
       reason: 'counters_went_back',
+    })
+    // Who was answered knows that nothing is missing.
+    expect(await calls()).toMatchObject({
+      accepted: { events: '1', quantity: '3' },
+      drift: none,
+      reason: null,
+    })
+  })
+
+  it('sizes a loss whatever of other servers, gone since, was settled and is forgotten by Redis', async () => {
+    const [one, gone] = [0, 8].map((slot) => {
+      vi.spyOn(Math, 'random').mockReturnValueOnce(slot / 16)
+      return worldOn(redis, postgres, config)
+    }) as [World, World]
+    for (const quantity of ['10', '20', '30']) await use(quantity, undefined, gone)
+    await use('1', undefined, one)
+    await flush(one)
+    await use('2', undefined, one)
+    await use('40', undefined, gone)
+    await redis.client.flushdb()
+    await use('4', undefined, one)
+    expect(await calls()).toMatchObject({
+      accepted: { events: '6', quantity: '67' },
+      settled: { events: '4', quantity: '61' },
+      unsettled: { events: '1', quantity: '4' },
+      drift: { events: '1', quantity: '2' },
+      reason: 'lost_by_counters',
+    })
+  })
+
+  it('lets the operator be done with a segment whose counters are gone, and goes on naming what was in it', async () => {
+    await use('3')
+    await flush(world)
+    await use('0.5')
+    await world.counters.seal(0, { owner: 'x', ms: 0 })
+    const [segment] = (await world.counters.state(0)).sealed
+    await redis.client.del(`tg:{0}:seg:${segment!.id}`)
+    await use('4')
+    expect(await flush(world)).toMatchObject({ settledSegments: 1, dropped: [] })
+    expect((await world.counters.state(0)).unsettledCounters).toBeGreaterThan(0)
+    expect(await flush(world)).toMatchObject({ quarantined: [{ id: segment!.id }] })
+    expect(await flush(world, { retryQuarantined: true, dropMissing: true })).toMatchObject({
+      dropped: [segment!.id],
+      quarantined: [],
+    })
+    expect(await world.counters.state(0)).toMatchObject({ sealed: [], unsettledCounters: 0 })
+    expect(await calls()).toMatchObject({
+      drift: { events: '1', quantity: '0.5' },
+      reason: 'missing_from_totals',
     })
   })
 })
 
 describe('Postgres put back to an earlier point', () => {
+  it('is repaired by one offer, even if a run of before the restore discards after it', async () => {
+    await sql_(`create table usage_then as table usage; create table segments_then as table segments`)
+    await use('2', 'b')
+    const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
+    const [segment] = sealed.kind === 'sealed' ? sealed.segments : []
+    const content = await world.counters.readSegment(segment!)
+    await world.usage.settle(segment!, content)
+    await sql_(
+      `truncate usage, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
+    )
+    await reoffer(world)
+    await world.counters.discard(segment!, content)
+    expect(await totals(world, config)).toMatchObject({ calls: '2' })
+    await flush(world)
+    expect(await totals(world, config)).toMatchObject({ calls: '2' })
+    expect(await calls()).toMatchObject({ settled: { events: '1' }, drift: none, reason: null })
+  })
+
   it('is noticed, and repaired exactly by offering again what Redis kept', async () => {
     await use('1', 'a')
     await flush(world)

@@ -18,7 +18,13 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
   let backend: PostgresBackend
   let store: PostgresUsageStore
   let tenantId: string
-  const segment = (): SegmentRef => ({ id: crypto.randomUUID(), partition: 0, bornMs: 0, quarantined: null })
+  const segment = (): SegmentRef => ({
+    id: crypto.randomUUID(),
+    partition: 0,
+    bornMs: 0,
+    quarantined: null,
+    offer: '',
+  })
   const counter = (more: Partial<Counter> = {}): Counter => ({
     tenantId,
     customerId: 'alice',

@@ -18,8 +18,12 @@ const reportSchema = z
     already_settled: count('Segments that Postgres had from a run that was cut off.'),
     too_young: count('Sealed segments that are not old enough yet.'),
     remaining: count('Segments left for the next run.'),
+    dropped: z.array(z.string()).meta({
+      description: 'Segments without counters that drop_missing took off the list.',
+    }),
     quarantined: quarantinedSchema.meta({
-      description: 'Segments that Postgres refuses for their content. They stay in every bill.',
+      description:
+        'Segments that Postgres refuses for their content: they stay in every bill. And those whose counters Redis has lost.',
     }),
     failed: quarantinedSchema.meta({
       description: 'Segments that could not be settled now. The next run tries again.',
@@ -71,10 +75,23 @@ export const flushRoutes: Routes = (router, deps) => {
         .enum(['true', 'false'])
         .optional()
         .meta({ description: 'Try quarantined segments again, too.' }),
+      drop_missing: z.enum(['true', 'false']).optional().meta({
+        description:
+          'Take segments whose counters Redis has lost off the list. The reconciliation goes on naming what was in them.',
+      }),
     }),
     responses: { 200: { description: 'What it did.', schema: reportSchema } },
     handle: async (c, { query }) =>
-      reply(c, 200, reportJson(await flush(deps, { retryQuarantined: query.retry_quarantined === 'true' }))),
+      reply(
+        c,
+        200,
+        reportJson(
+          await flush(deps, {
+            retryQuarantined: query.retry_quarantined === 'true',
+            dropMissing: query.drop_missing === 'true',
+          }),
+        ),
+      ),
   })
 
   router.add({
@@ -118,6 +135,7 @@ export const reportJson = (report: FlushReport) => ({
   already_settled: report.alreadySettled,
   too_young: report.tooYoung,
   remaining: report.remaining,
+  dropped: report.dropped,
   quarantined: report.quarantined,
   failed: report.failed,
   leased_partitions: report.leased,

@@ -1,37 +1,53 @@
-// What this process was answered as accepted, by tenant and meter. It is sent along with the next call, and Redis compares
-// it with what it holds: the only way to notice that it has lost what it had acknowledged. Bounded; it forgets the oldest.
+// How far this process knows the accounts of its slot, by tenant and meter: what Redis answered last. It is sent along with
+// the next call, and Redis compares it with what it holds: the only way to notice that it has lost what it had acknowledged.
+// Bounded; it forgets the oldest.
 
-import { type Decimal, decimal, text } from '../../kernel/decimal.ts'
+import { decimal, text } from '../../kernel/decimal.ts'
+import type { Accepted } from '../../metering/ports.ts'
 
 const METERS_KEPT = 10_000
-/** Redis keeps one caller a slot. Two that share one begin a new lineage at each other's calls, and notice less. */
+/**
+ * Redis keeps an account a slot. Those who share one know it as of their own last calls, so that what one of them counts
+ * after a loss, before the other has called again, is missing from the loss's size.
+ */
 const SLOTS = 16
-
-type Lineage = { lineage: string; events: number; quantity: Decimal }
+export const slots = Array.from({ length: SLOTS }, (_, slot) => String(slot))
 
 export class Answered {
-  readonly slot = String(Math.floor(Math.random() * SLOTS))
-  readonly #lineages = new Map<string, Lineage>()
+  readonly slot = slots[Math.floor(Math.random() * SLOTS)]!
+  readonly #accounts = new Map<string, { events: number; text: string }>()
 
-  /** "lineage events quantity", or nothing */
+  /** "events quantity", or nothing */
   of(tenantId: string, meter: string): string {
-    const known = this.#lineages.get(`${tenantId} ${meter}`)
-    return known ? `${known.lineage} ${known.events} ${text(known.quantity)}` : ''
+    return this.#accounts.get(`${tenantId} ${meter}`)?.text ?? ''
   }
 
-  /** `taken`: "lineage events quantity" by one call. Another lineage than before begins with it. */
-  add(tenantId: string, meter: string, taken: string): void {
-    const [lineage = '', events = '0', quantity = '0'] = taken.split(' ')
-    if (events === '0') return
+  /** `account`: "events quantity", or nothing. Replies may overtake each other; an account only grows. */
+  add(tenantId: string, meter: string, account: string): void {
+    if (account === '') return
     const key = `${tenantId} ${meter}`
-    const before = this.#lineages.get(key)
-    const goesOn = before?.lineage === lineage
-    this.#lineages.delete(key)
-    this.#lineages.set(key, {
-      lineage,
-      events: Number(events) + (goesOn ? before.events : 0),
-      quantity: goesOn ? before.quantity.plus(quantity) : decimal(quantity),
-    })
-    if (this.#lineages.size > METERS_KEPT) this.#lineages.delete(this.#lineages.keys().next().value!)
+    const events = Number(account.slice(0, account.indexOf(' ')))
+    if ((this.#accounts.get(key)?.events ?? 0) > events) return
+    this.#accounts.delete(key)
+    this.#accounts.set(key, { events, text: account })
+    if (this.#accounts.size > METERS_KEPT) this.#accounts.delete(this.#accounts.keys().next().value!)
   }
+}
+
+/** `stored`: as record keeps it. `known`: as this process knows it, which is more if Redis has lost some since. null: nothing was taken. */
+export function accountOf(slot: string, stored: string, known: string): Accepted | null {
+  if (stored === '' && known === '') return null
+  const [events = '0', quantity = '0', lostEvents = '0', lostQuantity = '0', sinceMs] =
+    stored === '' ? [] : stored.split(' ')
+  const [knownEvents = '0', knownQuantity = '0'] = known === '' ? [] : known.split(' ')
+  const lostSinceMs = sinceMs === undefined ? null : Number(sinceMs)
+  if (decimal(knownEvents).lte(events)) {
+    const lost = { events: lostEvents, quantity: lostQuantity }
+    return { slot, accepted: { events, quantity }, lost, lostSinceMs }
+  }
+  const lost = {
+    events: text(decimal(knownEvents).minus(events).plus(lostEvents)),
+    quantity: text(decimal(knownQuantity).minus(quantity).plus(lostQuantity)),
+  }
+  return { slot, accepted: { events: knownEvents, quantity: knownQuantity }, lost, lostSinceMs }
 }

@@ -15,7 +15,7 @@ import type {
   SealOutcome,
   SegmentRef,
 } from '../../metering/ports.ts'
-import { Answered } from './answered.ts'
+import { Answered, accountOf, slots } from './answered.ts'
 import { coalesced } from './coalesce.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
 import { metaKey } from './keys.ts'
@@ -25,7 +25,7 @@ import { runScript } from './script.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
 import { record } from './scripts/record.ts'
 import { partitionsOf, release, seal, state } from './scripts/seal.ts'
-import { discard, markMissing, quarantine, readSegment, reoffer } from './scripts/segment.ts'
+import { discard, dropMissing, markMissing, quarantine, readSegment, reoffer } from './scripts/segment.ts'
 
 const REOFFERED_AT_ONCE = 500
 
@@ -68,10 +68,11 @@ export class RedisCounterStore implements CounterStore {
       milliseconds(this.#limits.settleAfterMs),
       String(this.partitions),
     ]
-    const [kind, detail, listed] = (await this.#run(seal, partition, args)) as [string, string, Reply[]]
+    const reply = (await this.#run(seal, partition, args)) as [string, string, Reply[], string]
+    const [kind, detail, listed, offer] = reply
     if (kind === 'leased') return { kind, untilMs: Number(detail) }
     if (kind !== 'sealed') throw this.#wrongPartitions(detail)
-    return { kind, nowMs: Number(detail), segments: segmentRefs(partition, listed) }
+    return { kind, nowMs: Number(detail), segments: segmentRefs(partition, listed, offer) }
   }
 
   async readSegment(segment: SegmentRef): Promise<Counter[]> {
@@ -86,6 +87,7 @@ export class RedisCounterStore implements CounterStore {
     await this.#run(discard, segment.partition, [
       segment.id,
       milliseconds(this.#limits.keepSettledMs),
+      segment.offer,
       ...shares,
     ])
   }
@@ -96,6 +98,10 @@ export class RedisCounterStore implements CounterStore {
 
   async markMissing(segment: SegmentRef): Promise<void> {
     await this.#run(markMissing, segment.partition, [segment.id, 'its counters are missing'])
+  }
+
+  async dropMissing(segment: SegmentRef): Promise<boolean> {
+    return (await this.#run(dropMissing, segment.partition, [segment.id])) === 1
   }
 
   async reoffer(partition: number): Promise<number> {
@@ -139,20 +145,16 @@ export class RedisCounterStore implements CounterStore {
     const [amounts, segments] = (await this.#run(readAccepted, partition, [
       tenantId,
       TALLY_CUSTOMER,
+      slots.join(' '),
       ...meters,
     ])) as [(string | null)[], [string, string, string[]][]]
-    const ofMeters = meters.map((meter, i): [string, Accepted] => {
-      const [events = '0', quantity = '0', lostEvents = '0', lostQuantity = '0', sinceMs] =
-        amounts[i]?.split(' ') ?? []
-      return [
-        meter,
-        {
-          accepted: { events, quantity },
-          lost: { events: lostEvents, quantity: lostQuantity },
-          lostSinceMs: sinceMs === undefined ? null : Number(sinceMs),
-        },
-      ]
-    })
+    const ofMeters = meters.map((meter, i): [string, Accepted[]] => [
+      meter,
+      slots.flatMap((slot, s) => {
+        const known = slot === this.#answered.slot ? this.#answered.of(tenantId, meter) : ''
+        return accountOf(slot, amounts[i * slots.length + s] ?? '', known) ?? []
+      }),
+    ])
     const quarantined = new Set<string>()
     const counters: LiveCounter[] = []
     for (const [segment, reason, flat] of segments) {
@@ -179,12 +181,13 @@ export class RedisCounterStore implements CounterStore {
   }
 
   async state(partition: number): Promise<PartitionState> {
-    const [nowMs, open, sealed, unsettled, lastFlush] = (await this.#run(state, partition, [])) as [
+    const [nowMs, open, sealed, unsettled, lastFlush, offer] = (await this.#run(state, partition, [])) as [
       string,
       (string | null)[],
       Reply[],
       string,
       string | null,
+      string,
     ]
     return {
       partition,
@@ -192,7 +195,7 @@ export class RedisCounterStore implements CounterStore {
       open: open[0]
         ? { id: open[0], bornMs: Number(open[1]), counters: Number(open[2]), bytes: Number(open[3]) }
         : null,
-      sealed: segmentRefs(partition, sealed),
+      sealed: segmentRefs(partition, sealed, offer),
       unsettledCounters: Number(unsettled),
       lastFlushMs: lastFlush === null ? null : Number(lastFlush),
     }
@@ -242,12 +245,13 @@ function* fieldsOf(flat: string[]): Generator<[field: string, value: string]> {
   for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!]
 }
 
-const segmentRefs = (partition: number, listed: Reply[]): SegmentRef[] =>
+const segmentRefs = (partition: number, listed: Reply[], offer: string): SegmentRef[] =>
   (listed as [string, string, string | null][]).map(([id, bornMs, quarantined]) => ({
     id,
     partition,
     bornMs: Number(bornMs),
     quarantined: quarantined ?? null,
+    offer,
   }))
 
 const tooManyLive = () =>

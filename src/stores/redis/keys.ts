@@ -19,12 +19,12 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  *                              its birth (ms), counters and their size
  *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters not yet
  *                              discarded, its dedupe generations, newest first: "n:born:ids:window_ms" and then "n:closed"
- *   a:<tenant>:<meter>         "events quantity" that the meter took in all; and if some of it is known to be lost,
- *                              " events quantity since_ms" of that
- *   w:<slot>:<tenant>:<meter>  "lineage events quantity": what the meter took from the caller in this slot
+ *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter took from the callers in this slot; and if some of it is known
+ *                              to be lost, " events quantity since_ms" of that
  *   d:<tenant>                 since when its accounts disagree (ms)
  *   lease_owner, lease_until   who is settling at present
  *   last_flush                 when the aggregator last looked (ms)
+ *   offer                      when kept segments were last offered again
  */
 export const luaKeys = `
 local META = KEYS[1]

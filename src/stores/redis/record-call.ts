@@ -43,7 +43,7 @@ export function recordArguments(
     answered.slot,
   ]
   for (const meter of meters) args.push(meter, answered.of(tenantId, meter))
-  for (const meter of meters) args.push(tallyField(tenantId, meter))
+  for (const meter of meters) args.push(tallyField(tenantId, meter, answered.slot))
   for (const counter of counters) args.push(counter.field)
   for (const event of events) {
     args.push(event.idDigest, event.fingerprint, String(event.deltas.length))
@@ -60,7 +60,7 @@ export function recordOutcome(
   const [kind, detail, taken = []] = reply as [string, string, string[]?]
   switch (kind) {
     case 'recorded':
-      for (const [i, amount] of taken.entries()) answered.add(tenantId, meters[i]!, amount)
+      for (const [i, account] of taken.entries()) answered.add(tenantId, meters[i]!, account)
       return { kind, verdicts: verdictsOf(detail) }
     case 'refused':
       return { kind, verdicts: verdictsOf(detail) }

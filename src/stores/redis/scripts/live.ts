@@ -95,20 +95,22 @@ return 'OK'`,
 )
 
 /**
- * What meters took by Redis's own account, and the tallies of every segment, at one instant.
+ * What meters took by Redis's own accounts, and the tallies of every segment, at one instant.
  *
  * KEYS  1  the partition's meta
- * ARGV  1  tenant   2  the customer of the tallies   3… meters
+ * ARGV  1  tenant   2  the customer of the tallies   3  slots, with spaces between them   4… meters
  *
- * Returns  {{amounts, …}, {{id, reason or '', {field, value, …}}, …}}   amounts of each meter, or nil: "events quantity",
- *          and where some are known to be lost " events quantity since_ms" of them
+ * Returns  {{amounts, …}, {{id, reason or '', {field, value, …}}, …}}   amounts of each meter in each slot, or nil: "events
+ *          quantity", and where some are known to be lost " events quantity since_ms" of them
  */
 export const readAccepted = script(
   'read-accepted',
   `${segmentIds}
 local tenant = ARGV[1]
 local fields, segments = {}, {}
-for i = 3, #ARGV do fields[#fields + 1] = 'a:' .. tenant .. ':' .. ARGV[i] end
+for i = 4, #ARGV do
+  for slot in string.gmatch(ARGV[3], '%S+') do fields[#fields + 1] = 'a:' .. slot .. ':' .. tenant .. ':' .. ARGV[i] end
+end
 for _, id in ipairs(live_segments()) do
   local prefix = tenant .. SEPARATOR .. ARGV[2]
   local names = redis.call('ZRANGEBYLEX', index_key(id), '[' .. prefix .. SEPARATOR, '(' .. prefix .. AFTER)

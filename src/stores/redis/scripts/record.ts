@@ -7,25 +7,25 @@ import { luaDecimal } from './decimal.ts'
  *
  * KEYS  1  the partition's meta
  * ARGV  1  tenant                     2  the caller's configuration version   3  number of partitions
- *       4  strict or lenient          5  nonce: for a new segment's id, or a lineage   6  segment_max_age_ms
+ *       4  strict or lenient          5  nonce: for a new segment's id            6  segment_max_age_ms
  *       7  segment_max_counters       8  segment_max_bytes                    9  backlog_max_counters
  *      10  … of one tenant           11  dedupe_window_ms                    12  dedupe_max_ids
  *      13  dedupe_max_generations    14  number of meters
  *      15  how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce)
  *      16  which meter each counter is of, by position (from 1), with commas between them
  *      17  the caller's slot
- *      18… for each meter: its key, and "lineage events quantity" that the caller was answered as taken ('' if never);
+ *      18… for each meter: its key, and the account of the slot as the caller knows it, "events quantity" ('' if it doesn't);
  *          for each meter the field of its tally; for each counter its field;
  *          then for each event: id digest, fingerprint, number of deltas, and for each delta: the counter's position
  *          (from 1), a, b
  *
- * A tally is a counter, too: how many events a meter took in this segment, and the sum of their values. What it took in all
- * stands in meta, and what it took from this caller. Where the caller was answered more than that, Redis has lost what it
- * had acknowledged: the difference is added to what is known as lost, with the time. A caller whose slot another one has
- * taken begins a new lineage: then nothing can be told, and nothing is.
+ * A tally is a counter, too: how many events a meter took in this segment through this slot, and the sum of their values.
+ * The account of all that it took through the slot stands in meta. It only grows: where a caller was answered with a larger
+ * one, Redis has lost what it had acknowledged. The difference is kept as lost, with the time, and the account goes on from
+ * where the caller knew it.
  *
  * Returns  {'recorded', verdicts, taken}  verdicts: a letter each, n(ew) d(uplicate) c(onflict) r(ange);
- *                                  taken: "lineage events quantity" of each meter by this call
+ *                                  taken: for each meter the account of the slot now, "events quantity", or '' if it took none
  *          {'refused', verdicts}   strict, and one was c or r: nothing is written
  *          {'stale', version}      the configuration here is newer: nothing is written
  *          {'backlog', scope}      tenant, partition or dedupe is full: nothing is written
@@ -40,8 +40,7 @@ local CHUNK = 3500
 
 local meta_fields = {'s', 't:' .. tenant}
 for m = 1, meters do
-  local name = tenant .. ':' .. ARGV[16 + 2 * m]
-  meta_fields[1 + 2 * m], meta_fields[2 + 2 * m] = 'a:' .. name, 'w:' .. ARGV[17] .. ':' .. name
+  meta_fields[2 + m] = 'a:' .. ARGV[17] .. ':' .. tenant .. ':' .. ARGV[16 + 2 * m]
 end
 local meta = redis.call('HMGET', META, unpack(meta_fields))
 local partition = parse_state(meta[1])
@@ -179,7 +178,7 @@ verdicts = table.concat(verdicts)
 if bad and ARGV[4] == 'strict' then return {'refused', verdicts} end
 if #claims == 0 then return {'recorded', verdicts, {}} end
 
--- The tallies: in this segment, in all, and of this caller.
+-- The tallies: in this segment, and the account of the slot.
 local sums, taken_texts = {}, {}
 local function set(field, value)
   sums[#sums + 1] = field
@@ -193,31 +192,24 @@ local function amount_text(x) return integer(x[1]) .. ' ' .. format(x[2], x[3], 
 local function plus(x, y) return {x[1] + y[1], add(x[2], x[3], x[4], y[2], y[3], y[4])} end
 local function minus(x, y) return {x[1] - y[1], carry(x[2] - y[2], x[3] - y[3], x[4] - y[4])} end
 for m = 1, meters do
-  local new = {taken[m][1], carry(taken[m][2], taken[m][3], taken[m][4])}
-  local lineage, answered_events, answered_quantity = string.match(ARGV[17 + 2 * m], '^(%S+) (%S+) (%S+)$')
-  if new[1] > 0 then
+  taken_texts[m] = ''
+  if taken[m][1] > 0 then
+    local new = {taken[m][1], carry(taken[m][2], taken[m][3], taken[m][4])}
     local s = load(m) or {0, 0, 0, 0, 0, 0}
     local h, i, l = add(s[1], s[2], s[3], 0, new[1], 0)
     state[m] = {h, i, l, add(s[4], s[5], s[6], new[2], new[3], new[4])}
-    local all_events, all_quantity, rest = string.match(meta[1 + 2 * m] or '0 0', '^(%S+) (%S+) ?(.*)$')
-    local of_lineage, known_events, known_quantity = string.match(meta[2 + 2 * m] or '', '^(%S+) (%S+) (%S+)$')
-    local before = {0, 0, 0, 0}
-    if lineage and (of_lineage == lineage or not of_lineage) then
-      local answered = amount(answered_events, answered_quantity)
-      before = amount(known_events, known_quantity)
-      if answered[1] > before[1] then
-        local lost_events, lost_quantity, since = string.match(rest, '^(%S+) (%S+) (%S+)$')
-        local lost = plus(amount(lost_events, lost_quantity), minus(answered, before))
-        rest = amount_text(lost) .. ' ' .. (since or integer(now))
-        before = answered
-      end
-    else
-      lineage = ARGV[5]
+    local events_text, quantity, lost = string.match(meta[2 + m] or '0 0', '^(%S+) (%S+)(.*)$')
+    local account = amount(events_text, quantity)
+    local known = amount(string.match(ARGV[17 + 2 * m], '^(%S+) (%S+)$'))
+    if known[1] > account[1] then
+      local lost_events, lost_quantity, since = string.match(lost, '^ (%S+) (%S+) (%S+)$')
+      local now_lost = plus(amount(lost_events, lost_quantity), minus(known, account))
+      lost = ' ' .. amount_text(now_lost) .. ' ' .. (since or integer(now))
+      account = known
     end
-    set(meta_fields[1 + 2 * m], amount_text(plus(amount(all_events, all_quantity), new)) .. (rest ~= '' and ' ' .. rest or ''))
-    set(meta_fields[2 + 2 * m], lineage .. ' ' .. amount_text(plus(before, new)))
+    taken_texts[m] = amount_text(plus(account, new))
+    set(meta_fields[2 + m], taken_texts[m] .. lost)
   end
-  taken_texts[m] = (lineage or ARGV[5]) .. ' ' .. amount_text(new)
 end
 
 -- Is there room?

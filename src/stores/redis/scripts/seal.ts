@@ -21,7 +21,7 @@ end
  * KEYS  1  the partition's meta
  * ARGV  1  owner of the lease   2  lease_ms, 0 for none   3  settle_after_ms   4  number of partitions
  *
- * Returns  {'sealed', now_ms, {{id, born_ms, reason or nil}, …}}
+ * Returns  {'sealed', now_ms, {{id, born_ms, reason or nil}, …}, offer}   offer: names when kept segments were last offered again
  *          {'leased', until_ms}   another owner is at work: nothing is changed
  *          {'partitions', n}      the data was written with another number of partitions
  */
@@ -29,7 +29,7 @@ export const seal = script(
   'seal',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until')
+local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until', 'offer')
 local partition = parse_state(meta[1])
 if partition.partitions and partition.partitions ~= ARGV[4] then return {'partitions', partition.partitions} end
 if meta[2] and meta[2] ~= ARGV[1] and tonumber(meta[3]) > now then return {'leased', meta[3]} end
@@ -52,7 +52,7 @@ local several = segments[2] and tonumber(segments[2][2]) + tonumber(ARGV[3]) <= 
 if several and tonumber(ARGV[2]) > 0 then
   redis.call('HSET', META, 'lease_owner', ARGV[1], 'lease_until', integer(now + tonumber(ARGV[2])))
 end
-return {'sealed', integer(now), segments}
+return {'sealed', integer(now), segments, meta[4] or ''}
 `,
 )
 
@@ -60,16 +60,16 @@ return {'sealed', integer(now), segments}
  * The same list without changing anything.
  *
  * KEYS  1  the partition's meta
- * Returns  {now_ms, {open, born_ms, counters, bytes}, {{id, born_ms, reason or nil}, …}, unsettled, last_flush_ms or nil}
+ * Returns  {now_ms, {open, born_ms, counters, bytes}, {{id, born_ms, reason or nil}, …}, unsettled, last_flush_ms or nil, offer}
  */
 export const state = script(
   'state',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 's', 'last_flush')
+local meta = redis.call('HMGET', META, 's', 'last_flush', 'offer')
 local partition = parse_state(meta[1])
 return {integer(now), {partition.open or false, integer(partition.born), integer(partition.count), integer(partition.bytes)},
-  sealed_segments(), integer(partition.unsettled), meta[2]}
+  sealed_segments(), integer(partition.unsettled), meta[2], meta[3] or ''}
 `,
 )
 

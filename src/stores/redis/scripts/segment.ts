@@ -9,14 +9,18 @@ export const readSegment = script('read-segment', `return redis.call('HGETALL', 
 
 /**
  * Drops a settled segment, if it is still listed; a second time does nothing. For a while its counters are kept, out of
- * sight of every read, to be offered again should Postgres lose them.
+ * sight of every read, to be offered again should Postgres lose them. Where kept segments were offered again since it was
+ * listed, Postgres may have lost it after it was settled: it stays, and is settled anew.
  *
  * KEYS  1  the partition's meta
- * ARGV  1  id   2  keep_ms   3… a tenant and how many of the counters are its, for each tenant in the segment
+ * ARGV  1  id   2  keep_ms   3  the offer that it was listed under
+ *       4… a tenant and how many of the counters are its, for each tenant in the segment
  */
 export const discard = script(
   'discard',
   `
+local meta = redis.call('HMGET', META, 's', 'offer')
+if (meta[2] or '') ~= ARGV[3] then return 'OFFERED_AGAIN' end
 if redis.call('ZREM', SEALED, ARGV[1]) == 0 then return 'GONE' end
 local keep, now = tonumber(ARGV[2]), now_ms()
 if keep > 0 then
@@ -28,8 +32,8 @@ else
 end
 redis.call('ZREMRANGEBYSCORE', KEPT, '-inf', integer(now - keep))
 redis.call('HDEL', QUARANTINE, ARGV[1])
-local partition, discarded = parse_state(redis.call('HGET', META, 's')), 0
-for i = 3, #ARGV, 2 do
+local partition, discarded = parse_state(meta[1]), 0
+for i = 4, #ARGV, 2 do
   local counters, field = tonumber(ARGV[i + 1]), 't:' .. ARGV[i]
   local version, unsettled, generations = parse_tenant(redis.call('HGET', META, field))
   redis.call('HSET', META, field, tenant_text(version, math.max(unsettled - counters, 0), generations))
@@ -67,7 +71,7 @@ return 'OK'`,
 
 /**
  * Lists kept segments among the sealed ones again, as far as their counters are still there. Settling one that Postgres has
- * does nothing.
+ * does nothing. From now on nothing is discarded for having been settled before: see discard.
  *
  * KEYS  1  the partition's meta      ARGV  1  how many at most      Returns  {offered, taken off the list}
  */
@@ -94,7 +98,46 @@ for tenant, counters in pairs(of_tenant) do
   redis.call('HSET', META, 't:' .. tenant, tenant_text(version, unsettled + counters, generations))
   partition.unsettled = partition.unsettled + counters
 end
+local now, microseconds = now_ms()
+redis.call('HSET', META, 'offer', integer(now) .. '-' .. microseconds)
 if partition.partitions then redis.call('HSET', META, 's', state_text(partition)) end
 return {offered, #ids}
+`,
+)
+
+/**
+ * Takes a segment off the list of the sealed ones, if its counters are gone. How much is unsettled is counted anew: what the
+ * segment had of it nobody can tell any more. That looks at every tenant; it is the operator's call, and a rare one.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  id      Returns  1, or 0: it is not listed, or its counters are there
+ */
+export const dropMissing = script(
+  'drop-missing',
+  `
+if redis.call('EXISTS', segment_key(ARGV[1])) == 1 then return 0 end
+if redis.call('ZREM', SEALED, ARGV[1]) == 0 then return 0 end
+redis.call('HDEL', QUARANTINE, ARGV[1])
+redis.call('UNLINK', index_key(ARGV[1]))
+local partition, live = parse_state(redis.call('HGET', META, 's')), redis.call('ZRANGE', SEALED, 0, -1)
+if partition.open then live[#live + 1] = partition.open end
+partition.unsettled = 0
+for i = #live, 1, -1 do
+  local counters = redis.call('HLEN', segment_key(live[i]))
+  partition.unsettled = partition.unsettled + counters
+  if counters == 0 then table.remove(live, i) end
+end
+if partition.partitions then redis.call('HSET', META, 's', state_text(partition)) end
+for _, field in ipairs(redis.call('HKEYS', META)) do
+  local tenant = string.match(field, '^t:(.*)$')
+  if tenant then
+    local version, _, generations = parse_tenant(redis.call('HGET', META, field))
+    local unsettled = 0
+    for _, id in ipairs(live) do
+      unsettled = unsettled + redis.call('ZLEXCOUNT', index_key(id), '[' .. tenant .. '\\31', '(' .. tenant .. '\\32')
+    end
+    redis.call('HSET', META, field, tenant_text(version, unsettled, generations))
+  end
+end
+return 1
 `,
 )
