@@ -8,10 +8,10 @@ import { laws, Violation } from './violation.ts'
 import type { Extra, Tenant, World } from './world.ts'
 
 /** How often each event of a customer must be in a read that begins now. */
-export type Owed = { counts: Map<SimEvent, number>; postgresRestores: number; at: number }
+export type Owed = { counts: Map<SimEvent, number>; gaps: number; at: number }
 
 export function owedNow(world: World, tenant: Tenant, customer: string): Owed {
-  const owed: Owed = { counts: new Map(), postgresRestores: world.postgresRestores, at: world.oracle.now++ }
+  const owed: Owed = { counts: new Map(), gaps: world.gaps, at: world.oracle.now++ }
   if (world.missingSinceMs !== null) return owed
   for (const kind of kinds) {
     for (const event of world.oracle.eventsOf(tenant.number, customer, kind))
@@ -55,8 +55,8 @@ export function checkTotals(
 }
 
 /** While Postgres lacks what it had, a read may lack it too. */
-const owedOf = (world: World, { counts, postgresRestores }: Owed, event: SimEvent): number =>
-  postgresRestores === world.postgresRestores ? (counts.get(event) ?? 0) : 0
+const owedOf = (world: World, { counts, gaps }: Owed, event: SimEvent): number =>
+  gaps === world.gaps ? (counts.get(event) ?? 0) : 0
 
 function checkCount(world: World, event: SimEvent, count: number, owedAtStart: number, at: string): void {
   const { min, max } = world.oracle.bounds(event)

@@ -4,7 +4,7 @@ import { ConfigCache } from '../../src/access/config-cache.ts'
 import type { AccessStore } from '../../src/access/ports.ts'
 import type { CatalogStore } from '../../src/billing/ports.ts'
 import type { Limits } from '../../src/metering/limits.ts'
-import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
+import type { CounterStore, RecordBatch, UsageStore } from '../../src/metering/ports.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import type { Db } from '../../src/stores/postgres/db.ts'
 import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
@@ -34,11 +34,11 @@ export class Isolate {
     this.number = number
     this.skewMs = skewMs
     const clock = () => world.time.nowMs + skewMs
-    const redis = redisOverWire(world)
+    const redis = redisOverWire(world, number)
     const db = postgresOverWire(world)
     const access = postgresAccess(db)
     const { partitions, coalesce } = world.setup
-    const counters = new RedisCounterStore(redis, world.limits, partitions, { coalesce })
+    const counters = watched(world, new RedisCounterStore(redis, world.limits, partitions, { coalesce }))
     const usage = new PostgresUsageStore(db)
     this.services = {
       clock,
@@ -53,12 +53,31 @@ export class Isolate {
   }
 }
 
-function redisOverWire(world: World): RedisConnection {
+/** Tells what goes out, as it goes out; what becomes of it is seen on the wire. */
+function watched(world: World, counters: RedisCounterStore): CounterStore {
+  return new Proxy(counters as CounterStore, {
+    get(target, name) {
+      const member = (target as unknown as Record<PropertyKey, unknown>)[name]
+      if (name !== 'record') return typeof member === 'function' ? member.bind(target) : member
+      return (batch: RecordBatch) => {
+        const tenant = world.tenants.find(({ id }) => id === batch.tenantId)!.number
+        world.acceptances.sending(batch, (customer, kind) => world.oracle.eventsOf(tenant, customer, kind))
+        return counters.record(batch)
+      }
+    },
+  })
+}
+
+function redisOverWire(world: World, isolate: number): RedisConnection {
   const { network, redis, setup } = world
-  const run = (command: 'EVAL' | 'EVALSHA', what: string, keys: string[], args: string[]) =>
-    network.call('redis', scriptNamed(what)?.name ?? command, setup.resends, () =>
-      redis.evaluate(command, what, keys, args),
-    ) as Promise<Reply>
+  const run = (command: 'EVAL' | 'EVALSHA', what: string, keys: string[], args: string[]) => {
+    const name = scriptNamed(what)?.name ?? command
+    return network.call('redis', name, setup.resends, async () => {
+      const reply = await redis.evaluate(command, what, keys, args)
+      if (name === 'record') world.acceptances.applied(isolate, args, reply)
+      return reply
+    }) as Promise<Reply>
+  }
   return {
     evalsha: (hash, keys, args) => run('EVALSHA', hash, keys, args),
     eval: (text, keys, args) => run('EVAL', text, keys, args),

@@ -64,6 +64,8 @@ export class Network {
   readonly away = { redis: false, postgres: false }
   parked: Call[] = []
   readonly log: string[] = []
+  /** isolates that may not know all that was applied of theirs: their accounts are no sure measure of a loss */
+  readonly unheard = new Set<number>()
   readonly #time: VirtualTime
   readonly #actors = new AsyncLocalStorage<Actor>()
   readonly #kill: (isolate: number) => void
@@ -121,6 +123,7 @@ export class Network {
 
   async #decide(call: Call, fate: Fate): Promise<void> {
     const { actor, answer } = call
+    if (call.name === 'record' && fate !== 'ok' && fate !== 'refused') this.unheard.add(actor.isolate)
     this.log.push(`${actor.name}@${actor.isolate} ${call.name}${answer ? '' : ' (nobody waits)'}: ${fate}`)
     if (answer === null) {
       if (fate !== 'refused') await call.apply().catch(() => {})

@@ -183,6 +183,12 @@ export class Oracle {
     }
   }
 
+  /** Postgres was put back: what it had of what Redis has forgotten may be gone with it. */
+  settledAtMost(settled: (event: SimEvent) => number): void {
+    for (const { variants } of this.identities.values())
+      for (const event of variants) event.settled = Math.min(event.settled, settled(event))
+  }
+
   /** How often an event must be, and can be, in a total now. */
   bounds(event: SimEvent): { min: number; max: number } {
     const min = Math.max(event.settled, event.ackedAt === null ? 0 : 1)

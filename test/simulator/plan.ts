@@ -78,7 +78,9 @@ export const setupArbitrary = fc.record({
   dedupeMaxIds: fc.constantFrom(1_000_000, 6, 2),
   backlogMaxCounters: fc.constantFrom(1_000_000, 1_000_000, 120),
   /** which store may lose what it had; where none does, everything is checked most strictly */
-  goesBack: fc.constantFrom('none', 'none', 'redis', 'postgres'),
+  goesBack: fc.constantFrom('none', 'redis', 'postgres', 'both'),
+  /** how many slots the isolates share; with 16 each has its own */
+  slots: fc.constantFrom(16, 16, 2),
   fullAtTheEnd: fc.constantFrom(false, false, true),
 })
 export type Setup = typeof setupArbitrary extends fc.Arbitrary<infer T> ? T : never

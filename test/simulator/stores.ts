@@ -16,7 +16,13 @@ import {
 } from '../../src/stores/redis/scripts/live.ts'
 import { record } from '../../src/stores/redis/scripts/record.ts'
 import { partitionsOf, release, seal, state } from '../../src/stores/redis/scripts/seal.ts'
-import { discard, quarantine, readSegment, reoffer } from '../../src/stores/redis/scripts/segment.ts'
+import {
+  discard,
+  markMissing,
+  quarantine,
+  readSegment,
+  reoffer,
+} from '../../src/stores/redis/scripts/segment.ts'
 import type { Bug } from './bug.ts'
 import { VirtualTime } from './random.ts'
 
@@ -29,6 +35,7 @@ const scripts: Script[] = [
   readSegment,
   discard,
   quarantine,
+  markMissing,
   readLive,
   liveCustomers,
   publishConfig,

@@ -18,5 +18,6 @@ export const laws = {
   config: 'an acknowledged change of meters holds at once',
   drains: 'law 8, the backlog drains and leaves nothing behind',
   accounts: 'the accounts agree where nothing was lost',
+  sized: 'a loss is noticed and sized',
   answers: 'law 8, every answer is one of the documented',
 } as const

@@ -3,6 +3,7 @@
 import { sql } from 'drizzle-orm'
 import { TollgateError } from '../../src/kernel/errors.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
+import { Acceptances } from './acceptances.ts'
 import type { Bug } from './bug.ts'
 import { countsOf, unitsOf } from './expected.ts'
 import { Isolate } from './isolate.ts'
@@ -42,12 +43,15 @@ export class World {
   readonly extras: Extra[] = []
   isolates: Isolate[]
   /** what a replica has, or a backup: Redis as it was, and when that was */
-  image: { redis: Image; at: number } | null = null
+  image: { redis: Image; at: number; atMs: number } | null = null
   /** a backup of Postgres */
   postgresImage: { tables: PostgresImage; at: number; atMs: number } | null = null
-  /** when Postgres was put back, while what it has lost is not offered again yet */
+  /** when Postgres was put back (or Redis, after Postgres was), while what Postgres lacks is not offered again yet */
   missingSinceMs: number | null = null
+  /** how often that began */
+  gaps = 0
   postgresRestores = 0
+  readonly acceptances = new Acceptances()
   /** which actor sends which events */
   readonly senders = new Map<Actor, SimEvent[]>()
   #isolatesMade = 0
@@ -66,6 +70,7 @@ export class World {
       backlogMaxCountersPerTenant: setup.backlogMaxCounters / 2,
       ...bug?.limits,
     }
+    time.slots = setup.slots
     this.redis = ends.redis(bug)
     this.postgres = ends.postgres(bug)
     this.network = new Network(time, (isolate) => this.kill(isolate))
@@ -208,8 +213,9 @@ export class World {
     const image = this.postgresImage
     if (image === null || this.time.nowMs - image.atMs > BACKUP_MAX_AGE_MS) return
     await this.postgres.restore(image.tables)
-    this.missingSinceMs = this.time.nowMs
+    this.#begunMissing()
     this.postgresRestores++
+    if (this.oracle.rollbacks > 0) this.oracle.settledAtMost(await this.settledCounts())
     // Meters that were made since are gone with it.
     for (let i = this.extras.length - 1; i >= 0; i--) {
       const { createdAt } = this.extras[i]!
@@ -217,13 +223,23 @@ export class World {
     }
   }
 
-  /** What Postgres has lost is being offered again now, by somebody who knows that nothing from before is under way any more. */
-  isRepairable(): boolean {
-    const since = this.missingSinceMs
+  #begunMissing(): void {
+    this.missingSinceMs = this.time.nowMs
+    this.gaps++
+  }
+
+  /** Whether an isolate knows exactly what was accepted of its own, and nobody else counts in its slot. */
+  isReliable(number: number): boolean {
     return (
-      since !== null &&
-      !this.network.parked.some(({ name, actor }) => name === 'discard' && actor.startedMs <= since)
+      this.setup.slots === 16 &&
+      this.#isolatesMade <= 16 &&
+      this.isolates.some((isolate) => isolate.number === number) &&
+      !this.network.unheard.has(number)
     )
+  }
+
+  goesBack(store: 'redis' | 'postgres'): boolean {
+    return this.setup.goesBack === store || this.setup.goesBack === 'both'
   }
 
   /** Time passes. While Postgres lacks something, not so much of it that Redis forgets it. */
@@ -232,10 +248,8 @@ export class World {
   }
 
   /** Puts Redis back to what it was; events that were acknowledged since are lost unless Postgres has them. */
-  async rollBack(to: { redis: Image; at: number }): Promise<void> {
-    // Both stores losing the same is beyond repair.
-    if (this.postgresRestores > 0) return
-    this.postgresImage = null
+  async rollBack(to: { redis: Image; at: number; atMs: number }): Promise<void> {
+    if (this.time.nowMs - to.atMs > REDIS_IMAGE_MAX_AGE_MS && this.setup.goesBack === 'both') return
     const settled = await this.settledCounts()
     const onTheWire = new Set(
       [...this.senders]
@@ -243,13 +257,19 @@ export class World {
         .flatMap(([, events]) => events),
     )
     await this.redis.restore(to.redis)
+    for (const { name, actor } of this.network.parked)
+      if (name === 'record') this.network.unheard.add(actor.isolate)
     this.oracle.rolledBack(to.at, settled, (event) => onTheWire.has(event))
     this.oracle.now++
+    // What was offered again may be back among what is kept.
+    if (this.postgresRestores > 0) this.#begunMissing()
   }
 }
 
 /** How long before Postgres is put back its backup was made, at most: kept segments have to outlive that. */
 export const BACKUP_MAX_AGE_MS = 1_800_000
+/** … and a state of Redis, where Postgres may be put back, too: what is kept in it has to be kept still. */
+const REDIS_IMAGE_MAX_AGE_MS = 600_000
 
 export const isStoreFailure = (error: unknown): boolean =>
   error instanceof TollgateError && error.code === 'store_unavailable'

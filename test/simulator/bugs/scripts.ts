@@ -108,6 +108,23 @@ end`,
     },
   },
   {
+    name: 'answers are not compared',
+    what: 'what a server knows of the accounts is not held against what Redis has of them',
+    scripts: { record: replacing('if known[1] > account[1] then', 'if false then') },
+  },
+  {
+    name: 'a loss not added up',
+    what: 'a loss is noted, but the account goes on without it',
+    scripts: { record: replacing('account = known\n', '') },
+  },
+  {
+    name: 'a late discard',
+    what: 'a run of before an offer of kept segments discards after it what Postgres has lost',
+    scripts: {
+      discard: replacing(`if (meta[2] or '') ~= ARGV[3] then return 'OFFERED_AGAIN' end`, ''),
+    },
+  },
+  {
     name: 'a full Redis stays full',
     what: 'sealing begins with a write that a full Redis refuses',
     scripts: { seal: replacing('redis.pcall(', 'redis.call(') },

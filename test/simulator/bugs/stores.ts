@@ -1,8 +1,18 @@
 // Bugs in the order of calls, and in what follows a failure: wrappers around the real stores.
 
-import { decimal } from '../../../src/kernel/decimal.ts'
+import { decimal, text } from '../../../src/kernel/decimal.ts'
 import { digest128 } from '../../../src/kernel/digest.ts'
-import type { CounterStore, RecordBatch, UsageStore, Verdict } from '../../../src/metering/ports.ts'
+import { TALLY_CUSTOMER } from '../../../src/metering/counter.ts'
+import type {
+  Accepted,
+  CounterStore,
+  LiveCounter,
+  MergedValue,
+  RecordBatch,
+  Totals,
+  UsageStore,
+  Verdict,
+} from '../../../src/metering/ports.ts'
 import { readUsage, type UsageQuantity } from '../../../src/metering/read-usage.ts'
 import type { RedisConnection } from '../../../src/stores/redis/connection.ts'
 import type { Bug } from '../bug.ts'
@@ -75,12 +85,57 @@ const postgresFirst: typeof readUsage = async (services, tenant, query) => {
   return { config: tenant, quantities: [...sums.values()] }
 }
 
+const SAME_SLOT = '0'
+const inOneSlot = (counter: LiveCounter): LiveCounter => ({ ...counter, groups: JSON.stringify([SAME_SLOT]) })
+const sumOf = (texts: string[]): string => text(texts.map(decimal).reduce((x, y) => x.plus(y), decimal('0')))
+const merged = (values: MergedValue[]): MergedValue => ({
+  a: sumOf(values.map(({ a }) => a)),
+  b: sumOf(values.map(({ b }) => b)),
+  aTimesBucketMs: '0',
+})
+
+/** The accounts of a meter as one, whatever slot they are of. */
+const accountsInOne = (accounts: Accepted[]): Accepted[] => {
+  const amount = (of: 'accepted' | 'lost') => ({
+    events: sumOf(accounts.map((one) => one[of].events)),
+    quantity: sumOf(accounts.map((one) => one[of].quantity)),
+  })
+  const lostSinceMs = accounts.find((one) => one.lostSinceMs !== null)?.lostSinceMs ?? null
+  return [{ slot: SAME_SLOT, accepted: amount('accepted'), lost: amount('lost'), lostSinceMs }]
+}
+
+/** … and their tallies. */
+const talliesInOne = (rows: Totals[]): Totals[] =>
+  [...Map.groupBy(rows, ({ meter }) => meter).values()].map((ofMeter) => ({
+    ...ofMeter[0]!,
+    groups: [SAME_SLOT],
+    all: merged(ofMeter.map(({ all }) => all)),
+    settled: merged(ofMeter.flatMap(({ settled }) => settled ?? [])),
+  }))
+
 const usage = (wrong: (real: UsageStore) => Partial<UsageStore>) => (real: UsageStore) =>
   replaced(real, wrong(real))
 const counters = (wrong: (real: CounterStore) => Partial<CounterStore>) => (real: CounterStore) =>
   replaced(real, wrong(real))
 
 export const storeBugs: Bug[] = [
+  {
+    name: 'one account for all',
+    what: 'what Redis has forgotten of one server makes up for what it has lost of another',
+    counters: counters((real) => ({
+      readAccepted: async (tenantId, meters) => {
+        const read = await real.readAccepted(tenantId, meters)
+        const inOne = [...read.meters].map(([key, accounts]) => [key, accountsInOne(accounts)] as const)
+        return { ...read, counters: read.counters.map(inOneSlot), meters: new Map(inOne) }
+      },
+    })),
+    usage: usage((real) => ({
+      totals: async (query, live) => {
+        const rows = await real.totals(query, live)
+        return query.customerIds[0] === TALLY_CUSTOMER ? talliesInOne(rows) : rows
+      },
+    })),
+  },
   {
     name: 'claim before count',
     what: 'the ids are claimed in one call, and counted in the next',

@@ -14,7 +14,7 @@ import {
   time,
 } from './faults.ts'
 import { flush } from './flush.ts'
-import { changeBehind, failover } from './in-order.ts'
+import { changeBehind, failover, restoreUnderFlush } from './in-order.ts'
 import { meters } from './meters.ts'
 import type { Operation } from './operation.ts'
 import { overlap } from './overlap.ts'
@@ -35,6 +35,7 @@ const operations: Operation<any>[] = [
   meters,
   overlap,
   failover,
+  restoreUnderFlush,
   changeBehind,
   deliver,
   time,

@@ -77,8 +77,8 @@ export const image = operation({
   weight: 4,
   arbitrary: fc.record({}),
   async run(world) {
-    if (world.setup.goesBack === 'redis')
-      world.image = { redis: await world.redis.image(), at: world.oracle.now }
+    if (!world.goesBack('redis')) return
+    world.image = { redis: await world.redis.image(), at: world.oracle.now, atMs: world.time.nowMs }
   },
 })
 
@@ -88,8 +88,8 @@ export const restore = operation({
   weight: 3,
   arbitrary: fc.record({ emptied: fc.constantFrom(false, false, false, true) }),
   async run(world, { emptied }) {
-    if (world.setup.goesBack !== 'redis') return
-    if (emptied) await world.rollBack({ redis: [], at: 0 })
+    if (!world.goesBack('redis')) return
+    if (emptied) await world.rollBack({ redis: [], at: 0, atMs: world.time.nowMs })
     else if (world.image) await world.rollBack(world.image)
   },
 })
@@ -100,7 +100,7 @@ export const postgresImage = operation({
   weight: 3,
   arbitrary: fc.record({}),
   async run(world) {
-    if (world.setup.goesBack !== 'postgres' || world.missingSinceMs !== null || world.redis.full) return
+    if (!world.goesBack('postgres') || world.missingSinceMs !== null || world.redis.full) return
     world.postgresImage = {
       tables: await world.postgres.image(),
       at: world.oracle.now,
@@ -115,6 +115,6 @@ export const postgresRestore = operation({
   weight: 3,
   arbitrary: fc.record({}),
   async run(world) {
-    if (world.setup.goesBack === 'postgres') await world.restorePostgres()
+    if (world.goesBack('postgres')) await world.restorePostgres()
   },
 })

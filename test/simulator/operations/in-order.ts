@@ -2,23 +2,59 @@
 
 import fc from 'fast-check'
 import { smoothly } from '../world.ts'
+import { postgresImage } from './faults.ts'
 import { flush } from './flush.ts'
 import { meters } from './meters.ts'
 import { operation, some } from './operation.ts'
 import { readUsage } from './read.ts'
+import { reoffer } from './repair.ts'
 import { send } from './send.ts'
 
-/** What is open is settled, and then a replica takes over on which it is open still; events go on. */
+/**
+ * What is open is settled, and then a replica takes over on which it is open still, and which lacks what came in meanwhile;
+ * events go on.
+ */
 export const failover = operation({
   name: 'failover',
   weight: 3,
-  arbitrary: fc.record({ flush: flush.arbitrary, send: send.arbitrary }),
+  arbitrary: fc.record({
+    lost: fc.array(send.arbitrary, { maxLength: 2, size: 'max' }),
+    flush: flush.arbitrary,
+    send: send.arbitrary,
+    settles: fc.constantFrom('first', 'last', 'not'),
+  }),
   async run(world, input) {
-    if (world.setup.goesBack !== 'redis') return
-    const image = { redis: await world.redis.image(), at: world.oracle.now }
-    await flush.run(world, input.flush)
+    if (!world.goesBack('redis')) return
+    const image = { redis: await world.redis.image(), at: world.oracle.now, atMs: world.time.nowMs }
+    if (input.settles === 'first') await flush.run(world, input.flush)
+    for (const one of input.lost) await send.run(world, one)
+    if (input.settles === 'last') await flush.run(world, input.flush)
     await world.rollBack(image)
     await send.run(world, input.send)
+  },
+})
+
+/** Postgres is put back under a run of the aggregator, and what is kept is offered again before that run goes on. */
+export const restoreUnderFlush = operation({
+  name: 'restore-under-flush',
+  weight: 3,
+  arbitrary: fc.record({ isolate: some, send: send.arbitrary, calls: fc.constantFrom(2, 3, 3, 3, 4) }),
+  async run(world, { isolate, send: sent, calls }) {
+    if (!world.goesBack('postgres')) return
+    await postgresImage.run(world, {})
+    await send.run(world, sent)
+    const before = new Set(world.network.parked)
+    await flush.run(world, {
+      isolate,
+      leaseMs: 0,
+      retryQuarantined: false,
+      afterMs: 76_000,
+      pace: { fates: Array<'ok'>(calls).fill('ok'), rest: 'parked' },
+    })
+    const held = world.network.parked.find((call) => !before.has(call))
+    await world.restorePostgres()
+    await reoffer.run(world, { isolate: isolate + 1, pace: smoothly })
+    if (held) await world.network.deliver(held.actor, 'ok')
   },
 })
 

@@ -125,7 +125,7 @@ export const customers = operation({
     const isolate = world.isolate(input.isolate)
     const tenant = world.tenant(input.tenant)
     await world.start('customers', isolate, input.pace, async () => {
-      const restores = () => world.oracle.rollbacks + world.postgresRestores
+      const restores = () => world.oracle.rollbacks + world.gaps
       const before = restores()
       const mine = world.oracle.customersOf(tenant.number)
       const owed = mine.filter((id) =>

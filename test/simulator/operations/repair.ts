@@ -4,6 +4,7 @@
 import fc from 'fast-check'
 import { reconcile as runReconcile } from '../../../src/metering/reconcile.ts'
 import { reoffer as runReoffer } from '../../../src/metering/reoffer.ts'
+import { checkNoDrift } from '../check-accounts.ts'
 import { digitsMeter, kinds } from '../plan.ts'
 import { laws, Violation } from '../violation.ts'
 import type { Pace, World } from '../world.ts'
@@ -18,19 +19,14 @@ export const reoffer = operation({
   },
 })
 
+/** Once is enough, whatever is still under way of before. */
 export async function offerAgain(world: World, isolate: number, pace: Pace): Promise<void> {
-  const repairs = world.isRepairable()
-  const restores = world.postgresRestores
+  const { gaps } = world
   await world.start('reoffer', world.isolate(isolate), pace, async () => {
     await runReoffer(world.isolate(isolate).services)
-    if (repairs && restores === world.postgresRestores) world.missingSinceMs = null
+    if (gaps === world.gaps) world.missingSinceMs = null
   })
 }
-
-const eventsOf = (world: World, tenant: number) =>
-  world.oracle
-    .customersOf(tenant)
-    .flatMap((customer) => kinds.flatMap((kind) => world.oracle.eventsOf(tenant, customer, kind)))
 
 export const reconcile = operation({
   name: 'reconcile',
@@ -41,8 +37,13 @@ export const reconcile = operation({
   },
 })
 
+const eventsOf = (world: World, tenant: number) =>
+  world.oracle
+    .customersOf(tenant)
+    .flatMap((customer) => kinds.flatMap((kind) => world.oracle.eventsOf(tenant, customer, kind)))
+
 /** Where neither store has lost anything, the accounts agree at every instant. */
-export async function agree(world: World, isolate: number, number: number, pace: Pace): Promise<void> {
+async function agree(world: World, isolate: number, number: number, pace: Pace): Promise<void> {
   const { services } = world.isolate(isolate)
   const tenant = world.tenant(number)
   const name = `tenant ${tenant.number}`
@@ -52,10 +53,7 @@ export async function agree(world: World, isolate: number, number: number, pace:
     const config = await services.configs.load(tenant.id)
     const { meters } = await runReconcile(services, config)
     if (world.oracle.rollbacks > 0 || world.postgresRestores > 0) return
-    for (const { meter, reason, drift } of meters) {
-      if (reason !== null)
-        throw new Violation(laws.accounts, `${meter} of ${name}: ${reason}, ${drift.events} events`)
-    }
+    checkNoDrift(meters, name)
     const accepted = meters
       .filter(({ meter }) => Object.values(digitsMeter).includes(meter))
       .reduce((sum, { accepted }) => sum + Number(accepted.events), 0)

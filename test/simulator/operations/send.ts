@@ -45,7 +45,7 @@ export const send = operation({
   async run(world, { isolate, tenant, events: drawn, lenient, deaf, pace }) {
     const number = world.tenant(tenant).number
     const events = drawn.flatMap((one) => {
-      const event = newEvent(world, number, one)
+      const event = newEvent(world, number, world.customer(one.customer), one)
       if (!event) return []
       return one.doubled && !one.nameless ? [event, event] : [event]
     })
@@ -64,10 +64,14 @@ export const send = operation({
   },
 })
 
-function newEvent(world: World, tenant: number, drawn: Drawn): SimEvent | null {
+export function newEvent(
+  world: World,
+  tenant: number,
+  customer: string,
+  drawn: Omit<Drawn, 'customer'>,
+): SimEvent | null {
   const { oracle, time } = world
   const kind: Kind = drawn.gauge ? 'gauge' : 'call'
-  const customer = world.customer(drawn.customer)
   const user = `u${drawn.user}`
   const atMs = time.nowMs - drawn.minutesAgo * 60_000
   const value = values[drawn.value]!

@@ -1,0 +1,74 @@
+// What Redis has accepted, seen on the wire as it is applied; and, in the end, how much of it is lost. From that follows what
+// reconciliation has to name, without a look at any account.
+
+import { parseCounter } from '../../src/metering/counter.ts'
+import type { RecordBatch } from '../../src/metering/ports.ts'
+import { unitsOf } from './expected.ts'
+import type { SimEvent } from './oracle.ts'
+import { digitsMeter, type Kind, kinds } from './plan.ts'
+
+/** `quantity` in units of 10^-12 */
+export type Loss = { events: number; quantity: bigint }
+
+export class Acceptances {
+  readonly #sent = new Map<string, SimEvent>()
+  /** how often each event was accepted, by the number of the isolate that sent it */
+  readonly #taken = new Map<SimEvent, Map<number, number>>()
+
+  /** A batch goes out; the event's own digit in `eventsOf` tells which events it holds. */
+  sending(batch: RecordBatch, eventsOf: (customer: string, kind: Kind) => SimEvent[]): void {
+    for (const { idDigest, fingerprint, deltas } of batch.events) {
+      for (const { counter, a } of deltas) {
+        const { field } = batch.counters[counter]!
+        const { customerId, meter } = parseCounter(field, a)
+        const kind = kinds.find((one) => digitsMeter[one] === meter)
+        const event = kind && eventsOf(customerId, kind).find(({ quantity }) => quantity === unitsOf(a))
+        if (event) this.#sent.set(nameOf(batch.tenantId, idDigest, fingerprint), event)
+      }
+    }
+  }
+
+  /** The record script was run: a letter says of each event whether it is new. */
+  applied(isolate: number, args: string[], reply: unknown): void {
+    const [kind, letters] = reply as [string, string]
+    if (kind !== 'recorded') return
+    const events = args.flatMap((arg, i) => this.#sent.get(nameOf(args[0]!, arg, args[i + 1] ?? '')) ?? [])
+    if (events.length !== letters.length)
+      throw new Error('An event is no more sent as its id and its fingerprint, side by side')
+    for (const [i, event] of events.entries()) {
+      if (letters[i] !== 'n') continue
+      const by = this.#taken.get(event) ?? new Map<number, number>()
+      this.#taken.set(event, by.set(isolate, (by.get(isolate) ?? 0) + 1))
+    }
+  }
+
+  /**
+   * What was accepted and is in no total: all of it, and what of it isolates know that can be `relied` on. `countOf`: how
+   * often an event is in the totals at the end.
+   */
+  lost(
+    tenant: number,
+    kind: Kind,
+    countOf: (event: SimEvent) => number,
+    relied: (isolate: number) => boolean,
+  ): { known: Loss; all: Loss } {
+    const known: Loss = { events: 0, quantity: 0n }
+    const all: Loss = { events: 0, quantity: 0n }
+    const add = (loss: Loss, events: number, quantity: bigint) => {
+      if (events <= 0) return
+      loss.events += events
+      loss.quantity += BigInt(events) * quantity
+    }
+    for (const [event, by] of this.#taken) {
+      if (event.tenant !== tenant || event.kind !== kind) continue
+      const count = countOf(event)
+      const sum = (isolates: [number, number][]) => isolates.reduce((total, [, times]) => total + times, 0)
+      add(all, sum([...by]) - count, event.quantity)
+      add(known, sum([...by].filter(([isolate]) => relied(isolate))) - count, event.quantity)
+    }
+    return { known, all }
+  }
+}
+
+const nameOf = (tenantId: string, idDigest: string, fingerprint: string): string =>
+  `${tenantId} ${idDigest} ${fingerprint}`
