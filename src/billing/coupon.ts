@@ -6,6 +6,7 @@ import { decimal } from '../kernel/decimal.ts'
 import { decimalString } from '../kernel/decimal-schema.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { keySchema, line } from '../kernel/text.ts'
+import { wholeNumber } from '../kernel/whole-number.ts'
 
 export const COUPONS_PER_TENANT = 1_000
 const NAME_CHARS = 200
@@ -41,10 +42,7 @@ export const couponInputSchema = knownFields('A coupon', {
   duration: z
     .enum(['once', 'periods', 'forever'], { error: 'must be "once", "periods" or "forever"' })
     .meta({ description: 'On how many invoices of a subscription.', example: 'once' }),
-  periods: z
-    .int({ error: 'must be a whole number' })
-    .min(1)
-    .max(PERIODS_MAX)
+  periods: wholeNumber(1, PERIODS_MAX)
     .optional()
     .meta({ description: 'With the duration "periods": on so many.', example: 3 }),
 })

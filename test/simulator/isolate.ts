@@ -2,10 +2,14 @@
 
 import { ConfigCache } from '../../src/access/config-cache.ts'
 import type { AccessStore } from '../../src/access/ports.ts'
+import type { AccountStore, CouponStore } from '../../src/billing/account-ports.ts'
 import type { CatalogStore } from '../../src/billing/ports.ts'
+import { type BillingSettings, defaultBillingSettings } from '../../src/billing/settings.ts'
 import type { Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, RecordBatch, UsageStore } from '../../src/metering/ports.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
+import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
+import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
 import type { Db } from '../../src/stores/postgres/db.ts'
 import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
@@ -22,6 +26,9 @@ export type IsolateServices = {
   configs: ConfigCache
   access: AccessStore
   catalog: CatalogStore
+  accounts: AccountStore
+  coupons: CouponStore
+  billing: BillingSettings
 }
 
 export class Isolate {
@@ -48,6 +55,9 @@ export class Isolate {
       configs: new ConfigCache(access, clock),
       access,
       catalog: postgresCatalog(db),
+      accounts: new PostgresAccountStore(db),
+      coupons: new PostgresCouponStore(db),
+      billing: defaultBillingSettings,
     }
     this.read = world.bug?.read ?? readUsage
   }
