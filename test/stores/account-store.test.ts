@@ -37,7 +37,7 @@ describe.each(postgresBackends)('an account store on $name', ({ open }) => {
   })
 
   const load = async (customerId: string, invoiceIds: string[] = []): Promise<Account> =>
-    (await store.loadAccounts(tenantId, [customerId], invoiceIds))[0]!
+    (await store.loadAccounts(tenantId, [customerId], { invoiceIds }))[0]!
   /** Saves on top of what is there. */
   const save = async (customerId: string, more: Partial<AccountChange>) => {
     const [saved] = await store.saveAccounts(tenantId, [

@@ -72,6 +72,7 @@ export const draftOf = (customerId: string, more: Partial<Invoice> = {}): Invoic
   movedMs: null,
   lateUntilMs: NEVER_YET_MS,
   usageFinal: false,
+  adjustedBy: [],
   createdMs: NOVEMBER_MS,
   ...more,
 })
