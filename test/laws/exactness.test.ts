@@ -211,6 +211,40 @@ describe('law 3: nothing acknowledged is lost', () => {
     expect(await settleAll()).toMatchObject({ settledSegments: 1, failed: [] })
   })
 
+  it('a flush that breaks off takes no other segment, and ends what it has under way first', async () => {
+    const segments = 4
+    for (let n = 0; n < segments; n++) {
+      await send(world, config, [{ id: `e${n}`, quantity: 1, properties: { user: 'u1' } }])
+      await world.counters.seal(0, { owner: 'x', ms: 0 })
+    }
+    const settles: ('lost' | 'under way' | 'ended')[] = []
+    const breaking: World = {
+      ...world,
+      usage: intercept(world.usage, async (_name, call) => {
+        const n = settles.push(settles.length === 0 ? 'lost' : 'under way') - 1
+        if (n === 0) throw new Crash()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        const result = await call()
+        settles[n] = 'ended'
+        return result
+      }),
+    }
+    await expect(settleAll(breaking)).rejects.toThrow(Crash)
+    expect(settles).toEqual(['lost', 'ended'])
+    expect(await settleAll()).toMatchObject({ settledSegments: segments - 1, alreadySettled: 0 })
+    expect(await totals(world, config)).toEqual({ calls: '4', peak: '1', users: '1' })
+  })
+
+  it('a flush takes no more segments than it may, and says how many remain', async () => {
+    for (let n = 0; n < 5; n++) {
+      await send(world, config, [{ id: `e${n}`, quantity: 1, properties: { user: 'u1' } }])
+      await world.counters.seal(0, { owner: 'x', ms: 0 })
+    }
+    const bounded = { ...world, limits: { ...world.limits, segmentsPerFlush: 3 } }
+    expect(await settleAll(bounded)).toMatchObject({ settledSegments: 3, remaining: 2 })
+    expect(await settleAll(bounded)).toMatchObject({ settledSegments: 2, remaining: 0 })
+  })
+
   it('a quarantined segment stays in every bill, holds up nothing, and is settled when it is asked for', async () => {
     await send(world, config, events)
     const refusing: World = {
