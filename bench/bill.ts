@@ -1,11 +1,14 @@
 // Reading one customer's bill, with few and with many counters in the stores. A customer has ten counters either way.
 
+import { ConfigCache } from '../src/access/config-cache.ts'
 import { createTenant } from '../src/access/create-tenant.ts'
 import { readBill } from '../src/billing/read-bill.ts'
+import { onlyPrices } from '../src/billing/terms.ts'
 import { decimal, text } from '../src/kernel/decimal.ts'
 import { newId } from '../src/kernel/ids.ts'
 import { HOUR_MS } from '../src/kernel/time.ts'
 import type { TenantConfig } from '../src/metering/meter.ts'
+import { PostgresAccountStore } from '../src/stores/postgres/account-store.ts'
 import { postgresAccess, postgresCatalog } from '../src/stores/postgres/stores.ts'
 import { counterEvent, fill, noFence, settleAll } from './fill.ts'
 import { median, percentile } from './measure.ts'
@@ -73,7 +76,14 @@ async function readBills(
   reads: number,
 ): Promise<Reads> {
   await servers.clear()
-  const services = { ...world, access: postgresAccess(world.db), catalog: postgresCatalog(world.db) }
+  const access = postgresAccess(world.db)
+  const services = {
+    ...world,
+    access,
+    catalog: postgresCatalog(world.db),
+    accounts: new PostgresAccountStore(world.db),
+    configs: new ConfigCache(access, world.clock),
+  }
   const { tenant } = await createTenant(
     services,
     { newId },
@@ -89,7 +99,8 @@ async function readBills(
     groupBy: [],
   })
   await services.catalog.changePlan(tenant.id, 'default', {
-    prices: [{ meter: METER, price: { model: 'per_unit', unit_amount: '0.01' } }],
+    terms: onlyPrices([{ meter: METER, price: { model: 'per_unit', unit_amount: '0.01' } }]),
+    seenVersion: 1,
   })
   const customers = counters / HOURS
   const endMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS

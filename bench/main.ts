@@ -3,6 +3,7 @@
 import { benchBill } from './bill.ts'
 import { closeAll } from './closing.ts'
 import { benchHttp } from './http.ts'
+import { benchInvoices } from './invoices.ts'
 import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
 import { type Section, table } from './report.ts'
@@ -14,6 +15,7 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
   record: benchRecord,
   settle: benchSettle,
   bill: benchBill,
+  invoices: benchInvoices,
   http: benchHttp,
   worker: benchWorker,
 }

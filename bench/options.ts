@@ -1,6 +1,6 @@
 // The command line of `npm run bench`.
 
-export const parts = ['record', 'settle', 'bill', 'http', 'worker'] as const
+export const parts = ['record', 'settle', 'bill', 'invoices', 'http', 'worker'] as const
 export type Part = (typeof parts)[number]
 
 export type Options = {

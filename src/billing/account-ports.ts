@@ -10,6 +10,14 @@ import type { Subscription } from './subscriptions/subscription.ts'
 /** What was written for one customer: the numbers that were given, by the id of the invoice or credit note. */
 export type Saved = { customerId: string; numbers: Map<string, number> }
 
+/** What comes along with an account though closing has no more to do with it. */
+export type Asked = {
+  /** these, each with its subscription, with the invoice that follows it, and with its credit notes */
+  invoiceIds?: string[] | undefined
+  /** subscriptions that ended after this instant */
+  endedAfterMs?: number | undefined
+}
+
 export type InvoiceFilter = {
   customerId?: string | undefined
   subscriptionId?: string | undefined
@@ -18,8 +26,8 @@ export type InvoiceFilter = {
 
 /** Lists are newest first, `after` is an id; they give one item more than `limit` if there is one. */
 export interface AccountStore {
-  /** One a customer, in the order that was asked for, also where nothing is there yet. `invoiceIds` come along whatever they are. */
-  loadAccounts(tenantId: string, customerIds: string[], invoiceIds?: string[]): Promise<Account[]>
+  /** One a customer, in the order that was asked for, also where nothing is there yet. */
+  loadAccounts(tenantId: string, customerIds: string[], asked?: Asked): Promise<Account[]>
   /** Accounts with a subscription that is due, of the tenant that has waited longest; null: none is. */
   dueAccounts(nowMs: number, limit: number): Promise<Account[] | null>
   /** Writes every change whose account still has the version that was seen; those that are missing in the answer changed nothing. */

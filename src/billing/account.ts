@@ -18,9 +18,9 @@ export type Account = {
   version: number
   /** ISO 4217, of all its subscriptions, invoices and credit; null: not known yet */
   currency: string | null
-  /** those that may still be billed */
+  /** those that may still be billed; and those that were asked for */
   subscriptions: Subscription[]
-  /** of them: drafts, and issued ones that late events may still reach; and those that were asked for */
+  /** drafts, and issued ones that late events may still reach; and those that were asked for */
   invoices: Invoice[]
   /** with something left, or less than nothing */
   grants: OpenGrant[]

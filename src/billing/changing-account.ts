@@ -2,7 +2,7 @@
 
 import { TollgateError } from '../kernel/errors.ts'
 import type { Account, AccountChange } from './account.ts'
-import type { AccountStore, Saved } from './account-ports.ts'
+import type { AccountStore, Asked, Saved } from './account-ports.ts'
 
 const TRIES = 8
 
@@ -14,11 +14,11 @@ export type Decision<Result> = { change: AccountChange | null; result: (saved: S
 export async function changingAccount<Result>(
   { accounts }: AccountServices,
   tenantId: string,
-  { customerId, invoiceIds = [] }: { customerId: string; invoiceIds?: string[] },
+  { customerId, invoiceIds, endedAfterMs }: { customerId: string } & Asked,
   decide: (account: Account) => Decision<Result> | Promise<Decision<Result>>,
 ): Promise<Result> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const [account] = await accounts.loadAccounts(tenantId, [customerId], invoiceIds)
+    const [account] = await accounts.loadAccounts(tenantId, [customerId], { invoiceIds, endedAfterMs })
     const { change, result } = await decide(account!)
     if (change === null) return result(null)
     const [saved] = await accounts.saveAccounts(tenantId, [change])

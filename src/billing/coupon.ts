@@ -1,11 +1,12 @@
 // A coupon: what is taken off the invoices of the subscriptions that it is attached to.
 
 import { z } from 'zod'
-import { currencySchema } from '../kernel/currency.ts'
+import { currencySchema, minorUnits, roundedAmount } from '../kernel/currency.ts'
 import { decimal } from '../kernel/decimal.ts'
 import { decimalString } from '../kernel/decimal-schema.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { keySchema, line } from '../kernel/text.ts'
+import { wholeNumber } from '../kernel/whole-number.ts'
 
 export const COUPONS_PER_TENANT = 1_000
 const NAME_CHARS = 200
@@ -27,6 +28,10 @@ export type Coupon = {
 const positive = (description: string, example: string) =>
   decimalString({ above: '0' }).meta({ description, example })
 
+type Off = { amount_off: string; currency: string }
+const isWhole = ({ amount_off, currency }: Off): boolean =>
+  decimal(roundedAmount(decimal(amount_off), currency)).eq(decimal(amount_off))
+
 export const couponInputSchema = knownFields('A coupon', {
   key: keySchema.meta({ description: 'Your own name for it; it stays.', example: 'welcome' }),
   name: line(NAME_CHARS)
@@ -41,10 +46,7 @@ export const couponInputSchema = knownFields('A coupon', {
   duration: z
     .enum(['once', 'periods', 'forever'], { error: 'must be "once", "periods" or "forever"' })
     .meta({ description: 'On how many invoices of a subscription.', example: 'once' }),
-  periods: z
-    .int({ error: 'must be a whole number' })
-    .min(1)
-    .max(PERIODS_MAX)
+  periods: wholeNumber(1, PERIODS_MAX)
     .optional()
     .meta({ description: 'With the duration "periods": on so many.', example: 3 }),
 })
@@ -55,6 +57,8 @@ export const couponInputSchema = knownFields('A coupon', {
       wrong('percent_off', 'must be there, or amount_off must: one of them, not both')
     if ((coupon.amount_off === undefined) !== (coupon.currency === undefined))
       wrong('currency', 'must come together with amount_off, and only with it')
+    if (coupon.amount_off !== undefined && coupon.currency !== undefined && !isWhole(coupon as Off))
+      wrong('amount_off', `must have at most ${minorUnits(coupon.currency)} decimals in ${coupon.currency}`)
     if ((coupon.duration === 'periods') !== (coupon.periods !== undefined))
       wrong('periods', 'must come together with the duration "periods", and only with it')
   })

@@ -149,6 +149,7 @@ function imagine(
     movedMs: null,
     lateUntilMs: endMs,
     usageFinal: false,
+    adjustedBy: [],
     createdMs: startMs,
   }
   return { account, subscription, invoice }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { decimalString } from '../kernel/decimal-schema.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { keySchema, line } from '../kernel/text.ts'
+import { wholeNumber } from '../kernel/whole-number.ts'
 import { amountField } from '../pricing/fields.ts'
 import { groupPricesSchema } from '../pricing/group-price.ts'
 import { priceSchema } from '../pricing/price.ts'
@@ -79,16 +80,14 @@ export const termsFields = {
   prices: pricesSchema,
   fees: feesSchema,
   interval: z.enum(intervalUnits).meta({ description: 'How long a period is …', example: 'month' }),
-  interval_count: z
-    .int({ error: 'must be a whole number' })
-    .min(1)
-    .max(COUNT_MAX)
-    .meta({ description: '… in so many of these units.', example: 1 }),
-  trial_days: z
-    .int({ error: 'must be a whole number' })
-    .min(0)
-    .max(TRIAL_MAX_DAYS)
-    .meta({ description: 'A new subscription is free for so many days.', example: 14 }),
+  interval_count: wholeNumber(1, COUNT_MAX).meta({
+    description: '… in so many of these units.',
+    example: 1,
+  }),
+  trial_days: wholeNumber(0, TRIAL_MAX_DAYS).meta({
+    description: 'A new subscription is free for so many days.',
+    example: 14,
+  }),
   entitlements: entitlementsSchema,
 }
 

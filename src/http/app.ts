@@ -20,6 +20,7 @@ import { meterRoutes } from './routes/meters.ts'
 import { planRoutes } from './routes/plans.ts'
 import { reconciliationRoutes } from './routes/reconciliation.ts'
 import { referenceRoutes } from './routes/reference.ts'
+import { replayRoutes } from './routes/replay.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { usageRoutes } from './routes/usage.ts'
@@ -30,6 +31,7 @@ const groups: Routes[] = [
   meterRoutes,
   customerRoutes,
   planRoutes,
+  replayRoutes,
   subscriptionRoutes,
   couponRoutes,
   invoiceRoutes,

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type BillFacts, billSchema, computeBill, type MeterUsage } from '../../src/billing/bill.ts'
-import type { Plan, PlanPrice } from '../../src/billing/plan.ts'
+import {
+  type Bill,
+  type BillFacts,
+  billSchema,
+  computeBill,
+  type MeterUsage,
+} from '../../src/billing/bill.ts'
+import type { PartUsage } from '../../src/billing/charge.ts'
+import type { PlanPrice } from '../../src/billing/terms.ts'
 import { decimal } from '../../src/kernel/decimal.ts'
 import { rate } from '../../src/pricing/rate.ts'
 import { price, quantity } from '../pricing/arbitraries.ts'
@@ -9,14 +16,12 @@ import { price, quantity } from '../pricing/arbitraries.ts'
 const cent = { model: 'per_unit', unit_amount: '0.01' } as const
 const flat = { model: 'graduated', tiers: [{ up_to: null, flat_amount: '5' }] } satisfies PlanPrice['price']
 
-const planOf = (prices: PlanPrice[], currency = 'USD'): Plan => ({
+const planOf = (prices: PlanPrice[], currency = 'USD'): BillFacts['plan'] => ({
   key: 'pro',
-  name: 'Pro',
-  currency,
   prices,
-  createdAt: new Date(0),
-  updatedAt: new Date(0),
+  currency,
 })
+const noPlan = (currency = 'USD'): BillFacts['plan'] => ({ key: null, prices: [], currency })
 
 const used = (quantity: string, settled = quantity): MeterUsage => ({
   quantity: decimal(quantity),
@@ -26,11 +31,11 @@ const used = (quantity: string, settled = quantity): MeterUsage => ({
 const facts = (some: Partial<BillFacts>): BillFacts => ({
   customerId: 'cus_42',
   period: { start: new Date(Date.UTC(2026, 10, 1)), end: new Date(Date.UTC(2026, 11, 1)), key: '2026-11' },
-  plan: null,
-  currency: 'USD',
+  plan: noPlan(),
   asOf: new Date(Date.UTC(2026, 10, 22, 10, 15, 30, 5)),
   meters: ['api_calls', 'storage', 'tokens'].map((key) => ({ key, name: `The ${key}`, aggregation: 'sum' })),
   usage: new Map(),
+  parts: new Map(),
   ...some,
 })
 
@@ -55,6 +60,7 @@ describe('a bill', () => {
           quantity: '1600.5',
           settled_quantity: '1500',
           live_quantity: '100.5',
+          match: null,
           price: { model: 'per_unit', unit_amount: '0.01', free_units: '100' },
           unpriced: false,
           amount: '15.01',
@@ -126,6 +132,7 @@ describe('a bill', () => {
       quantity: '7',
       settled_quantity: '0',
       live_quantity: '7',
+      match: null,
       price: null,
       unpriced: true,
       amount: '0.00',
@@ -168,15 +175,15 @@ describe('a bill', () => {
     expect(bill.total).toBe('0.00')
   })
 
-  test('without a plan is in the currency of the tenant, and of nothing', () => {
-    const bill = computeBill(facts({ currency: 'KWD', usage: new Map([['storage', used('7')]]) }))
+  test('without a plan is of nothing, in the currency that it is given', () => {
+    const bill = computeBill(facts({ plan: noPlan('KWD'), usage: new Map([['storage', used('7')]]) }))
     expect(bill).toMatchObject({ plan: null, currency: 'KWD', total: '0.000' })
     expect(bill.lines[0]).toMatchObject({ unpriced: true, amount: '0.000' })
   })
 
-  test('is in the currency of its plan, whatever the tenant’s', () => {
+  test('is in the currency of its plan', () => {
     const plan = planOf([{ meter: 'storage', price: { model: 'per_unit', unit_amount: '0.5' } }], 'JPY')
-    const bill = computeBill(facts({ plan, currency: 'USD', usage: new Map([['storage', used('3')]]) }))
+    const bill = computeBill(facts({ plan, usage: new Map([['storage', used('3')]]) }))
     expect(bill).toMatchObject({ currency: 'JPY', total: '2' })
   })
 
@@ -196,6 +203,70 @@ describe('a bill', () => {
   test('leaves out the name of a period that has none', () => {
     const { period } = computeBill(facts({ period: { start: new Date(0), end: new Date(1) } }))
     expect(period).toEqual({ start: '1970-01-01T00:00:00.000Z', end: '1970-01-01T00:00:00.001Z' })
+  })
+})
+
+describe('a bill of a meter whose groups are priced apart', () => {
+  const part = (quantity: string, settled = quantity, events = '0'): PartUsage => ({
+    ...used(quantity, settled),
+    events: decimal(events),
+  })
+  const perUnit = (unit_amount: string) => ({ model: 'per_unit', unit_amount }) as const
+  const groups: PlanPrice['groups'] = [
+    { match: { region: 'eu' }, price: perUnit('1') },
+    { match: { region: 'us' }, price: perUnit('2') },
+    { match: { region: 'eu', tier: null }, price: perUnit('3') },
+  ]
+  const brief = ({ lines }: Bill) =>
+    lines.map(({ match, quantity, amount, unpriced }) => [match, quantity, amount, unpriced])
+  const billOf = (price: Omit<PlanPrice, 'meter'>, parts: PartUsage[]) =>
+    computeBill(
+      facts({
+        plan: planOf([{ meter: 'tokens', ...price }]),
+        // What the meter has in all: no line may show it where its groups are priced apart.
+        usage: new Map([['tokens', used('99')]]),
+        parts: new Map([['tokens', parts]]),
+      }),
+    )
+
+  test('has a line for each group, those that ask for more first, and then one for the rest', () => {
+    const parts = [part('10', '4'), part('20'), part('30'), part('39')]
+    const bill = billOf({ price: perUnit('0.5'), groups }, parts)
+    expect(brief(bill)).toEqual([
+      [{ region: 'eu', tier: null }, '10', '30.00', false],
+      [{ region: 'eu' }, '20', '20.00', false],
+      [{ region: 'us' }, '30', '60.00', false],
+      [null, '39', '19.50', false],
+    ])
+    expect(bill.lines[0]).toMatchObject({ settled_quantity: '4', live_quantity: '6', price: perUnit('3') })
+    expect(bill.total).toBe('129.50')
+    expect(billSchema.parse(bill)).toEqual(bill)
+  })
+
+  test('shows the rest as unpriced where it was used, and only there', () => {
+    const priced = [part('1'), part('1'), part('1')]
+    const rest = (before: PartUsage[], last: PartUsage) =>
+      brief(billOf({ groups }, [...before, last])).slice(3)
+    expect(rest(priced, part('39'))).toEqual([[null, '39', '0.00', true]])
+    expect(rest(priced, part('-1'))).toEqual([[null, '-1', '0.00', true]])
+    expect(rest(priced, part('0', '3'))).toEqual([])
+  })
+
+  test('has a line for a group that was not used: its minimum is due', () => {
+    const bill = billOf({ groups: [{ match: { region: 'eu' }, price: { ...cent, minimum_amount: '2' } }] }, [
+      part('0'),
+      part('0'),
+    ])
+    expect(brief(bill)).toEqual([[{ region: 'eu' }, '0', '2.00', false]])
+  })
+
+  test('prices each part by its own number of events', () => {
+    const price = { model: 'percentage', rate: '1', fixed_amount: '0.25' } as const
+    const bill = billOf({ price, groups: [{ match: { region: 'eu' }, price }] }, [
+      part('100', '100', '4'),
+      part('200', '200', '1'),
+    ])
+    expect(bill.lines.map(({ amount }) => amount)).toEqual(['2.00', '2.25'])
   })
 })
 

@@ -69,6 +69,7 @@ export class Network {
   readonly #time: VirtualTime
   readonly #actors = new AsyncLocalStorage<Actor>()
   readonly #kill: (isolate: number) => void
+  #lastApplied: Promise<unknown> = Promise.resolve()
 
   constructor(time: VirtualTime, kill: (isolate: number) => void) {
     this.#time = time
@@ -83,7 +84,7 @@ export class Network {
   call(store: Call['store'], name: string, resends: number, apply: () => Promise<unknown>): Promise<unknown> {
     const actor = this.#actors.getStore()
     if (!actor) throw new Error(`${name} was called outside of an actor`)
-    if (this.open) return apply()
+    if (this.open) return this.#inTurn(apply)
     return new Promise((resolve, reject) => {
       this.#park({
         actor,
@@ -94,6 +95,13 @@ export class Network {
         resendsLeft: resends,
       })
     })
+  }
+
+  /** One call after the other, as when they are delivered: the two stores share this process, and its clock. */
+  #inTurn(apply: () => Promise<unknown>): Promise<unknown> {
+    const applied = this.#lastApplied.then(apply)
+    this.#lastApplied = applied.catch(() => {})
+    return applied
   }
 
   #park(call: Call): void {

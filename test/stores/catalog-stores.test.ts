@@ -2,11 +2,14 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeKey } from '../../src/access/api-key.ts'
 import { newKey as keyFrom } from '../../src/access/create-key.ts'
-import type { CustomerChange } from '../../src/access/customer.ts'
+import type { CustomerChange, TaxRate } from '../../src/access/customer.ts'
 import { type AccessStore, KEYS_PER_TENANT } from '../../src/access/ports.ts'
+import { changePlan } from '../../src/billing/change-plan.ts'
 import { type CatalogStore, type NewPlan, PLANS_PER_TENANT } from '../../src/billing/ports.ts'
+import { onlyPrices, type Terms } from '../../src/billing/terms.ts'
 import { sha256Hex } from '../../src/kernel/digest.ts'
 import { newId } from '../../src/kernel/ids.ts'
+import type { PageRequest } from '../../src/kernel/page.ts'
 import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from '../../src/metering/limits.ts'
 import type { NewMeter } from '../../src/metering/meter-input.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
@@ -27,7 +30,7 @@ const plan = (more: Partial<NewPlan> = {}): NewPlan => ({
   key: 'pro',
   name: null,
   currency: 'USD',
-  prices: [],
+  terms: onlyPrices([]),
   ...more,
 })
 const price = (of: string) => ({
@@ -80,7 +83,7 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       expect(await access.listKeys(tenant.id, first)).toEqual([key])
       expect(await catalog.findPlan(tenant.id, 'default')).toMatchObject({
         isDefault: true,
-        plan: { currency: 'INR', prices: [] },
+        plan: { currency: 'INR', version: 1, terms: onlyPrices([]) },
       })
       expect(await access.findKey(sha256Hex(secret))).toEqual({
         keyId: key.id,
@@ -219,47 +222,156 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
   })
 
   describe('a plan', () => {
-    it('keeps its prices as they were sent, and moves the version', async () => {
+    const terms: Terms = {
+      prices: [price('calls')],
+      fees: [{ key: 'base', name: 'Ünïcode "x"', amount: '0.10', due: 'advance' }],
+      interval: 'quarter',
+      interval_count: 2,
+      trial_days: 14,
+      entitlements: { sso: true, seats: '10' },
+    }
+    const versions = async (key = 'pro', page: PageRequest = first) =>
+      (await catalog.listPlanVersions(tenantId, key, page))?.map(({ plan }) => plan)
+
+    it('keeps its terms as they were sent, as version 1, and moves the configuration', async () => {
       await catalog.createMeter(tenantId, meter())
-      const created = await catalog.createPlan(
-        tenantId,
-        plan({ name: 'Pro', prices: [price('calls')] }),
-        false,
-      )
+      const created = await catalog.createPlan(tenantId, plan({ name: 'Pro', terms }), false)
       expect(created).toMatchObject({
         kind: 'created',
-        version: 3,
+        configVersion: 3,
         isDefault: false,
-        plan: { prices: [price('calls')] },
+        plan: { key: 'pro', name: 'Pro', currency: 'USD', version: 1 },
       })
-      expect(await catalog.createPlan(tenantId, plan(), true)).toMatchObject({
+      const made = created.kind === 'created' ? created.plan : null
+      expect(made?.terms).toEqual(terms)
+      expect(await catalog.findPlan(tenantId, 'pro')).toEqual({ plan: made, isDefault: false })
+      expect(await catalog.createPlan(tenantId, plan(), true)).toEqual({
         kind: 'exists',
-        version: 3,
+        plan: made,
         isDefault: false,
+        configVersion: 3,
       })
-      expect(await catalog.changePlan(tenantId, 'pro', { prices: [] })).toMatchObject({
-        version: 4,
-        plan: { name: 'Pro', prices: [] },
+      expect(await version()).toBe(3)
+    })
+
+    it('publishes new terms as its next version, and one that was published never changes', async () => {
+      await catalog.createMeter(tenantId, meter())
+      await catalog.createPlan(tenantId, plan({ name: 'Pro', terms }), false)
+      const second = onlyPrices([])
+      expect(await catalog.changePlan(tenantId, 'pro', { terms: second, seenVersion: 1 })).toMatchObject({
+        kind: 'changed',
+        configVersion: 4,
+        plan: { name: 'Pro', version: 2, terms: second },
       })
-      expect(await catalog.changePlan(tenantId, 'pro', { name: null })).toMatchObject({
-        version: 5,
-        plan: { name: null },
+      // A name is of the plan, not of its terms: it is no new version.
+      expect(await catalog.changePlan(tenantId, 'pro', { name: null, seenVersion: 2 })).toMatchObject({
+        configVersion: 5,
+        plan: { name: null, version: 2, terms: second },
       })
-      expect(await version()).toBe(5)
+      await catalog.changePlan(tenantId, 'pro', { terms, seenVersion: 2 })
+      expect((await versions())?.map(({ version, terms }) => ({ version, terms }))).toEqual([
+        { version: 3, terms },
+        { version: 2, terms: second },
+        { version: 1, terms },
+      ])
+      for (const [n, of] of [terms, second, terms].entries())
+        expect((await catalog.findPlan(tenantId, 'pro', n + 1))?.plan).toMatchObject({
+          version: n + 1,
+          terms: of,
+        })
+      expect((await catalog.findPlan(tenantId, 'pro'))?.plan).toMatchObject({ version: 3, terms })
+      expect(await catalog.findPlan(tenantId, 'pro', 4)).toBeNull()
+      expect(await version()).toBe(6)
+    })
+
+    it('lists its versions in pages, the newest first', async () => {
+      await catalog.createPlan(tenantId, plan(), false)
+      for (let n = 1; n < 12; n++)
+        await catalog.changePlan(tenantId, 'pro', {
+          terms: { ...onlyPrices([]), trial_days: n },
+          seenVersion: n,
+        })
+      const numbers = async (after: string | null, limit: number) =>
+        (await versions('pro', { after, limit }))?.map(({ version, terms }) => [version, terms.trial_days])
+      // One more than the limit says that there is another page.
+      expect(await numbers(null, 2)).toEqual([
+        [12, 11],
+        [11, 10],
+        [10, 9],
+      ])
+      expect(await numbers('11', 2)).toEqual([
+        [10, 9],
+        [9, 8],
+        [8, 7],
+      ])
+      expect(await numbers('2', 2)).toEqual([[1, 0]])
+      expect(await numbers('1', 2)).toEqual([])
+      expect(await versions('nope')).toBeUndefined()
+      expect(await catalog.listPlanVersions((await newTenant()).tenant.id, 'pro', first)).toBeNull()
+    })
+
+    it('whose newest version is not the one that was seen has moved: nothing changes', async () => {
+      await catalog.createPlan(tenantId, plan(), false)
+      const changed = { ...onlyPrices([]), trial_days: 1 }
+      await catalog.changePlan(tenantId, 'pro', { terms: changed, seenVersion: 1 })
+      const before = [await version(), await catalog.listPlans(tenantId, first), await versions()]
+      for (const seenVersion of [1, 3]) {
+        const patch = { name: 'x', terms: onlyPrices([]), seenVersion, default: true } as const
+        expect(await catalog.changePlan(tenantId, 'pro', patch)).toEqual({ kind: 'moved' })
+      }
+      expect([await version(), await catalog.listPlans(tenantId, first), await versions()]).toEqual(before)
+    })
+
+    it('of two changes that saw the same version, one is published, and the other one moved', async () => {
+      for (let round = 0; round < 5; round++) {
+        await catalog.createPlan(tenantId, plan({ key: `p${round}` }), false)
+        const before = await version()
+        const outcomes = await Promise.all(
+          [1, 2].map((trial_days) =>
+            catalog.changePlan(tenantId, `p${round}`, {
+              terms: { ...onlyPrices([]), trial_days },
+              seenVersion: 1,
+            }),
+          ),
+        )
+        expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['changed', 'moved'])
+        expect(await version()).toBe(before + 1)
+        const published = outcomes.flatMap((one) =>
+          one.kind === 'changed' ? [one.plan.terms.trial_days] : [],
+        )
+        expect((await versions(`p${round}`))?.map(({ terms }) => terms.trial_days)).toEqual([...published, 0])
+      }
+    })
+
+    it('that is changed by many at once has every change as a version', async () => {
+      await catalog.createPlan(tenantId, plan(), false)
+      const tenant = await access.loadConfig(tenantId)
+      const services = { catalog, counters: { publishConfig: async () => {} }, configs: { forget: () => {} } }
+      const days = [1, 2, 3, 4]
+      await Promise.all(
+        days.map((trial_days) =>
+          retried(() => changePlan(services, { tenant }, { key: 'pro', change: { trial_days } })),
+        ),
+      )
+      const listed = (await versions()) ?? []
+      expect(listed.map(({ version }) => version)).toEqual([5, 4, 3, 2, 1])
+      expect(listed.map(({ terms }) => terms.trial_days).sort()).toEqual([0, ...days])
     })
 
     it('that names an unknown meter changes nothing', async () => {
       const prices = [price('calls'), price('nope')]
       await catalog.createMeter(tenantId, meter())
-      expect(await catalog.createPlan(tenantId, plan({ prices }), true)).toEqual({
+      expect(await catalog.createPlan(tenantId, plan({ terms: onlyPrices(prices) }), true)).toEqual({
         kind: 'unknown_meters',
         meters: ['nope'],
       })
-      expect(await catalog.changePlan(tenantId, 'default', { prices, default: true })).toEqual({
+      const patch = { terms: onlyPrices(prices), seenVersion: 1, default: true } as const
+      expect(await catalog.changePlan(tenantId, 'default', patch)).toEqual({
         kind: 'unknown_meters',
         meters: ['nope'],
       })
-      expect(await catalog.changePlan(tenantId, 'nope', {})).toEqual({ kind: 'not_found' })
+      expect(await catalog.changePlan(tenantId, 'nope', { seenVersion: 1 })).toEqual({ kind: 'not_found' })
+      expect(await versions('default')).toHaveLength(1)
       expect(await version()).toBe(2)
       expect((await catalog.listPlans(tenantId, first)).map(({ plan }) => plan.key)).toEqual(['default'])
     })
@@ -272,6 +384,7 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
         email: null,
         plan: 'pro',
         metadata: {},
+        taxRates: [],
       })
       await access.createCustomer(tenantId, {
         customerId: 'none',
@@ -279,19 +392,22 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
         email: null,
         plan: null,
         metadata: {},
+        taxRates: [],
       })
       const planOf = async (customerId: string) =>
         (await catalog.planOfCustomer(tenantId, customerId))?.plan.key
       expect(await Promise.all(['own', 'none', 'unknown'].map(planOf))).toEqual(['pro', 'default', 'default'])
-      expect(await catalog.changePlan(tenantId, 'pro', { default: true })).toMatchObject({ isDefault: true })
+      expect(await catalog.changePlan(tenantId, 'pro', { seenVersion: 1, default: true })).toMatchObject({
+        isDefault: true,
+      })
       expect(await Promise.all(['own', 'none', 'unknown'].map(planOf))).toEqual(['pro', 'pro', 'pro'])
     })
 
     it('is bounded', async () => {
       await rows(
         backend.db,
-        sql`insert into plans (tenant_id, key, currency, prices)
-          select ${tenantId}::uuid, 'p' || n, 'USD', '[]'::jsonb from generate_series(2, ${PLANS_PER_TENANT}::int) as n`,
+        sql`insert into plans (tenant_id, key, currency)
+          select ${tenantId}::uuid, 'p' || n, 'USD' from generate_series(2, ${PLANS_PER_TENANT}::int) as n`,
       )
       expect(await catalog.createPlan(tenantId, plan(), false)).toEqual({ kind: 'too_many' })
     })
@@ -304,7 +420,8 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
         Array.from({ length: 24 }, (_, i) =>
           [
             () => catalog.renameMeter(tenantId, 'ab'[i % 2]!, `n${i}`),
-            () => catalog.changePlan(tenantId, 'ab'[i % 2]!, { name: `n${i}`, default: true }),
+            () =>
+              catalog.changePlan(tenantId, 'ab'[i % 2]!, { name: `n${i}`, seenVersion: 1, default: true }),
             () => catalog.archiveMeter(tenantId, 'ab'[i % 2]!),
           ][i % 3]!(),
         ),
@@ -314,8 +431,8 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
   })
 
   describe('a customer', () => {
-    const create = (customerId: string, metadata: Record<string, string> = {}) =>
-      access.createCustomer(tenantId, { customerId, name: 'N', email: null, plan: null, metadata })
+    const create = (customerId: string, metadata: Record<string, string> = {}, taxRates: TaxRate[] = []) =>
+      access.createCustomer(tenantId, { customerId, name: 'N', email: null, plan: null, metadata, taxRates })
     const change = (customerId: string, patch: CustomerChange, orCreate = false) =>
       access.changeCustomer(tenantId, customerId, patch, orCreate)
 
@@ -347,6 +464,20 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
         kind: 'changed',
         customer: { metadata: { a: '1' } },
       })
+    })
+
+    it('keeps its tax rates in their order and to the digit, until others are sent', async () => {
+      const rates = [
+        { name: 'GST', percent: '5' },
+        { name: 'A "levy"', percent: '9.975' },
+      ]
+      expect(await create('alice', {}, rates)).toMatchObject({ customer: { taxRates: rates } })
+      expect(await change('alice', { name: 'x' })).toMatchObject({ customer: { taxRates: rates } })
+      const changed = await change('alice', { tax_rates: rates.toReversed() })
+      expect(changed).toMatchObject({ customer: { name: 'x', taxRates: rates.toReversed() } })
+      expect((await access.findCustomer(tenantId, 'alice')).customer?.taxRates).toEqual(rates.toReversed())
+      expect(await change('alice', { tax_rates: [] })).toMatchObject({ customer: { taxRates: [] } })
+      expect(await change('bob', { tax_rates: rates }, true)).toMatchObject({ customer: { taxRates: rates } })
     })
 
     it('is listed in byte order after the one before', async () => {

@@ -59,7 +59,13 @@ describe.each(postgresBackends)('spans of a usage store on $name', ({ open }) =>
         async (drawn, asked) => {
           const tenantId = crypto.randomUUID()
           const refs = segments.map(
-            (): SegmentRef => ({ id: crypto.randomUUID(), partition: 0, bornMs: 0, quarantined: null }),
+            (): SegmentRef => ({
+              id: crypto.randomUUID(),
+              partition: 0,
+              bornMs: 0,
+              quarantined: null,
+              offer: '',
+            }),
           )
           const stored = refs.map((_, i) =>
             distinctCounters(
@@ -136,7 +142,13 @@ describe.each(postgresBackends)('spans of a usage store on $name', ({ open }) =>
         fc.integer({ min: 1, max: HOURS }),
         async (drawn, { merge, ...asked }, limit) => {
           const tenantId = crypto.randomUUID()
-          const ref: SegmentRef = { id: crypto.randomUUID(), partition: 0, bornMs: 0, quarantined: null }
+          const ref: SegmentRef = {
+            id: crypto.randomUUID(),
+            partition: 0,
+            bornMs: 0,
+            quarantined: null,
+            offer: '',
+          }
           const of = (settled: boolean) =>
             distinctCounters(
               drawn.filter(({ segment }) => segment < 2 === settled).map((one) => counterOf(tenantId, one)),

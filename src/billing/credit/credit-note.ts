@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import { minorUnits, roundedAmount } from '../../kernel/currency.ts'
-import { decimal } from '../../kernel/decimal.ts'
+import { decimal, zero } from '../../kernel/decimal.ts'
 import { decimalOutput, decimalString } from '../../kernel/decimal-schema.ts'
 import { TollgateError } from '../../kernel/errors.ts'
 import { knownFields } from '../../kernel/object-schema.ts'
@@ -105,7 +105,7 @@ function noteFrom(
     throw wrong('settlement', 'must be "invoice": nothing was paid that could be given back')
   const left = leftOf(account, invoice, settlement)
   if (decimal(amount).gt(decimal(left)))
-    throw wrong('amount', `must be at most ${left}, which is what is left of the invoice`)
+    throw wrong('amount', `must be at most ${left}, which is ${whatIsLeft[settlement]}`)
   const { customerId } = invoice
   return {
     id,
@@ -120,17 +120,27 @@ function noteFrom(
   }
 }
 
-/** The total less what was taken back already; of an unpaid one not more than is due. */
+const whatIsLeft: Record<CreditNote['settlement'], string> = {
+  invoice: 'what is due',
+  credit: 'what is left of the invoice',
+  refund: 'what is left of what was paid for it: credit that it drew can only become credit again',
+}
+
+/** The total less what was taken back already; to be paid back, not more than was paid. */
 function leftOf(
   { creditNotes }: Account,
   { id, totals, currency }: Invoice,
   settlement: CreditNote['settlement'],
 ): string {
   if (settlement === 'invoice') return totals!.amountDue
-  const left = creditNotes
-    .filter(({ invoiceId }) => invoiceId === id)
-    .reduce((all, { amount }) => all.minus(amount), decimal(totals!.total))
-  return roundedAmount(left.lt('0') ? decimal('0') : left, currency)
+  const notes = creditNotes.filter(({ invoiceId }) => invoiceId === id)
+  const less = (amount: string, some: CreditNote[]) =>
+    some.reduce((left, note) => left.minus(note.amount), decimal(amount))
+  const ofTotal = less(totals!.total, notes)
+  const refunds = notes.filter((note) => note.settlement === 'refund')
+  const ofPayment = settlement === 'refund' ? less(totals!.amountDue, refunds) : ofTotal
+  const left = ofPayment.lt(ofTotal) ? ofPayment : ofTotal
+  return roundedAmount(left.lt('0') ? zero : left, currency)
 }
 
 function changeBy(

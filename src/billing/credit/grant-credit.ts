@@ -8,6 +8,7 @@ import { TollgateError } from '../../kernel/errors.ts'
 import { knownFields } from '../../kernel/object-schema.ts'
 import { line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
+import { wholeNumber } from '../../kernel/whole-number.ts'
 import { customerIdSchema } from '../../metering/event.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import { unchanged } from '../account.ts'
@@ -23,10 +24,7 @@ export const grantInputSchema = knownFields('A credit grant', {
   name: line(NAME_CHARS).meta({ description: 'On the invoices that draw on it.', example: 'Prepaid 2026' }),
   amount: decimalString({ above: '0' }).meta({ description: 'In whole minor units.', example: '500' }),
   currency: currencySchema,
-  priority: z
-    .int({ error: 'must be a whole number' })
-    .min(0)
-    .max(1_000)
+  priority: wholeNumber(0, 1_000)
     .default(50)
     .meta({ description: 'The smaller, the earlier it is drawn on.', example: 50 }),
   expires_at: z.iso

@@ -1,6 +1,7 @@
 // Closing: issues what is due of an account, and opens what comes next. Pure: from an account, its usage and an instant to
 // what is written. Run twice, late, or by two at once it does the same once, because writing it moves the account's version.
 
+import { roundedAmount } from '../../kernel/currency.ts'
 import { decimal } from '../../kernel/decimal.ts'
 import { type AccountChange, unchanged } from '../account.ts'
 import type { CreditEntry, Grant, OpenGrant } from '../credit/credit.ts'
@@ -8,7 +9,7 @@ import type { Subscription } from '../subscriptions/subscription.ts'
 import { type Computed, type ComputeFacts, computeInvoice, spansOf } from './compute.ts'
 import { draftOf, trailingFrom, withDraft } from './draft.ts'
 import type { Invoice } from './invoice.ts'
-import { reachable } from './late-usage.ts'
+import { lookedAt, reachable } from './late-usage.ts'
 import type { UsageSpan } from './usage-lines.ts'
 
 type CloseFacts = Omit<ComputeFacts, 'subscription'>
@@ -71,17 +72,18 @@ function closeSubscription(facts: ComputeFacts): Closed {
   const { subscription, draft } = follow(facts, open, computed, issued !== null)
   return {
     subscription,
-    invoices: [...finished(facts), ...(issued ? [issued] : []), ...(draft ? [draft] : [])],
+    invoices: [...changedByLook(facts, issued), ...(issued ? [issued] : []), ...(draft ? [draft] : [])],
     grants,
     entries: [...expired, ...entries],
   }
 }
 
-/** Earlier invoices that no event can reach any more: this was the last look at them. */
-const finished = ({ account, subscription, nowMs }: ComputeFacts): Invoice[] =>
+/** Earlier invoices that `issued` adjusts, and those that no event can reach any more. */
+const changedByLook = ({ account, subscription, nowMs }: ComputeFacts, issued: Invoice | null): Invoice[] =>
   reachable(account, subscription.id)
-    .filter(({ lateUntilMs }) => lateUntilMs <= nowMs)
-    .map((invoice) => ({ ...invoice, usageFinal: true }))
+    .map((before) => ({ before, after: lookedAt(before, issued, nowMs) }))
+    .filter(({ before, after }) => after.usageFinal || after.adjustedBy.length > before.adjustedBy.length)
+    .map(({ after }) => after)
 
 /** The subscription after an invoice was issued, and the draft of the period that begins. */
 function follow(
@@ -173,12 +175,12 @@ function expiries({ account, nowMs, newId }: ComputeFacts): CreditEntry[] {
     .filter(
       ({ expiresMs, remaining }) => expiresMs !== null && expiresMs <= nowMs && decimal(remaining).gt('0'),
     )
-    .map(({ id, customerId, remaining }) => ({
+    .map(({ id, customerId, currency, remaining }) => ({
       id: newId(),
       customerId,
       grantId: id,
       kind: 'expire' as const,
-      amount: `-${remaining}`,
+      amount: `-${roundedAmount(decimal(remaining), currency)}`,
       invoiceId: null,
       createdMs: nowMs,
     }))

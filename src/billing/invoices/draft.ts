@@ -28,7 +28,7 @@ export function periodFrom({ account, subscription, timezone }: DraftFacts, star
 }
 
 /** The trial, or nothing but an instant: what comes before the first period. */
-export function openingOf({ startMs, trialEndMs }: Subscription): Period {
+function openingOf({ startMs, trialEndMs }: Subscription): Period {
   const endMs = trialEndMs ?? startMs
   return { kind: 'opening', startMs, endMs, fullStartMs: startMs, fullEndMs: endMs, fullDays: 0 }
 }
@@ -42,6 +42,15 @@ export const trailingFrom = (startMs: number, endMs: number): Period => ({
   fullEndMs: endMs,
   fullDays: 0,
 })
+
+/** The first invoice of a subscription: its opening where there is a trial or something due in advance, else the first period's. */
+export function firstDraft(facts: DraftFacts): Invoice {
+  const { account, subscription } = facts
+  const opening = openingOf(subscription)
+  const { fees } = termsOfPhase(account, subscription.phases[0]!)
+  const opens = opening.endMs > opening.startMs || fees.some(({ due }) => due === 'advance')
+  return draftOf(facts, opens ? opening : periodFrom(facts, subscription.startMs))
+}
 
 export function draftOf(facts: DraftFacts, period: Period, advance: FeeLine[] = []): Invoice {
   const { account, subscription, settings, nowMs, newId } = facts
@@ -62,6 +71,7 @@ export function draftOf(facts: DraftFacts, period: Period, advance: FeeLine[] = 
     movedMs: null,
     lateUntilMs: period.endMs + settings.lateMs,
     usageFinal: false,
+    adjustedBy: [],
     createdMs: nowMs,
   }
 }

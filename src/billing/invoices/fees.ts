@@ -22,12 +22,12 @@ export function feesOf(facts: Facts, period: FeePeriod, due: Fee['due']): FeeLin
   const days = daySpans(timezone, period, spans)
   const lines: FeeLine[] = []
   for (const [i, span] of spans.entries()) {
+    // A phase that got no day, because a change cut it off on the day that it began, costs nothing and divides nothing.
+    if (days[i]!.fromDay === days[i]!.toDay) continue
     const { fees } = termsOfPhase(account, span.phase)
     for (const fee of fees) if (fee.due === due) addFee(lines, feeLine(fee, span, days[i]!, period))
   }
-  return lines
-    .filter(({ fromDay, toDay }) => fromDay < toDay)
-    .map((line) => withAmount(line, period.currency))
+  return lines.map((line) => withAmount(line, period.currency))
 }
 
 function feeLine(fee: Fee, { phase, fromMs, toMs }: PhaseSpan, days: DaySpan, period: FeePeriod): FeeLine {
@@ -49,7 +49,7 @@ function feeLine(fee: Fee, { phase, fromMs, toMs }: PhaseSpan, days: DaySpan, pe
 /** A fee that goes on as it was before is one line with it. */
 function addFee(lines: FeeLine[], line: FeeLine): void {
   const before = lines.findIndex(
-    (one) => one.fee === line.fee && one.feeAmount === line.feeAmount && one.toMs === line.fromMs,
+    (one) => one.fee === line.fee && one.feeAmount === line.feeAmount && one.toDay === line.fromDay,
   )
   if (before === -1) lines.push(line)
   else lines[before] = { ...lines[before]!, toMs: line.toMs, toDay: line.toDay }
@@ -70,23 +70,28 @@ export const feesAtEnd = (facts: Facts, invoice: Invoice): (FeeLine | ProrationL
   ...corrections(invoice.advance, feesOf(facts, invoice, 'advance'), invoice.currency),
 ]
 
-/** `billed` covers its days to the period's end; `due`: what it turned out to be. */
-function corrections(billed: FeeLine[], due: FeeLine[], currency: string): ProrationLine[] {
-  const unmatched = [...due]
-  const credits = billed.flatMap((line) => {
-    const at = unmatched.findIndex(
-      (one) => one.fee === line.fee && one.feeAmount === line.feeAmount && one.fromDay === line.fromDay,
-    )
-    const [kept] = at === -1 ? [] : unmatched.splice(at, 1)
-    const fromDay = kept ? Math.min(kept.toDay, line.toDay) : line.fromDay
-    if (fromDay === line.toDay) return []
-    const credit = withAmount(
-      { ...correction(line), fromDay, fromMs: kept ? kept.toMs : line.fromMs },
-      currency,
-    )
-    return [{ ...credit, amount: negated(credit.amount) }]
+/** Days that were billed and are not due are taken back, days that are due and were not billed are added. */
+const corrections = (billed: FeeLine[], due: FeeLine[], currency: string): ProrationLine[] => [
+  ...uncovered(billed, due).map((line) => {
+    const added = withAmount(correction(line), currency)
+    return { ...added, amount: negated(added.amount) }
+  }),
+  ...uncovered(due, billed).map((line) => withAmount(correction(line), currency)),
+]
+
+/** The stretches of `lines` on which no line of `by` has the same fee at the same amount. */
+function uncovered(lines: FeeLine[], by: FeeLine[]): FeeLine[] {
+  return lines.flatMap((line) => {
+    const covers = by.filter((one) => one.fee === line.fee && one.feeAmount === line.feeAmount)
+    return covers.reduce((left, cover) => left.flatMap((one) => without(one, cover)), [line])
   })
-  return [...credits, ...unmatched.map((line) => withAmount(correction(line), currency))]
+}
+
+const without = (line: FeeLine, cover: FeeLine): FeeLine[] => {
+  if (cover.toDay <= line.fromDay || line.toDay <= cover.fromDay) return [line]
+  const before = { ...line, toDay: cover.fromDay, toMs: cover.fromMs }
+  const after = { ...line, fromDay: cover.toDay, fromMs: cover.toMs }
+  return [before, after].filter(({ fromDay, toDay }) => fromDay < toDay)
 }
 
 function correction({ due: _, ...line }: FeeLine): ProrationLine {

@@ -75,6 +75,18 @@ export type AdjustmentLine = Amount & {
   rated: Rated
 }
 
+/** An adjustment of one of its lines, as the invoice that was adjusted remembers it. */
+export type Adjusted = {
+  /** the later invoice, which bills it */
+  invoiceId: string
+  /** number of the line that was adjusted */
+  line: number
+  quantity: string
+  /** of the whole span then */
+  events: string
+  amount: string
+}
+
 export type InvoiceLine = UsageLine | FeeLine | ProrationLine | AdjustmentLine
 
 export type Discount = { coupon: string; name: string | null; percentOff: string | null; amount: string }
@@ -128,6 +140,8 @@ export type Invoice = {
   lateUntilMs: number
   /** whether that was seen to, once, after lateUntilMs */
   usageFinal: boolean
+  /** what later invoices bill for its lines, in the order that they were issued */
+  adjustedBy: Adjusted[]
   createdMs: number
 }
 

@@ -6,7 +6,7 @@ import { roundedAmount } from '../../kernel/currency.ts'
 import { decimal, sum, text } from '../../kernel/decimal.ts'
 import type { Account } from '../account.ts'
 import { ratedPart } from '../charge.ts'
-import type { AdjustmentLine, Invoice, UsageLine } from './invoice.ts'
+import type { Adjusted, AdjustmentLine, Invoice, UsageLine } from './invoice.ts'
 import { inPeriod, type UsageOf, type UsageSpan } from './usage-lines.ts'
 
 /** Invoices of a subscription whose usage may have changed since: not voided, and not seen to be final. */
@@ -43,18 +43,17 @@ export function adjustments(account: Account, subscriptionId: string, usageOf: U
   return reachable(account, subscriptionId).flatMap((invoice) =>
     billedCharges(invoice).flatMap((charge) => {
       const used = usageOf(spanOf(charge))
-      return charge.flatMap((numbered, part) => adjustment(account, invoice, numbered, used[part]!))
+      return charge.flatMap((numbered, part) => adjustment(invoice, numbered, used[part]!))
     }),
   )
 }
 
 function adjustment(
-  account: Account,
   invoice: Invoice,
   { line, number }: Numbered,
   { quantity, events }: ReturnType<UsageOf>[number],
 ): AdjustmentLine[] {
-  const before = adjustmentsOf(account, invoice.id, number)
+  const before = invoice.adjustedBy.filter((one) => one.line === number)
   const billedQuantity = sum([line.quantity, ...before.map((one) => one.quantity)].map(decimal))
   const billedEvents = before.at(-1)?.events ?? line.events
   const ratedQuantity = inPeriod(quantity, line, line, invoice)
@@ -80,13 +79,16 @@ function adjustment(
   ]
 }
 
-/** In the order that they were made. What a voided invoice adjusted is not billed, and is adjusted again. */
-const adjustmentsOf = ({ invoices }: Account, invoiceId: string, number: number): AdjustmentLine[] =>
-  invoices
-    .filter(({ status }) => status !== 'draft' && status !== 'void')
-    .toSorted((x, y) => x.sequence - y.sequence)
-    .flatMap(({ lines }) => lines)
-    .filter(
-      (line): line is AdjustmentLine =>
-        line.kind === 'adjustment' && line.adjusts.invoiceId === invoiceId && line.adjusts.line === number,
-    )
+/** An invoice that was looked at again, with what `by` bills for it; once nothing can reach it any more, that look was the last. */
+export function lookedAt(invoice: Invoice, by: Invoice | null, nowMs: number): Invoice {
+  const adjusted = (by?.lines ?? []).flatMap((line): Adjusted[] => {
+    if (line.kind !== 'adjustment' || line.adjusts.invoiceId !== invoice.id) return []
+    const { quantity, events, amount } = line
+    return [{ invoiceId: by!.id, line: line.adjusts.line, quantity, events, amount }]
+  })
+  return {
+    ...invoice,
+    adjustedBy: [...invoice.adjustedBy, ...adjusted],
+    usageFinal: invoice.lateUntilMs <= nowMs,
+  }
+}

@@ -8,7 +8,7 @@ import type { AccountStore } from '../account-ports.ts'
 import { type AccountServices, changingAccount } from '../changing-account.ts'
 import type { CreditEntry } from '../credit/credit.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
-import type { AdjustmentLine, Invoice } from './invoice.ts'
+import type { AdjustmentLine, Invoice, InvoiceStatus } from './invoice.ts'
 import { findInvoice } from './read-invoice.ts'
 
 export type Move = 'paid' | 'uncollectible' | 'void'
@@ -28,28 +28,57 @@ export async function moveInvoice(
   return changingAccount(services, tenantId, { customerId, invoiceIds }, (account) => {
     const invoice = account.invoices.find((one) => one.id === id)!
     if (invoice.status === to) return { change: null, result: () => invoice }
-    refuseMove(invoice, to)
     const facts = { account, invoice, nowMs: services.clock(), newId }
+    refuseMove(facts, to)
     const change = to === 'void' ? voided(facts) : moved(facts, to)
     return { change, result: () => change.invoices[0]! }
   })
 }
 
-function refuseMove({ status }: Invoice, to: Move): void {
-  if (status === 'issued') return
-  const why =
-    status === 'draft'
-      ? 'It is a draft: it is issued after its period ends, and only then it can move.'
-      : `It is ${status} already, and stays that. To give something back, make a credit note: POST /api/v1/invoices/{id}/credit-notes.`
-  throw new TollgateError('state_conflict', `The invoice can’t become ${to}. ${why}`)
+function refuseMove({ account, invoice }: Facts, to: Move): void {
+  const { status } = invoice
+  if (status !== 'issued') throw refused(to, whyNot[status])
+  if (to !== 'void') return
+  const [corrected] = correctedBy(account, invoice)
+  if (corrected === undefined) return
+  throw refused(
+    to,
+    `The later invoice ${corrected} corrects what it bills: void that one first. Or give something back by a credit note: POST /api/v1/invoices/{id}/credit-notes.`,
+  )
 }
+
+const refused = (to: Move, why: string) =>
+  new TollgateError('state_conflict', `The invoice can’t become ${to}. ${why}`)
+
+const giveBack = 'To give something back, make a credit note: POST /api/v1/invoices/{id}/credit-notes.'
+const whyNot: Record<Exclude<InvoiceStatus, 'issued'>, string> = {
+  draft: 'It is a draft: it is issued after its period ends, and only then it can move.',
+  paid: `It is paid already, and stays that. ${giveBack}`,
+  uncollectible: `It is uncollectible already, and stays that. ${giveBack}`,
+  void: 'It is void already, and stays that.',
+}
+
+/** Later invoices that bill the difference to this one, by late usage or by days that turned out otherwise. */
+function correctedBy(account: Account, invoice: Invoice): string[] {
+  const next = following(account, invoice)
+  const inAdvance = invoice.lines.some((line) => line.kind === 'fee' && line.due === 'advance')
+  const prorates =
+    inAdvance && next?.status !== 'void' && next?.lines.some(({ kind }) => kind === 'proration')
+  return [...invoice.adjustedBy.map(({ invoiceId }) => invoiceId), ...(prorates ? [next!.id] : [])]
+}
+
+const following = ({ invoices }: Account, { subscriptionId, sequence }: Invoice): Invoice | undefined =>
+  invoices.find((one) => one.subscriptionId === subscriptionId && one.sequence === sequence + 1)
 
 const moved = ({ account, invoice, nowMs }: Facts, status: Move): AccountChange => ({
   ...unchanged(account),
   invoices: [{ ...invoice, status, movedMs: nowMs }],
 })
 
-/** The credit that it drew is given back, and what it adjusted in earlier invoices is adjusted again by the next one. */
+/**
+ * What it billed is not billed. What it took is given back: credit, and the use of coupons. And what it had to say of other
+ * periods is left to those that come: its adjustments to the next invoice, and its fees in advance to the period's own.
+ */
 function voided(facts: Facts): AccountChange {
   const { account, invoice, nowMs, newId } = facts
   const entries: CreditEntry[] = invoice.totals!.credits.map(({ grantId, amount }) => ({
@@ -61,24 +90,42 @@ function voided(facts: Facts): AccountChange {
     invoiceId: invoice.id,
     createdMs: nowMs,
   }))
-  const adjusted = new Set(invoice.lines.filter(isAdjustment).map(({ adjusts }) => adjusts.invoiceId))
   const reopened = account.invoices
-    .filter(({ id, usageFinal }) => adjusted.has(id) && usageFinal)
-    .map((one) => ({ ...one, usageFinal: false }))
+    .filter(
+      (one) => one.status !== 'void' && one.adjustedBy.some(({ invoiceId }) => invoiceId === invoice.id),
+    )
+    .map((one) => ({
+      ...one,
+      adjustedBy: one.adjustedBy.filter(({ invoiceId }) => invoiceId !== invoice.id),
+      usageFinal: false,
+    }))
+  const next = following(account, invoice)
   return {
     ...unchanged(account),
-    subscriptions: adjusted.size > 0 ? lookedAtAgain(facts) : [],
-    invoices: [{ ...invoice, status: 'void', movedMs: nowMs, usageFinal: true }, ...reopened],
+    subscriptions: account.subscriptions
+      .filter(({ id }) => id === invoice.subscriptionId)
+      .map((one) => withCouponsBack(reopened.length > 0 ? lookedAtAgain(one, nowMs) : one, invoice)),
+    invoices: [
+      { ...invoice, status: 'void', movedMs: nowMs, usageFinal: true },
+      ...reopened,
+      ...(next?.status === 'draft' ? [{ ...next, advance: [] }] : []),
+    ],
     entries,
   }
 }
 
 /** A subscription that has ended, and has no invoice to come, is closed once more. */
-const lookedAtAgain = ({ account, invoice, nowMs }: Facts): Subscription[] =>
-  account.subscriptions
-    .filter(
-      ({ id, open, cancelAtMs }) => id === invoice.subscriptionId && open === null && cancelAtMs !== null,
-    )
-    .map((one) => ({ ...one, dueMs: one.dueMs ?? nowMs }))
+const lookedAtAgain = (subscription: Subscription, nowMs: number): Subscription =>
+  subscription.open === null && subscription.cancelAtMs !== null
+    ? { ...subscription, dueMs: subscription.dueMs ?? nowMs }
+    : subscription
+
+function withCouponsBack(subscription: Subscription, { totals }: Invoice): Subscription {
+  const taken = new Set(totals!.discounts.map(({ coupon }) => coupon))
+  const coupons = subscription.coupons.map((one) =>
+    taken.has(one.coupon) ? { ...one, used: one.used - 1 } : one,
+  )
+  return { ...subscription, coupons }
+}
 
 const isAdjustment = (line: Invoice['lines'][number]): line is AdjustmentLine => line.kind === 'adjustment'

@@ -13,6 +13,7 @@ import type { Subscription } from '../subscriptions/subscription.ts'
 import type { PlanChangeInput, SubscriptionInput } from '../subscriptions/subscription-input.ts'
 import { openInvoice } from './close.ts'
 import { draftOf, periodFrom } from './draft.ts'
+import { feesOf } from './fees.ts'
 import type { Invoice } from './invoice.ts'
 import { computed } from './read-invoice.ts'
 import type { UsageServices } from './usage-reader.ts'
@@ -40,7 +41,9 @@ export async function previewInvoice(
     nowMs: services.clock(),
     newId,
   }
-  const draft = draftOf(facts, periodFrom(facts, subscription.trialEndMs ?? subscription.startMs))
+  const period = periodFrom(facts, subscription.trialEndMs ?? subscription.startMs)
+  const advance = feesOf(facts, { ...period, currency: plan.currency }, 'advance')
+  const draft = draftOf(facts, period, advance)
   return computed(services, tenant, account, subscription, draft)
 }
 
@@ -54,8 +57,12 @@ export async function previewChange(
   const { customerId } = await findSubscription(services, tenant.tenantId, id)
   const plan = await planForChange(services, caller, change)
   const [found] = await services.accounts.loadAccounts(tenant.tenantId, [customerId])
-  const subscription = changedSubscription(services, caller, found!, { id, plan, change })
-  const account = onAccount(found!, plan, [])
+  const { subscription, draft } = changedSubscription(services, caller, found!, { id, plan, change })
+  const withPlan = onAccount(found!, plan, [])
+  const invoices = draft
+    ? [draft, ...withPlan.invoices.filter((one) => one.id !== draft.id)]
+    : withPlan.invoices
+  const account = { ...withPlan, invoices }
   const facts = {
     account,
     subscription,

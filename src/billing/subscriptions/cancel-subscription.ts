@@ -9,7 +9,7 @@ import type { Caller } from './create-subscription.ts'
 import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
-import type { Subscription } from './subscription.ts'
+import { type Subscription, statusOf } from './subscription.ts'
 import type { CancelInput } from './subscription-input.ts'
 
 type Services = Pick<ChangeServices, 'accounts' | 'clock' | 'billing'>
@@ -19,7 +19,9 @@ export async function cancelSubscription(
   caller: Caller,
   { id, when }: { id: string } & CancelInput,
 ): Promise<Subscription> {
-  return onSubscription(services, caller, id, (facts) => {
+  const found = await findSubscription(services, caller.tenant.tenantId, id)
+  if (statusOf(found, services.clock()) === 'canceled') return found
+  return onSubscription(services, caller, found, (facts) => {
     const { subscription, nowMs } = facts
     if (nowMs < subscription.startMs) return takenBack(facts)
     const cancelAtMs = when === 'now' ? hourEnd(facts) : periodEndAfter(facts, nowMs)
@@ -35,7 +37,8 @@ export async function reactivateSubscription(
   caller: Caller,
   { id }: { id: string },
 ): Promise<Subscription> {
-  return onSubscription(services, caller, id, (facts) => {
+  const found = await findSubscription(services, caller.tenant.tenantId, id)
+  return onSubscription(services, caller, found, (facts) => {
     const reactivated = { ...facts.subscription, cancelAtMs: null }
     refuseOverlaps(facts.account, reactivated)
     return as(facts, reactivated)
@@ -45,10 +48,9 @@ export async function reactivateSubscription(
 async function onSubscription(
   services: Services,
   { tenant, newId }: Caller,
-  id: string,
+  { id, customerId }: Subscription,
   decide: (facts: DraftFacts) => Decision<Subscription>,
 ): Promise<Subscription> {
-  const { customerId } = await findSubscription(services, tenant.tenantId, id)
   return changingAccount(services, tenant.tenantId, { customerId }, (account: Account) => {
     const nowMs = services.clock()
     const subscription = inAccount(account, id, nowMs)

@@ -7,6 +7,8 @@ import { type Account, termsOfPhase, unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
 import { changingAccount } from '../changing-account.ts'
 import { anchorDate } from '../interval.ts'
+import { type DraftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
+import type { Invoice } from '../invoices/invoice.ts'
 import type { Plan } from '../plan.ts'
 import { intervalOf } from '../terms.ts'
 import {
@@ -33,10 +35,10 @@ export async function changeSubscription(
   const { customerId } = await findSubscription(services, tenantId, id)
   const plan = await planForChange(services, caller, change)
   return changingAccount(services, tenantId, { customerId }, (account) => {
-    const changed = changedSubscription(services, caller, account, { id, plan, change })
+    const { subscription, draft } = changedSubscription(services, caller, account, { id, plan, change })
     return {
-      change: { ...unchanged(account), subscriptions: [changed] },
-      result: () => changed,
+      change: { ...unchanged(account), subscriptions: [subscription], invoices: draft ? [draft] : [] },
+      result: () => subscription,
     }
   })
 }
@@ -51,13 +53,13 @@ export async function planForChange(
   return plan
 }
 
-/** What the change would make of the subscription. Throws where it can't be made. */
+/** What the change would make of the subscription, and of its draft if that is another then. Throws where it can't be made. */
 export function changedSubscription(
   services: Pick<SubscriptionServices, 'clock' | 'billing'>,
   { tenant, newId }: Caller,
   found: Account,
   { id, plan, change }: { id: string; plan: Plan; change: PlanChangeInput },
-): Subscription {
+): { subscription: Subscription; draft: Invoice | null } {
   const nowMs = services.clock()
   const subscription = inAccount(found, id, nowMs)
   const account = onAccount(found, plan, [])
@@ -77,20 +79,38 @@ export function changedSubscription(
   }
   const changed = { ...subscription, phases }
   refuseOverlaps(account, changed)
-  return changed
+  return changesFirst(facts, fromMs)
+    ? drafted({ ...facts, subscription: changed })
+    : { subscription: changed, draft: null }
 }
 
+/** Whether the subscription is on this plan from its start on, and nothing of it is issued yet. */
+const changesFirst = ({ account, subscription }: DraftFacts, fromMs: number): boolean =>
+  fromMs === subscription.startMs && draftIn(account, subscription)?.sequence === 0
+
+/** Its first draft anew: the period may be another one, and what is due in advance, too. */
+function drafted(facts: DraftFacts): { subscription: Subscription; draft: Invoice } {
+  const { account, subscription, settings } = facts
+  const { id, createdMs } = draftIn(account, subscription)!
+  const again = { ...facts, subscription: { ...subscription, nextSequence: 0 }, newId: () => id }
+  const draft = { ...firstDraft(again), createdMs }
+  return { subscription: withDraft(subscription, draft, settings), draft }
+}
+
+const draftIn = ({ invoices }: Account, { open }: Subscription): Invoice | undefined =>
+  invoices.find(({ id }) => id === open?.invoiceId)
+
 function nextPhase(
-  { account, subscription, timezone }: { account: Account; subscription: Subscription; timezone: string },
+  facts: DraftFacts,
   { plan, change, fromMs }: { plan: Plan; change: PlanChangeInput; fromMs: number },
 ): Phase {
+  const { account, subscription, timezone } = facts
   const before = phaseAt(subscription, fromMs)
   const [was, will] = [intervalOf(termsOfPhase(account, before)), intervalOf(plan.terms)]
   const sameInterval = was.unit === will.unit && was.count === will.count
   const { trialEndMs } = subscription
   const inTrial = trialEndMs !== null && fromMs < trialEndMs
-  const notBegun = fromMs === subscription.startMs && subscription.open?.startMs === subscription.startMs
-  if (!sameInterval && change.when === 'now' && !inTrial && !notBegun) {
+  if (!sameInterval && change.when === 'now' && !inTrial && !changesFirst(facts, fromMs)) {
     throw new TollgateError(
       'state_conflict',
       `The plan "${plan.key}" has another interval. A period that has begun keeps its length: send "when": "period_end".`,

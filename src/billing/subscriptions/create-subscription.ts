@@ -10,7 +10,7 @@ import { checkPrices, type PriceServices } from '../check-prices.ts'
 import type { Coupon } from '../coupon.ts'
 import { anchorDate, boundaryMs, localDate } from '../interval.ts'
 import { closeAccount } from '../invoices/close.ts'
-import { type DraftFacts, draftOf, openingOf, periodFrom, withDraft } from '../invoices/draft.ts'
+import { type DraftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
 import type { Plan } from '../plan.ts'
 import type { PlanStore } from '../ports.ts'
 import type { BillingSettings } from '../settings.ts'
@@ -39,7 +39,8 @@ export async function createSubscription(
 ): Promise<Subscription> {
   const nowMs = services.clock()
   const { subscription, plan, coupons } = await subscriptionOf(services, { tenant, newId }, input)
-  return changingAccount(services, tenant.tenantId, { customerId: input.customer_id }, (found) => {
+  const asked = { customerId: input.customer_id, endedAfterMs: subscription.startMs }
+  return changingAccount(services, tenant.tenantId, asked, (found) => {
     const existing = found.subscriptions.find(({ id }) => id === subscription.id)
     if (existing) return { change: null, result: () => existing }
     refuseTooMany(found)
@@ -68,7 +69,7 @@ export async function subscriptionOf(
   const nowMs = services.clock()
   const plan = await planNamed(services, tenant, input)
   await checkOverrides(services, tenant, input, plan)
-  const coupons = await couponsNamed(services, tenant, input.coupons)
+  const coupons = await couponsNamed(services, tenant, input.coupons, plan)
   const startMs = startOf(input, timezone, nowMs)
   return {
     subscription: subscriptionFrom(input, { id: newId(), startMs, nowMs, plan, timezone }),
@@ -80,9 +81,7 @@ export async function subscriptionOf(
 /** The subscription with its first draft; an opening that is due already is issued with it. */
 function opened(facts: DraftFacts, tenant: TenantConfig) {
   const { account, subscription, settings, nowMs } = facts
-  const first = openingOf(subscription)
-  const needed = first.endMs > first.startMs || dueInAdvance(facts)
-  const draft = draftOf(facts, needed ? first : periodFrom(facts, subscription.startMs))
+  const draft = firstDraft(facts)
   const open = withDraft(subscription, draft, settings)
   if (draft.kind === 'period' || open.dueMs! > nowMs)
     return { ...unchanged(account), subscriptions: [open], invoices: [draft] }
@@ -90,14 +89,6 @@ function opened(facts: DraftFacts, tenant: TenantConfig) {
   const alone = { ...account, subscriptions: [open], invoices: [draft] }
   return closeAccount({ ...facts, account: alone, meters, usageOf: () => [] })
 }
-
-const dueInAdvance = ({ account, subscription }: DraftFacts): boolean =>
-  account.terms
-    .find(
-      ({ plan, version }) =>
-        plan === subscription.phases[0]!.plan && version === subscription.phases[0]!.version,
-    )!
-    .terms.fees.some(({ due }) => due === 'advance')
 
 function subscriptionFrom(
   input: SubscriptionInput,
@@ -142,7 +133,7 @@ const trialEnd = (timezone: string, startMs: number, days: number): number =>
   boundaryMs(timezone, localDate(timezone, startMs).toString(), { unit: 'day', count: 1 }, days)
 
 function refuseTooMany({ subscriptions }: Account): void {
-  if (subscriptions.length < SUBSCRIPTIONS_PER_CUSTOMER) return
+  if (subscriptions.filter(({ dueMs }) => dueMs !== null).length < SUBSCRIPTIONS_PER_CUSTOMER) return
   throw new TollgateError(
     'state_conflict',
     `A customer has ${SUBSCRIPTIONS_PER_CUSTOMER} subscriptions at a time at most.`,
@@ -208,13 +199,19 @@ async function couponsNamed(
   { coupons }: Pick<SubscriptionServices, 'coupons'>,
   { tenantId }: TenantConfig,
   keys: string[],
+  { currency }: Plan,
 ): Promise<Coupon[]> {
   const found = await Promise.all(keys.map((key) => coupons.findCoupon(tenantId, key)))
   const issues = keys.flatMap((key, i) => {
     const coupon = found[i]
-    if (coupon && coupon.archivedAt === null) return []
-    const detail = coupon ? `"${key}" is archived` : `must be the key of a coupon; there is no "${key}"`
-    return [{ pointer: `#/coupons/${i}`, detail }]
+    const detail = !coupon
+      ? `must be the key of a coupon; there is no "${key}"`
+      : coupon.archivedAt !== null
+        ? `must be a coupon that is not archived; "${key}" is`
+        : coupon.currency !== null && coupon.currency !== currency
+          ? `must be a coupon in ${currency}, as the plan is; "${key}" is in ${coupon.currency}`
+          : null
+    return detail === null ? [] : [{ pointer: `#/coupons/${i}`, detail }]
   })
   if (issues.length > 0)
     throw new TollgateError('validation_failed', 'A coupon can’t be attached.', { issues })

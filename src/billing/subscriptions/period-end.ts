@@ -4,8 +4,10 @@ import { type DraftFacts, periodFrom } from '../invoices/draft.ts'
 
 const PERIODS_LOOKED_AHEAD = 5_000
 
-export function periodEndAfter(facts: DraftFacts, atMs: number): number {
+export function periodEndAfter(facts: DraftFacts, nowMs: number): number {
   const { subscription } = facts
+  // What comes before the first period, but for a trial, is an instant and no period.
+  const atMs = Math.max(nowMs, subscription.startMs)
   let endMs = subscription.open?.endMs ?? subscription.startMs
   for (let i = 0; endMs <= atMs; i++) {
     if (i > PERIODS_LOOKED_AHEAD)

@@ -4,17 +4,18 @@ import { z } from 'zod'
 import { knownFields } from '../../kernel/object-schema.ts'
 import { isStorable, keySchema, line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
+import { wholeNumber } from '../../kernel/whole-number.ts'
 import { customerIdSchema } from '../../metering/event.ts'
 import { pricesSchema, TRIAL_MAX_DAYS } from '../terms.ts'
 import { type Phase, phaseAt, type Subscription, statusOf } from './subscription.ts'
 
 export const COUPONS_PER_SUBSCRIPTION = 10
 const METADATA_KEYS = 50
+/** More than a plan will have, and a number that every store can hold. */
+const VERSION_MAX = 999_999_999
 
 const plan = keySchema.meta({ description: 'Key of the plan.', example: 'pro' })
-const version = z
-  .int({ error: 'must be a whole number' })
-  .min(1)
+const version = wholeNumber(1, VERSION_MAX)
   .optional()
   .meta({ description: 'Version of the plan; absent: the newest.', example: 2 })
 const overrides = pricesSchema.meta({
@@ -44,10 +45,7 @@ export const subscriptionInputSchema = knownFields('A subscription', {
         'calendar: periods are those of the calendar, and the first one is shorter. anniversary: they are counted from the day of the start, or of the trial’s end.',
       example: 'calendar',
     }),
-  trial_days: z
-    .int({ error: 'must be a whole number' })
-    .min(0)
-    .max(TRIAL_MAX_DAYS)
+  trial_days: wholeNumber(0, TRIAL_MAX_DAYS)
     .optional()
     .meta({ description: 'In place of the plan’s own.', example: 0 }),
   overrides: overrides.default([]),

@@ -51,7 +51,8 @@ export function statusOf(
   { startMs, trialEndMs, cancelAtMs }: Pick<Subscription, 'startMs' | 'trialEndMs' | 'cancelAtMs'>,
   nowMs: number,
 ): SubscriptionStatus {
-  if (cancelAtMs !== null && cancelAtMs <= nowMs) return 'canceled'
+  // One that was canceled before its start ends with its start: it never begins.
+  if (cancelAtMs !== null && (cancelAtMs <= nowMs || cancelAtMs <= startMs)) return 'canceled'
   if (nowMs < startMs) return 'scheduled'
   return trialEndMs !== null && nowMs < trialEndMs ? 'trialing' : 'active'
 }

@@ -19,6 +19,7 @@ export function saveStatement(tenantId: string, changes: AccountChange[]): SQL {
     with account as (
       insert into accounts (tenant_id, customer_id, version, currency)
       select ${tenant}, c, seen + 1, currency from ${sent(accounts)} as sent (c text, seen bigint, currency text)
+      where seen = 0 or exists (select 1 from accounts where tenant_id = ${tenant} and customer_id = c)
       order by c collate "C"
       on conflict (tenant_id, customer_id) do update set version = excluded.version, currency = excluded.currency
       where accounts.version = excluded.version - 1

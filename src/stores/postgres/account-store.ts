@@ -3,7 +3,7 @@
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { Account, AccountChange } from '../../billing/account.ts'
-import type { AccountStore, InvoiceFilter, Saved } from '../../billing/account-ports.ts'
+import type { AccountStore, Asked, InvoiceFilter, Saved } from '../../billing/account-ports.ts'
 import type { CreditEntry, CreditNote, OpenGrant } from '../../billing/credit/credit.ts'
 import type { Invoice } from '../../billing/invoices/invoice.ts'
 import type { Subscription } from '../../billing/subscriptions/subscription.ts'
@@ -23,12 +23,10 @@ export class PostgresAccountStore implements AccountStore {
     this.#db = db
   }
 
-  async loadAccounts(tenantId: string, customerIds: string[], invoiceIds: string[] = []): Promise<Account[]> {
+  async loadAccounts(tenantId: string, customerIds: string[], asked: Asked = {}): Promise<Account[]> {
     const wanted = sql`select ${tenantId}::uuid as tenant_id, value as customer_id, ordinality as place
       from json_array_elements_text(${JSON.stringify(customerIds)}::json) with ordinality`
-    return (await query<{ account: string }>(this.#db, accountsStatement(wanted, invoiceIds))).map(
-      accountFrom,
-    )
+    return (await query<{ account: string }>(this.#db, accountsStatement(wanted, asked))).map(accountFrom)
   }
 
   async dueAccounts(nowMs: number, limit: number): Promise<Account[] | null> {
@@ -41,7 +39,7 @@ export class PostgresAccountStore implements AccountStore {
           select tenant_id from subscriptions where due_at <= ${now} order by due_at limit 1)
         order by due_at limit ${limit}::int
       ) as due group by tenant_id, customer_id`
-    const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, []))
+    const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, {}))
     return found.length === 0 ? null : found.map(accountFrom)
   }
 
@@ -185,10 +183,18 @@ const remaining = sql`(select coalesce(sum(entries.amount), 0)::text from credit
   where entries.tenant_id = credit_grants.tenant_id and entries.grant_id = credit_grants.id)`
 const grantState = sql`state || jsonb_build_object('remaining', ${remaining})`
 
+/** One that was taken back before its start has never lasted. */
+const endedAfter = (ms: number): SQL =>
+  sql`(state ->> 'cancelAtMs')::bigint > greatest(${ms}::bigint, (state ->> 'startMs')::bigint)`
+
 /** `wanted`: tenant_id, customer_id and place of the accounts. */
-function accountsStatement(wanted: SQL, invoiceIds: string[]): SQL {
-  const asked = sql`(select value::uuid from json_array_elements_text(${JSON.stringify(invoiceIds)}::json))`
+function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked): SQL {
   const mine = sql`tenant_id = wanted.tenant_id and customer_id = wanted.customer_id`
+  const asked = sql`(select value::uuid from json_array_elements_text(${JSON.stringify(invoiceIds)}::json))`
+  const ofAsked = sql`(select subscription_id from invoices where ${mine} and id in ${asked})`
+  const afterAsked = sql`(select subscription_id, sequence + 1 from invoices where ${mine} and id in ${asked})`
+  const ended = endedAfterMs === undefined ? sql`false` : endedAfter(endedAfterMs)
+  const theirs = sql`${mine} and (due_at is not null or id in ${ofAsked} or ${ended})`
   return sql`
     with wanted as (${wanted})
     select jsonb_build_object(
@@ -197,11 +203,12 @@ function accountsStatement(wanted: SQL, invoiceIds: string[]): SQL {
       'version', coalesce(accounts.version, 0),
       'currency', accounts.currency,
       'subscriptions', (select coalesce(jsonb_agg(state order by created_at, id), '[]') from subscriptions
-        where ${mine} and due_at is not null),
+        where ${theirs}),
       'invoices', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence), '[]') from invoices
         where ${mine} and (status = 'draft' or not usage_final)),
       'asked', (select coalesce(jsonb_agg(${invoiceState} order by created_at), '[]') from invoices
-        where ${mine} and status <> 'draft' and usage_final and id in ${asked}),
+        where ${mine} and status <> 'draft' and usage_final
+          and (id in ${asked} or (subscription_id, sequence) in ${afterAsked})),
       'grants', (select coalesce(jsonb_agg(${grantState} order by created_at, id), '[]') from credit_grants
         where ${mine} and ${remaining}::numeric <> 0),
       'creditNotes', (select coalesce(jsonb_agg(${noteState} order by number), '[]') from credit_notes
@@ -209,11 +216,11 @@ function accountsStatement(wanted: SQL, invoiceIds: string[]): SQL {
       'terms', (select coalesce(jsonb_agg(jsonb_build_object('plan', plan, 'version', version, 'terms', terms)), '[]')
         from plan_versions where tenant_id = wanted.tenant_id and (plan, version) in (
           select phase ->> 'plan', (phase ->> 'version')::int
-          from subscriptions, jsonb_array_elements(state -> 'phases') as phase where ${mine} and due_at is not null)),
+          from subscriptions, jsonb_array_elements(state -> 'phases') as phase where ${theirs})),
       'coupons', (select coalesce(jsonb_agg(to_jsonb(coupons)), '[]') from coupons
         where tenant_id = wanted.tenant_id and key in (
           select attached ->> 'coupon' from subscriptions, jsonb_array_elements(state -> 'coupons') as attached
-          where ${mine} and due_at is not null)),
+          where ${theirs})),
       'customer', (select jsonb_build_object('name', name, 'email', email, 'taxRates', tax_rates) from customers where ${mine})
     )::text as account
     from wanted left join accounts on accounts.tenant_id = wanted.tenant_id and accounts.customer_id = wanted.customer_id

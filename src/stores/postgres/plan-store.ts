@@ -1,4 +1,5 @@
-// Plans in Postgres. How changes at the same instant come one after the other: see meter-store.ts.
+// Plans in Postgres. How creations at the same instant come one after the other: see meter-store.ts. A change first moves the
+// plan itself, from the version that it has seen: the second of two waits for the first, and then finds another.
 
 import { type SQL, sql } from 'drizzle-orm'
 import {
@@ -29,7 +30,7 @@ const tenantPlan = (row: { plan: string; is_default: string }): TenantPlan => ({
   isDefault: row.is_default === 'true',
 })
 
-/** A row of plans with the terms of a version; `at`: when that version was published. */
+/** A row of plans with a version and its terms. */
 const planRow = (terms: SQL, version = sql`plans.version`): SQL =>
   sql`(to_jsonb(plans) || jsonb_build_object('version', ${version}, 'terms', ${terms}))::text`
 
@@ -109,15 +110,16 @@ export class PostgresPlanStore implements PlanStore {
         with seen as (
           select tenant_id, ${unknownMeters(tenantId, terms?.prices ?? [])} as unknown_meters
           from plans where tenant_id = ${tenantId}::uuid and key = ${key}::text
+        ), changed as (
+          update plans set ${sql.join(sets, sql`, `)} from seen
+          where plans.tenant_id = seen.tenant_id and key = ${key}::text and version = ${seenVersion}::int
+            and seen.unknown_meters = '[]'::jsonb
+          returning plans.*
         ), moved as (
           update tenants set config_version = config_version + 1
             ${patch.default ? sql`, default_plan = ${key}::text` : sql``}
-          from seen where id = seen.tenant_id and seen.unknown_meters = '[]'::jsonb
-          returning id, config_version, default_plan
-        ), changed as (
-          update plans set ${sql.join(sets, sql`, `)} from moved
-          where tenant_id = moved.id and key = ${key}::text and version = ${seenVersion}::int
-          returning plans.*
+          from changed where tenants.id = changed.tenant_id
+          returning config_version, default_plan
         ), published as (
           insert into plan_versions (tenant_id, plan, version, terms)
           select tenant_id, key, version, ${JSON.stringify(terms ?? null)}::text::jsonb from changed
