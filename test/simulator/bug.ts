@@ -1,8 +1,10 @@
 // A deliberate bug: the same code with one thing wrong, without a line of src changed. What a bug leaves out stays as it is.
 
+import type { AccountStore } from '../../src/billing/account-ports.ts'
 import type { Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
 import type { readUsage } from '../../src/metering/read-usage.ts'
+import type { Db } from '../../src/stores/postgres/db.ts'
 import type { RedisConnection } from '../../src/stores/redis/connection.ts'
 
 export type Bug = {
@@ -17,4 +19,5 @@ export type Bug = {
   counters?: (real: CounterStore, connection: RedisConnection) => CounterStore
   usage?: (real: UsageStore) => UsageStore
   read?: typeof readUsage
+  accounts?: (real: AccountStore, db: Db) => AccountStore
 }

@@ -4,8 +4,9 @@ import type { MeterAccount, Reconciliation } from '../../src/metering/reconcile.
 import { unitsOf } from './expected.ts'
 import type { SimEvent } from './oracle.ts'
 import { baseMeters, digitsMeter, kinds } from './plan.ts'
+import type { Tenant } from './stage.ts'
 import { laws, Violation } from './violation.ts'
-import type { Tenant, World } from './world.ts'
+import type { World } from './world.ts'
 
 export function checkNoDrift(meters: MeterAccount[], name: string): void {
   for (const { meter, reason, drift } of meters) {

@@ -4,8 +4,9 @@
 import { countsOf, expectedOf } from './expected.ts'
 import { label, type SimEvent } from './oracle.ts'
 import { digitsMeter, kinds, periodOfTenant } from './plan.ts'
+import type { Tenant } from './stage.ts'
 import { laws, Violation } from './violation.ts'
-import type { Extra, Tenant, World } from './world.ts'
+import type { Extra, World } from './world.ts'
 
 /** How often each event of a customer must be in a read that begins now. */
 export type Owed = { counts: Map<SimEvent, number>; gaps: number; at: number }

@@ -3,9 +3,12 @@
 
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
+import { billingBugs } from './billing/bugs.ts'
+import { invoicing } from './billing/schedule.ts'
 import type { Bug } from './bug.ts'
 import { bugs } from './bugs/all.ts'
-import { runSchedule, type Schedule, scheduleArbitrary } from './schedule.ts'
+import { counting } from './schedule.ts'
+import type { Schedule, Simulation } from './simulation.ts'
 import { type FarEnds, openFarEnds } from './stores.ts'
 import { Violation } from './violation.ts'
 
@@ -13,15 +16,16 @@ export type Caught = { bug: string; what: string; law: string | null; schedules:
 
 /** Runs schedules with the bug until one fails. `law: null`: none did. */
 export async function catchBug(
+  simulation: Simulation,
   bug: Bug,
   ends: FarEnds,
   { seed, limit, steps }: { seed: number; limit: number; steps: number },
 ): Promise<Caught> {
   let schedules = 0
   let law: string | null = null
-  const property = fc.asyncProperty(scheduleArbitrary(steps), async (schedule: Schedule) => {
+  const property = fc.asyncProperty(simulation.schedules(steps), async (schedule: Schedule) => {
     schedules++
-    await runSchedule(schedule, ends, bug)
+    await simulation.run(schedule, ends, bug)
   })
   const result = await fc.check(property, { seed, numRuns: limit, endOnFailure: true })
   if (result.failed) {
@@ -29,7 +33,7 @@ export async function catchBug(
     if (!(error instanceof Violation)) throw error
     law = error.law
     // Without the bug the same schedule has to pass.
-    await runSchedule(result.counterexample![0], ends)
+    await simulation.run(result.counterexample![0], ends)
   }
   return {
     bug: bug.name,
@@ -39,6 +43,12 @@ export async function catchBug(
     steps: result.counterexample?.[0].steps.length ?? 0,
   }
 }
+
+/** Which simulation catches which bugs. */
+export const suites: { simulation: Simulation; bugs: Bug[] }[] = [
+  { simulation: counting, bugs },
+  { simulation: invoicing, bugs: billingBugs },
+]
 
 if (import.meta.main) {
   const { values } = parseArgs({
@@ -51,16 +61,19 @@ if (import.meta.main) {
   })
   const ends = await openFarEnds()
   console.log('| bug | what is wrong | the law that fails | schedules until caught |\n|---|---|---|---|')
-  for (const bug of bugs.filter(({ name }) => values.only === undefined || name === values.only)) {
-    const caught = await catchBug(bug, ends, {
-      seed: Number(values.seed),
-      limit: Number(values.limit),
-      steps: Number(values.steps),
-    })
-    if (caught.law === null) process.exitCode = 1
-    console.log(
-      `| ${caught.bug} | ${caught.what} | ${caught.law ?? '**not caught**'} | ${caught.schedules} |`,
-    )
+  const chosen = ({ name }: Bug) => values.only === undefined || name === values.only
+  for (const { simulation, bugs } of suites) {
+    for (const bug of bugs.filter(chosen)) {
+      const caught = await catchBug(simulation, bug, ends, {
+        seed: Number(values.seed),
+        limit: Number(values.limit),
+        steps: Number(values.steps),
+      })
+      if (caught.law === null) process.exitCode = 1
+      console.log(
+        `| ${caught.bug} | ${caught.what} | ${caught.law ?? '**not caught**'} | ${caught.schedules} |`,
+      )
+    }
   }
   await ends.close()
 }

@@ -2,7 +2,7 @@
 // what happened in it, call by call.
 
 import fc from 'fast-check'
-import { runSchedule, type Schedule, scheduleArbitrary } from './schedule.ts'
+import type { Schedule, Simulation } from './simulation.ts'
 import type { FarEnds } from './stores.ts'
 
 export type Run = { seed: number; schedules: number; steps: number; path?: string | undefined }
@@ -11,13 +11,14 @@ export const randomSeed = (): number => Math.floor(Math.random() * 2 ** 31)
 
 /** How many ran, and null or the story of a failure. */
 export async function run(
+  simulation: Simulation,
   ends: FarEnds,
   { seed, schedules, steps, path }: Run,
 ): Promise<{ ran: number; failure: string | null }> {
   let ran = 0
-  const property = fc.asyncProperty(scheduleArbitrary(steps), async (schedule: Schedule) => {
+  const property = fc.asyncProperty(simulation.schedules(steps), async (schedule: Schedule) => {
     ran++
-    await runSchedule(schedule, ends)
+    await simulation.run(schedule, ends)
   })
   const result = await fc.check(property, {
     seed,
@@ -27,7 +28,7 @@ export async function run(
   if (!result.failed) return { ran, failure: null }
   const schedule = result.counterexample![0]
   const log: string[] = []
-  const law = await runSchedule(schedule, ends, undefined, log).then(
+  const law = await simulation.run(schedule, ends, undefined, log).then(
     () => 'it passes when it runs again: it depends on something that the seed does not control',
     (error: Error) => error.message,
   )
@@ -42,7 +43,7 @@ export async function run(
     `What happened in it (actor@isolate, call, fate):`,
     ...log.map((line) => `  ${line}`),
     ``,
-    `Again: npm run simulate -- --seed ${seed} --steps ${steps} --path ${result.counterexamplePath}`,
+    `Again: npm run simulate -- ${simulation.flags}--seed ${seed} --steps ${steps} --path ${result.counterexamplePath}`,
   ]
   return { ran, failure: failure.join('\n') }
 }

@@ -1,56 +1,30 @@
-// A schedule: what a simulation begins with, its steps, and its end, when all faults are lifted and the books have to be right.
+// The simulation of counting, and its end: all faults are lifted, and the books have to be right.
 
-import fc from 'fast-check'
 import { text } from '../../src/kernel/decimal.ts'
 import { flush } from '../../src/metering/flush.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import { reconcile } from '../../src/metering/reconcile.ts'
-import type { Bug } from './bug.ts'
 import { checkLosses, checkNoDrift } from './check-accounts.ts'
 import { checkIdentities, checkTotals, owedNow } from './check-totals.ts'
 import { unitsOf } from './expected.ts'
-import { operationOf, type Step, stepArbitrary } from './operations/all.ts'
+import { operations } from './operations/all.ts'
 import { offerAgain } from './operations/repair.ts'
 import { isKnownYet, newEvent, sendBatch } from './operations/send.ts'
 import type { Batch, SimEvent } from './oracle.ts'
-import { kinds, periodOfTenant, type Setup, setupArbitrary } from './plan.ts'
-import { VirtualTime } from './random.ts'
-import type { FarEnds } from './stores.ts'
+import { kinds, periodOfTenant, setupArbitrary } from './plan.ts'
+import { simulation } from './simulation.ts'
+import { smoothly } from './stage.ts'
 import { laws, Violation } from './violation.ts'
-import { smoothly, World } from './world.ts'
+import { World } from './world.ts'
 
-export type Schedule = { setup: Setup; steps: Step[] }
-
-export const scheduleArbitrary = (steps: number): fc.Arbitrary<Schedule> =>
-  fc.record({
-    setup: setupArbitrary,
-    steps: fc.array(stepArbitrary, { minLength: 1, maxLength: steps, size: 'max' }),
-  })
-
-/** Throws a Violation. What happened, call by call, is in `log` then. */
-export async function runSchedule(
-  { setup, steps }: Schedule,
-  ends: FarEnds,
-  bug?: Bug,
-  log: string[] = [],
-): Promise<void> {
-  const time = new VirtualTime()
-  time.install()
-  const world = new World(setup, ends, time, bug)
-  try {
-    await world.begin()
-    for (const step of steps) {
-      world.network.log.push(`— ${step.op}`)
-      world.time.advance(11)
-      await operationOf(step).run(world, step.input)
-      world.check()
-    }
-    await finish(world)
-  } finally {
-    time.uninstall()
-    log.push(...world.network.log)
-  }
-}
+export const counting = simulation({
+  flags: '',
+  setup: setupArbitrary,
+  operations,
+  world: (setup, ends, time, bug) => new World(setup, ends, time, bug),
+  begin: (world) => world.begin(),
+  finish,
+})
 
 const ROUNDS = 400
 

@@ -1,7 +1,9 @@
-// `npm run simulate -- --seed 1 --schedules 1000 --steps 40`: see docs/simulator.md.
+// `npm run simulate -- --seed 1 --schedules 1000 --steps 40`, and `--billing` for invoices: see docs/simulator.md.
 
 import { parseArgs } from 'node:util'
+import { invoicing } from './billing/schedule.ts'
 import { randomSeed, run } from './run.ts'
+import { counting } from './schedule.ts'
 import { openFarEnds } from './stores.ts'
 
 const { values } = parseArgs({
@@ -10,6 +12,8 @@ const { values } = parseArgs({
     schedules: { type: 'string', default: '1000' },
     steps: { type: 'string', default: '40' },
     path: { type: 'string' },
+    /** invoicing, in place of counting */
+    billing: { type: 'boolean', default: false },
   },
 })
 const seed = values.seed === undefined ? randomSeed() : Number(values.seed)
@@ -17,7 +21,12 @@ const [schedules, steps] = [Number(values.schedules), Number(values.steps)]
 console.log(`seed ${seed}: ${schedules} schedules of up to ${steps} steps`)
 const ends = await openFarEnds()
 const began = performance.now()
-const { ran, failure } = await run(ends, { seed, schedules, steps, path: values.path })
+const { ran, failure } = await run(values.billing ? invoicing : counting, ends, {
+  seed,
+  schedules,
+  steps,
+  path: values.path,
+})
 const seconds = (performance.now() - began) / 1000
 if (failure !== null) {
   console.error(failure)

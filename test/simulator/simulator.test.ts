@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bugs } from './bugs/all.ts'
 import { catchBug } from './find-bugs.ts'
 import { randomSeed, run } from './run.ts'
-import { runSchedule, scheduleArbitrary } from './schedule.ts'
+import { counting } from './schedule.ts'
 import { type FarEnds, openFarEnds } from './stores.ts'
 
 const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 1_000)
@@ -26,7 +26,7 @@ describe('the simulator', () => {
   it(
     `every law holds in ${SCHEDULES} schedules of seed ${seed}`,
     async () => {
-      const { failure } = await run(ends, { seed, schedules: SCHEDULES, steps: STEPS })
+      const { failure } = await run(counting, ends, { seed, schedules: SCHEDULES, steps: STEPS })
       expect(failure ?? 'no failure').toBe('no failure')
     },
     TIMEOUT_MS,
@@ -35,8 +35,8 @@ describe('the simulator', () => {
   it('the same seed makes the same calls in the same order', async () => {
     const logs: string[][] = [[], []]
     for (const log of logs) {
-      for (const schedule of fc.sample(scheduleArbitrary(STEPS), { seed, numRuns: 10 }))
-        await runSchedule(schedule, ends, undefined, log)
+      for (const schedule of fc.sample(counting.schedules(STEPS), { seed, numRuns: 10 }))
+        await counting.run(schedule, ends, undefined, log)
     }
     expect(logs[0]!.length).toBeGreaterThan(100)
     expect(logs[1]).toEqual(logs[0])
@@ -47,7 +47,7 @@ describe(`a deliberate bug is caught within ${CAUGHT_WITHIN} schedules`, () => {
   it.each(bugs.map((bug) => [bug.name, bug] as const))(
     '%s',
     async (_name, bug) => {
-      const { law } = await catchBug(bug, ends, { seed: 1, limit: CAUGHT_WITHIN, steps: STEPS })
+      const { law } = await catchBug(counting, bug, ends, { seed: 1, limit: CAUGHT_WITHIN, steps: STEPS })
       expect(law).not.toBeNull()
     },
     TIMEOUT_MS,

@@ -1,20 +1,17 @@
 // One simulated installation: isolates, clients and stores under one clock, and the oracle that watches them.
 
 import { sql } from 'drizzle-orm'
-import { TollgateError } from '../../src/kernel/errors.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
+import type { CounterStore, RecordBatch } from '../../src/metering/ports.ts'
 import { Acceptances } from './acceptances.ts'
 import type { Bug } from './bug.ts'
 import { countsOf, unitsOf } from './expected.ts'
-import { Isolate } from './isolate.ts'
-import { type Actor, type Fate, Network, quiet } from './network.ts'
+import type { Actor } from './network.ts'
 import { Oracle, type SimEvent } from './oracle.ts'
 import { baseMeters, customerIds, digitsMeter, type Kind, type Setup } from './plan.ts'
 import type { VirtualTime } from './random.ts'
-import type { FarEnds, Image, PostgresImage, PostgresServer, RedisServer } from './stores.ts'
-import { laws, Violation } from './violation.ts'
-
-export type Tenant = { number: number; id: string; timezone: string }
+import { Stage } from './stage.ts'
+import type { FarEnds, Image, PostgresImage } from './stores.ts'
 
 /** A meter that is made, and perhaps archived, while events come in: when each change began and when it was acknowledged. */
 export type Extra = {
@@ -26,22 +23,9 @@ export type Extra = {
   archivedAt: number | null
 }
 
-/** How an actor's calls go: the first ones are delivered at once, with these fates; the rest well, too, or they wait on the wire for `deliver`. */
-export type Pace = { fates: Fate[]; rest: 'ok' | 'parked' }
-export const smoothly: Pace = { fates: [], rest: 'ok' }
-
-export class World {
-  readonly time: VirtualTime
-  readonly setup: Setup
-  readonly bug: Bug | undefined
-  readonly limits: Limits
+export class World extends Stage<Setup> {
   readonly oracle = new Oracle()
-  readonly network: Network
-  readonly redis: RedisServer
-  readonly postgres: PostgresServer
-  readonly tenants: Tenant[]
   readonly extras: Extra[] = []
-  isolates: Isolate[]
   /** what a replica has, or a backup: Redis as it was, and when that was */
   image: { redis: Image; at: number; atMs: number } | null = null
   /** a backup of Postgres */
@@ -54,28 +38,17 @@ export class World {
   readonly acceptances = new Acceptances()
   /** which actor sends which events */
   readonly senders = new Map<Actor, SimEvent[]>()
-  #isolatesMade = 0
-  #violation: unknown
 
   constructor(setup: Setup, ends: FarEnds, time: VirtualTime, bug?: Bug) {
-    this.time = time
-    this.setup = setup
-    this.bug = bug
-    this.limits = {
+    const limits: Limits = {
       ...defaultLimits,
       segmentMaxCounters: setup.segmentMaxCounters,
       segmentsPerFlush: setup.segmentsPerFlush,
       dedupeMaxIds: setup.dedupeMaxIds,
       backlogMaxCounters: setup.backlogMaxCounters,
       backlogMaxCountersPerTenant: setup.backlogMaxCounters / 2,
-      ...bug?.limits,
     }
-    time.slots = setup.slots
-    this.redis = ends.redis(bug)
-    this.postgres = ends.postgres(bug)
-    this.network = new Network(time, (isolate) => this.kill(isolate))
-    this.tenants = setup.tenants.map((timezone, number) => ({ number, id: crypto.randomUUID(), timezone }))
-    this.isolates = setup.skewsMs.map((skewMs) => this.#newIsolate(skewMs))
+    super(setup, ends, time, limits, bug)
   }
 
   async begin(): Promise<void> {
@@ -96,69 +69,32 @@ export class World {
         as m (tenant uuid, key text, "resourceType" text, aggregation text, value text, "groupBy" text)`)
   }
 
-  #newIsolate(skewMs: number): Isolate {
-    return new Isolate(this, this.#isolatesMade++, skewMs)
+  /** Tells what goes out, as it goes out; what becomes of it is seen on the wire. */
+  override watched(counters: CounterStore): CounterStore {
+    return new Proxy(counters, {
+      get: (target, name) => {
+        const member = (target as unknown as Record<PropertyKey, unknown>)[name]
+        if (name !== 'record') return typeof member === 'function' ? member.bind(target) : member
+        return (batch: RecordBatch) => {
+          const tenant = this.tenants.find(({ id }) => id === batch.tenantId)!.number
+          this.acceptances.sending(batch, (customer, kind) => this.oracle.eventsOf(tenant, customer, kind))
+          return counters.record(batch)
+        }
+      },
+    })
   }
 
-  isolate(n: number): Isolate {
-    return this.isolates[n % this.isolates.length]!
-  }
-
-  tenant(n: number): Tenant {
-    return this.tenants[n % this.tenants.length]!
+  override recorded(isolate: number, args: string[], reply: unknown): void {
+    this.acceptances.applied(isolate, args, reply)
   }
 
   customer(n: number): string {
     return customerIds[n % this.setup.customers]!
   }
 
-  /** The process is gone, with all that it was doing; another one takes its place, with empty caches and its clock. */
-  kill(number: number): void {
-    const at = this.isolates.findIndex((isolate) => isolate.number === number)
-    if (at === -1) return
-    this.network.orphan(number)
+  override kill(number: number): void {
     for (const actor of this.senders.keys()) if (actor.isolate === number) actor.unsure = true
-    this.isolates[at] = this.#newIsolate(this.isolates[at]!.skewMs)
-  }
-
-  /** Starts an actor in an isolate. What the body throws, other than that a store can't be reached, fails the schedule. */
-  async start(
-    name: string,
-    isolate: Isolate,
-    pace: Pace,
-    body: (actor: Actor) => Promise<void>,
-  ): Promise<Actor> {
-    const actor: Actor = {
-      name,
-      isolate: isolate.number,
-      startedMs: this.time.nowMs,
-      done: false,
-      unsure: false,
-      calls: 0,
-    }
-    this.time.advance(7)
-    void this.network
-      .act(actor, () => body(actor))
-      .catch((error: unknown) => {
-        if (!isStoreFailure(error)) this.#violation ??= error
-      })
-      .finally(() => {
-        actor.done = true
-      })
-    // With open wires the stores take some turns of the event loop.
-    do await quiet()
-    while (this.network.open && !actor.done)
-    await this.#hurry(actor, pace)
-    return actor
-  }
-
-  async #hurry(actor: Actor, { fates, rest }: Pace): Promise<void> {
-    const left = [...fates]
-    while (!actor.done && this.network.parked.some((call) => call.actor === actor && call.answer !== null)) {
-      const fate = left.shift() ?? (rest === 'ok' ? 'ok' : null)
-      if (fate === null) return
-      await this.network.deliver(actor, fate)
-    }
+    super.kill(number)
   }
 
   /** Where single events are joined, a call may hold events of other actors than the one that made it. */
@@ -175,14 +111,6 @@ export class World {
       unsure ||
       (this.setup.coalesce && [...this.senders.keys()].some((one) => one.unsure && one.isolate === isolate))
     )
-  }
-
-  /** Throws what went wrong in an actor. */
-  check(): void {
-    if (this.#violation === undefined) return
-    if (this.#violation instanceof Violation) throw this.#violation
-    const error = this.#violation as Error
-    throw new Violation(laws.answers, `an actor failed with ${error.stack ?? String(error)}`)
   }
 
   /** How often Postgres has each event, by its tenant, customer, kind and digit. */
@@ -232,7 +160,7 @@ export class World {
   isReliable(number: number): boolean {
     return (
       this.setup.slots === 16 &&
-      this.#isolatesMade <= 16 &&
+      this.isolatesMade <= 16 &&
       this.isolates.some((isolate) => isolate.number === number) &&
       !this.network.unheard.has(number)
     )
@@ -242,8 +170,8 @@ export class World {
     return this.setup.goesBack === store || this.setup.goesBack === 'both'
   }
 
-  /** Time passes. While Postgres lacks something, not so much of it that Redis forgets it. */
-  wait(ms: number): void {
+  /** While Postgres lacks something, not so much of it that Redis forgets it. */
+  override wait(ms: number): void {
     this.time.advance(this.missingSinceMs === null ? ms : Math.min(ms, 10_000))
   }
 
@@ -270,6 +198,3 @@ export class World {
 export const BACKUP_MAX_AGE_MS = 1_800_000
 /** … and a state of Redis, where Postgres may be put back, too: what is kept in it has to be kept still. */
 const REDIS_IMAGE_MAX_AGE_MS = 600_000
-
-export const isStoreFailure = (error: unknown): boolean =>
-  error instanceof TollgateError && error.code === 'store_unavailable'

@@ -1,7 +1,6 @@
 // Every operation that a schedule is drawn from. To add an actor, write a file with an `operation` (see operation.ts and, as an
 // example, flush.ts) and name it here.
 
-import fc from 'fast-check'
 import {
   deliver,
   forgetScripts,
@@ -24,7 +23,7 @@ import { retry } from './retry.ts'
 import { send } from './send.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each operation has an input of its own
-const operations: Operation<any>[] = [
+export const operations: Operation<any>[] = [
   send,
   retry,
   flush,
@@ -49,15 +48,3 @@ const operations: Operation<any>[] = [
   reoffer,
   reconcile,
 ]
-
-export type Step = { op: string; input: unknown }
-
-export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  ...operations.map(({ name, weight, arbitrary }) => ({
-    weight,
-    arbitrary: arbitrary.map((input: unknown) => ({ op: name, input })),
-  })),
-)
-
-export const operationOf = (step: Step): Operation<unknown> =>
-  operations.find(({ name }) => name === step.op)!

@@ -1,7 +1,7 @@
 // Steps that matter in just this order, and would seldom be drawn in it.
 
 import fc from 'fast-check'
-import { smoothly } from '../world.ts'
+import { smoothly } from '../stage.ts'
 import { postgresImage } from './faults.ts'
 import { flush } from './flush.ts'
 import { meters } from './meters.ts'

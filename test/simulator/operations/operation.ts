@@ -3,17 +3,21 @@
 
 import fc from 'fast-check'
 import { type Fate, fates } from '../network.ts'
-import type { Pace, World } from '../world.ts'
+import type { Pace } from '../stage.ts'
+import type { World } from '../world.ts'
 
-export type Operation<Input> = {
+/** `In`: the world that it works in. */
+export type Operation<Input, In = World> = {
   name: string
   /** how often it is drawn, against the others */
   weight: number
   arbitrary: fc.Arbitrary<Input>
-  run(world: World, input: Input): Promise<void>
+  run(world: In, input: Input): Promise<void>
 }
 
-export const operation = <Input>(given: Operation<Input>): Operation<Input> => given
+export const operation = <Input, In = World>(given: Operation<Input, In>): Operation<Input, In> => given
+
+export type Drawn<A> = A extends fc.Arbitrary<infer Input> ? Input : never
 
 /** Which of whatever there is. */
 export const some = fc.nat(399)

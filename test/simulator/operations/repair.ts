@@ -6,8 +6,9 @@ import { reconcile as runReconcile } from '../../../src/metering/reconcile.ts'
 import { reoffer as runReoffer } from '../../../src/metering/reoffer.ts'
 import { checkNoDrift } from '../check-accounts.ts'
 import { digitsMeter, kinds } from '../plan.ts'
+import type { Pace } from '../stage.ts'
 import { laws, Violation } from '../violation.ts'
-import type { Pace, World } from '../world.ts'
+import type { World } from '../world.ts'
 import { operation, pace, some } from './operation.ts'
 
 export const reoffer = operation({

@@ -7,7 +7,8 @@ import { unitsOf } from '../expected.ts'
 import type { Isolate } from '../isolate.ts'
 import type { Answer, Batch, SimEvent } from '../oracle.ts'
 import { digitQuantity, type Kind } from '../plan.ts'
-import type { Pace, World } from '../world.ts'
+import type { Pace } from '../stage.ts'
+import type { World } from '../world.ts'
 import { operation, pace, some } from './operation.ts'
 
 const values = ['0', '0.5', '1', '2.25', '0.000000000001', '7', '999999999999999.999999999999', '3']

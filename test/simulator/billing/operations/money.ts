@@ -1,0 +1,99 @@
+// Actors: credit is granted and taken back; invoices are paid, written off, voided and noted.
+
+import fc from 'fast-check'
+import { createCreditNote } from '../../../../src/billing/credit/credit-note.ts'
+import { grantCredit, voidGrant } from '../../../../src/billing/credit/grant-credit.ts'
+import { moveInvoice } from '../../../../src/billing/invoices/move-invoice.ts'
+import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
+import { isIssued, readBooks } from '../books.ts'
+import { DAY_MS } from '../calendar.ts'
+import type { Year } from '../year.ts'
+import { ask } from './command.ts'
+
+const whereOf = { isolate: some, tenant: some, pace }
+
+const granted = fc.record({
+  ...whereOf,
+  customer: some,
+  amount: fc.constantFrom('5', '20', '300'),
+  priority: fc.constantFrom(0, 50, 50),
+  expiresInDays: fc.constantFrom(null, 3, 40, 100),
+})
+
+export const grant: Operation<Drawn<typeof granted>, Year> = {
+  name: 'grant',
+  weight: 4,
+  arbitrary: granted,
+  async run(year, input) {
+    const { expiresInDays: days, amount, priority } = input
+    const sent = {
+      customer_id: year.customer(input.customer),
+      name: 'Prepaid',
+      amount,
+      currency: year.setup.currency,
+      priority,
+      expires_at: days === null ? undefined : new Date(year.time.nowMs + days * DAY_MS).toISOString(),
+    }
+    await ask(year, 'grant', input, ({ services, caller }) => grantCredit(services, caller, sent))
+  },
+}
+
+const which = fc.record({ ...whereOf, which: some })
+
+export const takeBack: Operation<Drawn<typeof which>, Year> = {
+  name: 'void-grant',
+  weight: 2,
+  arbitrary: which,
+  async run(year, input) {
+    const { grants } = await readBooks(year.postgres, year.tenant(input.tenant).id)
+    if (grants.length === 0) return
+    const { id } = grants[input.which % grants.length]!
+    await ask(year, 'void grant', input, ({ services, caller }) => voidGrant(services, caller, { id }))
+  },
+}
+
+async function anIssued(year: Year, tenant: number, n: number): Promise<string | null> {
+  const { invoices } = await readBooks(year.postgres, year.tenant(tenant).id)
+  const issued = invoices.filter(isIssued)
+  return issued.length === 0 ? null : issued[n % issued.length]!.id
+}
+
+const moved = fc.record({
+  ...whereOf,
+  which: some,
+  to: fc.constantFrom('paid' as const, 'void' as const, 'void' as const, 'uncollectible' as const),
+})
+
+export const move: Operation<Drawn<typeof moved>, Year> = {
+  name: 'move',
+  weight: 6,
+  arbitrary: moved,
+  async run(year, input) {
+    const id = await anIssued(year, input.tenant, input.which)
+    if (id === null) return
+    await ask(year, input.to, input, ({ services, caller }) =>
+      moveInvoice(services, caller, { id, to: input.to }),
+    )
+  },
+}
+
+const noted = fc.record({
+  ...whereOf,
+  which: some,
+  amount: fc.constantFrom('1', '7', '60'),
+  settlement: fc.constantFrom(undefined, 'credit' as const, 'refund' as const),
+})
+
+export const note: Operation<Drawn<typeof noted>, Year> = {
+  name: 'credit-note',
+  weight: 3,
+  arbitrary: noted,
+  async run(year, input) {
+    const invoiceId = await anIssued(year, input.tenant, input.which)
+    if (invoiceId === null) return
+    const sent = { amount: input.amount, reason: 'Outage', settlement: input.settlement }
+    await ask(year, 'note', input, ({ services, caller }) =>
+      createCreditNote(services, caller, { invoiceId, input: sent }),
+    )
+  },
+}

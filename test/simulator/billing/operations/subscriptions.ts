@@ -1,0 +1,196 @@
+// Actors: tenants subscribe customers, change their plans, cancel, and take that back.
+
+import fc from 'fast-check'
+import {
+  cancelSubscription,
+  reactivateSubscription,
+} from '../../../../src/billing/subscriptions/cancel-subscription.ts'
+import { changeSubscription } from '../../../../src/billing/subscriptions/change-subscription.ts'
+import { createSubscription } from '../../../../src/billing/subscriptions/create-subscription.ts'
+import type { Subscription } from '../../../../src/billing/subscriptions/subscription.ts'
+import type {
+  PlanChangeInput,
+  SubscriptionInput,
+} from '../../../../src/billing/subscriptions/subscription-input.ts'
+import { newId } from '../../../../src/kernel/ids.ts'
+import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
+import type { Pace } from '../../stage.ts'
+import { Violation } from '../../violation.ts'
+import { hourStart } from '../calendar.ts'
+import { laws } from '../laws.ts'
+import { coupons, meters, pricesArbitrary } from '../plan.ts'
+import type { Known, Year } from '../year.ts'
+import { command } from './command.ts'
+
+const HOUR_MS = 3_600_000
+
+export const wanted = fc.record({
+  isolate: some,
+  tenant: some,
+  pace,
+  customer: some,
+  plan: some,
+  startsInHours: fc.constantFrom(0, 0, 0, 0, 30, 400, -3, -200),
+  anchor: fc.constantFrom('calendar' as const, 'anniversary' as const),
+  trialDays: fc.constantFrom(undefined, undefined, 0, 3),
+  overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
+  coupons: fc.subarray(coupons.map(({ key }) => key)),
+})
+
+/** Only the prices of meters that the plan has from the beginning may be overridden here. */
+const overridesOf = (year: Year, plan: number, overrides: Drawn<typeof wanted>['overrides']) => {
+  const { prices } = year.setup.plans[plan % year.setup.plans.length]!
+  return overrides.filter(({ meter }) => prices.some((price) => price.meter === meter))
+}
+
+export function subscriptionInput(year: Year, input: Drawn<typeof wanted>): SubscriptionInput {
+  const { startsInHours: hours } = input
+  return {
+    customer_id: year.customer(input.customer),
+    plan: year.planKey(input.plan),
+    version: undefined,
+    start: hours === 0 ? undefined : new Date(year.time.nowMs + hours * HOUR_MS).toISOString(),
+    anchor: input.anchor,
+    trial_days: input.trialDays,
+    overrides: overridesOf(year, input.plan, input.overrides),
+    coupons: input.coupons,
+    metadata: {},
+  }
+}
+
+export const subscribe: Operation<Drawn<typeof wanted>, Year> = {
+  name: 'subscribe',
+  weight: 9,
+  arbitrary: wanted,
+  async run(year, input) {
+    const id = newId()
+    const sent = subscriptionInput(year, input)
+    await command(year, 'subscribe', input, id, ({ services, caller }) => {
+      const ids = [id]
+      return createSubscription(services, { ...caller, newId: () => ids.shift() ?? newId() }, sent)
+    })
+  },
+}
+
+export const changed = fc.record({
+  isolate: some,
+  pace,
+  subscription: some,
+  plan: some,
+  overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
+  when: fc.constantFrom('now' as const, 'period_end' as const),
+})
+
+export const changeInput = (
+  year: Year,
+  { plan, overrides, when }: Drawn<typeof changed>,
+): PlanChangeInput => ({
+  plan: year.planKey(plan),
+  version: undefined,
+  overrides: overridesOf(year, plan, overrides),
+  when,
+})
+
+export const change: Operation<Drawn<typeof changed>, Year> = {
+  name: 'change',
+  weight: 8,
+  arbitrary: changed,
+  async run(year, input) {
+    const known = year.subscription(input.subscription)
+    if (!known) return
+    const sent = changeInput(year, input)
+    const { id } = known.agreed
+    const hours = hoursFrom(year, known, input.isolate)
+    await command(
+      year,
+      'change',
+      { ...input, tenant: known.tenant },
+      id,
+      ({ services, caller }) => changeSubscription(services, caller, { id, change: sent }),
+      ({ phases, startMs }) => {
+        const { plan, fromMs } = phases.at(-1)!
+        const now = hours().some((hour) => Math.max(hour, startMs) === fromMs)
+        if (plan !== sent.plan || (sent.when === 'now' && !now))
+          throw new Violation(
+            laws.commands,
+            `a change to ${sent.plan}, ${sent.when}, was answered with ${plan} from ${fromMs} on`,
+          )
+      },
+    )
+  },
+}
+
+/** The hours in which the command may have been executed. */
+function hoursFrom(year: Year, { tenant }: Known, isolate: number): () => number[] {
+  const { timezone } = year.tenants[tenant]!
+  const { clock } = year.isolate(isolate).services
+  const begunMs = clock()
+  return () => {
+    const hours: number[] = []
+    for (let ms = hourStart(timezone, begunMs); ms <= clock(); ms += HOUR_MS) hours.push(ms)
+    return hours
+  }
+}
+
+export const cancel: Operation<
+  { isolate: number; pace: Pace; subscription: number; when: 'now' | 'period_end' },
+  Year
+> = {
+  name: 'cancel',
+  weight: 4,
+  arbitrary: fc.record({
+    isolate: some,
+    pace,
+    subscription: some,
+    when: fc.constantFrom('now', 'period_end'),
+  }),
+  async run(year, { isolate, pace, subscription, when }) {
+    const known = year.subscription(subscription)
+    if (known) await cancelled(year, known, { isolate, pace, when })
+  },
+}
+
+export async function cancelled(
+  year: Year,
+  known: Known,
+  { isolate, pace, when }: { isolate: number; pace: Pace; when: 'now' | 'period_end' },
+): Promise<void> {
+  const { id, startMs } = known.agreed
+  const hours = hoursFrom(year, known, isolate)
+  await command(
+    year,
+    'cancel',
+    { isolate, pace, tenant: known.tenant },
+    id,
+    ({ services, caller }) => cancelSubscription(services, caller, { id, when }),
+    ({ cancelAtMs }: Subscription) => {
+      const last = Math.max(hours().at(-1)! + HOUR_MS, startMs)
+      if (cancelAtMs === null || (when === 'now' && cancelAtMs > last))
+        throw new Violation(
+          laws.commands,
+          `a cancellation, ${when}, was answered with an end at ${cancelAtMs}`,
+        )
+    },
+  )
+}
+
+export const reactivate: Operation<{ isolate: number; pace: Pace; subscription: number }, Year> = {
+  name: 'reactivate',
+  weight: 3,
+  arbitrary: fc.record({ isolate: some, pace, subscription: some }),
+  async run(year, { isolate, pace, subscription }) {
+    const known = year.subscription(subscription)
+    if (!known) return
+    const { id } = known.agreed
+    await command(
+      year,
+      'reactivate',
+      { isolate, pace, tenant: known.tenant },
+      id,
+      ({ services, caller }) => reactivateSubscription(services, caller, { id }),
+      ({ cancelAtMs }) => {
+        if (cancelAtMs !== null) throw new Violation(laws.commands, 'a reactivated subscription still ends')
+      },
+    )
+  },
+}

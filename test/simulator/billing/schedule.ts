@@ -1,0 +1,108 @@
+// The simulation of invoicing, and its end: all faults are lifted, everything is closed, and the books have to be right.
+
+import { flush } from '../../../src/metering/flush.ts'
+import { simulation } from '../simulation.ts'
+import { smoothly } from '../stage.ts'
+import { Violation } from '../violation.ts'
+import type { Books } from './books.ts'
+import { checkedBooks } from './check-books.ts'
+import { checkAllUsage, checkUnchanged } from './check-usage.ts'
+import { laws } from './laws.ts'
+import {
+  calm,
+  close,
+  closeAtOnce,
+  closedInCalm,
+  closeInCalm,
+  preview,
+  read,
+  readDrafts,
+  readInCalm,
+  runClosing,
+} from './operations/closing.ts'
+import { deliver, kill, outage, time } from './operations/faults.ts'
+import { grant, move, note, takeBack } from './operations/money.ts'
+import { publish } from './operations/plans.ts'
+import { cancel, cancelled, change, reactivate, subscribe } from './operations/subscriptions.ts'
+import { flush as flushes, retry, send } from './operations/usage.ts'
+import { setupArbitrary } from './plan.ts'
+import { Year } from './year.ts'
+
+const HOUR_MS = 3_600_000
+const ROUNDS = 200
+
+export const invoicing = simulation({
+  flags: '--billing ',
+  setup: setupArbitrary,
+  operations: [
+    ...[subscribe, change, cancel, reactivate, publish],
+    ...[send, retry, flushes],
+    ...[grant, takeBack, move, note],
+    ...[close, closeAtOnce, closeInCalm, readInCalm, read, preview],
+    ...[time, deliver, kill, outage],
+  ],
+  world: (setup, ends, time, bug) => new Year(setup, ends, time, bug),
+  begin: (year) => year.begin(),
+  finish,
+})
+
+async function finish(year: Year): Promise<void> {
+  year.network.log.push('— the end: all faults are lifted')
+  await calm(year)
+  await drained(year)
+  const books = await closedAll(year)
+  checkAllUsage(year, books, await readDrafts(year, 0, books, Number.POSITIVE_INFINITY))
+  for (const known of year.known.values()) {
+    const { cancelAtMs } = known.agreed
+    if (cancelAtMs === null || cancelAtMs > year.time.nowMs)
+      await cancelled(year, known, { isolate: 0, pace: smoothly, when: 'now' })
+  }
+  year.check()
+  year.wait(3 * HOUR_MS)
+  await closedAll(year)
+  year.wait(37 * 24 * HOUR_MS)
+  await drained(year)
+  const last = await closedAll(year)
+  checkAllUsage(year, last, [])
+  checkEnded(last)
+  await runClosing(year, 0, smoothly)
+  year.check()
+  checkUnchanged(last, await checkedBooks(year))
+}
+
+/** Runs the job until nothing is due, and looks at every invoice that it issues. */
+async function closedAll(year: Year): Promise<Books[]> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const { more, books } = await closedInCalm(year, 0)
+    if (!more) return books
+  }
+  throw new Violation(laws.closes, `after ${ROUNDS} runs something is due still`)
+}
+
+async function drained(year: Year): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    year.wait(year.limits.settleAfterMs + 1)
+    let left = 0
+    await year.start('the last flush', year.isolate(0), smoothly, async () => {
+      const { services } = year.isolate(0)
+      await flush(services, { leaseMs: 0, retryQuarantined: false })
+      for (let p = 0; p < year.setup.partitions; p++) {
+        const { open, sealed } = await services.counters.state(p)
+        left += sealed.length + (open?.counters ?? 0)
+      }
+    })
+    year.check()
+    if (left === 0) return
+  }
+  throw new Violation(laws.closes, 'something is left in Redis')
+}
+
+/** No subscription is due any more, and no draft is left. */
+function checkEnded(all: Books[]): void {
+  for (const { subscriptions, invoices } of all) {
+    const due = subscriptions.find(({ dueMs }) => dueMs !== null)
+    if (due) throw new Violation(laws.closes, `subscription ${due.id} has ended, and is due at ${due.dueMs}`)
+    const draft = invoices.find(({ status }) => status === 'draft')
+    if (draft) throw new Violation(laws.periods, `of subscription ${draft.subscriptionId} a draft is left`)
+  }
+}
