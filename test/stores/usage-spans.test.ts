@@ -1,8 +1,11 @@
+import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Decimal, decimal, sum, text, zero } from '../../src/kernel/decimal.ts'
 import type { Counter, Merge } from '../../src/metering/counter.ts'
 import type { LiveCounter, MergedValue, SegmentRef, UsageSpan } from '../../src/metering/ports.ts'
+import { rows } from '../../src/stores/postgres/db.ts'
+import { spansStatement } from '../../src/stores/postgres/usage-spans.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 
@@ -167,9 +170,9 @@ describe.each(postgresBackends)('spans of a usage store on $name', ({ open }) =>
             startMs: start + i * hour,
             endMs: start + (i + 1) * hour,
           }))
-          const rows = await store.spanTotals(tenantId, hourly, live)
+          const found = await store.spanTotals(tenantId, hourly, live)
           for (const part of [...span.parts.keys(), null]) {
-            const wanted = rows
+            const wanted = found
               .filter((row) => row.part === part)
               .sort((x, y) => x.span - y.span)
               .map(({ span, merge, all, settled }) => ({
@@ -186,6 +189,31 @@ describe.each(postgresBackends)('spans of a usage store on $name', ({ open }) =>
       ),
       { numRuns: 30 },
     )
+  })
+
+  it('are found by the primary key, though the planner knows nothing of the tenant: nothing else is read', async () => {
+    const tenantId = crypto.randomUUID()
+    await backend.db.execute(sql`
+      insert into usage select ${tenantId}::uuid, 'c' || c, 'add', to_timestamp(${start / 1000}::float8) + h * interval '1 hour', '[]', '', 'add', 1, 1
+      from generate_series(1, 50) c, generate_series(0, 99) h`)
+    const spans = Array.from(
+      { length: 50 },
+      (_, i): UsageSpan => ({
+        customerId: `c${i + 1}`,
+        meter: 'add',
+        startMs: start + i * hour,
+        endMs: start + (i + 2) * hour,
+        level: false,
+        parts: [],
+      }),
+    )
+    const plan = await rows<{ 'QUERY PLAN': string }>(
+      backend.db,
+      sql`explain ${spansStatement(tenantId, spans, [])}`,
+    )
+    const text = plan.map((line) => line['QUERY PLAN']).join('\n')
+    expect(text).toMatch(/Index Cond: .*tenant_id = .*customer_id = .*meter = .*bucket >= .*bucket < /)
+    expect(text).not.toMatch(/Seq Scan on usage/)
   })
 
   it('of nobody are none', async () => {

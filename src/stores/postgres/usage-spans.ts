@@ -30,7 +30,11 @@ export const hoursStatement = (
   order by bucket
   limit ${limit}`
 
-/** Every counter of every span. A span finds its own in `usage` by the primary key: nothing else is read. */
+/**
+ * Every counter of every span. A span finds its own in `usage` by the primary key, and nothing else is read: `offset 0` keeps
+ * the planner from joining otherwise. Of a tenant that its statistics don't know yet it would take all rows for one, and read
+ * them all.
+ */
 function placed(tenantId: string, spans: UsageSpan[], live: LiveCounter[]): SQL {
   // Spans are cut in few ways: as many as plans price the meter.
   const cuts = new Map<string, number>()
@@ -48,7 +52,11 @@ function placed(tenantId: string, spans: UsageSpan[], live: LiveCounter[]): SQL 
       as span (n int, c text, m text, f timestamptz, t timestamptz, since timestamptz, cut int)
   ), merging as (
     select n, cut, bucket < f as before, bucket, groups, distinct_value, merge, a, b, true as settled
-    from span join usage on tenant_id = ${tenantId}::uuid and customer_id = c and meter = m and bucket >= since and bucket < t
+    from span cross join lateral (
+      select * from usage
+      where tenant_id = ${tenantId}::uuid and customer_id = c and meter = m and bucket >= since and bucket < t
+      offset 0
+    ) as own
     union all
     select n, cut, k < f, k, g, d, o, a, b, false
     from span join ${liveTable(live, { withGroups: cuts.size > 0 })} on live.c = span.c and live.m = span.m and k >= since and k < t

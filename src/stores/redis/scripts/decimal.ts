@@ -15,8 +15,6 @@ local function carry(h, m, l)
   return h, m, l
 end
 local function parse(text)
-  -- A small whole number, such as how many events there were, is read at once.
-  if #text <= 12 and not find(text, '[-.]') then return 0, tonumber(text), 0 end
   local negative = sub(text, 1, 1) == '-'
   local whole = negative and sub(text, 2) or text
   local l = 0
