@@ -50,7 +50,7 @@ export const subscriptionInputSchema = knownFields('A subscription', {
     .meta({ description: 'In place of the plan’s own.', example: 0 }),
   overrides: overrides.default([]),
   coupons: z
-    .array(keySchema)
+    .array(keySchema.meta({ example: 'welcome' }))
     .max(COUPONS_PER_SUBSCRIPTION)
     .refine((keys) => new Set(keys).size === keys.length, 'must name each coupon once')
     .default([])
