@@ -65,7 +65,7 @@ const isLineOf = (value: unknown, maxChars: number): value is string =>
   typeof value === 'string' && value !== '' && value.length <= maxChars && isLine(value)
 
 /**
- * What eventSchema gives for an event without a mistake, in a fifth of its time, which is felt at thousands a second. null
+ * What eventSchema gives for an event without a mistake, in a third of its time or less. null
  * for any other: what is wrong with that, if anything, and what would be right, eventSchema says.
  */
 export function soundFields(sent: unknown): Fields | null {
