@@ -112,6 +112,112 @@ describe('GET /api/v1/billing/{customer_id}', () => {
     expect(await bill()).toMatchObject({ currency: 'JPY', plan: 'yen', total: '2' })
   })
 
+  describe('of a meter whose groups are priced apart', () => {
+    const perUnit = (unit_amount: string) => ({ model: 'per_unit', unit_amount })
+    const tokens = (quantity: number, properties: object, more: object = {}) =>
+      use(quantity, { resource_type: 'tokens', properties, ...more })
+    const groups = [
+      { match: { region: 'eu' }, price: perUnit('1') },
+      { match: { region: 'eu', tier: 'gold' }, price: perUnit('2') },
+      { match: { tier: null }, price: perUnit('3') },
+    ]
+    type Line = Record<'meter' | 'match' | 'quantity' | 'amount' | 'unpriced', unknown>
+    const brief = async (customerId = 'alice') =>
+      (await bill(`/api/v1/billing/${customerId}`)).lines.map(
+        ({ match, quantity, amount, unpriced }: Line) => [match, quantity, amount, unpriced],
+      )
+
+    beforeEach(async () => {
+      await call('POST', '/api/v1/meters', {
+        key: 'tokens',
+        resource_type: 'tokens',
+        aggregation: 'sum',
+        group_by: ['region', 'tier'],
+      })
+      await tokens(1, { region: 'eu', tier: 'gold' })
+      await tokens(10, { region: 'eu', tier: 'silver' })
+      // Two rules fit; the first one in the plan is taken.
+      await tokens(100, { region: 'eu' })
+      await tokens(1_000, { region: 'us' })
+      await tokens(10_000, { region: 'us', tier: 'gold' })
+    })
+
+    it('has a line for each of them and one for the rest, the same before and after settling', async () => {
+      await pricePlan({ prices: [{ meter: 'tokens', price: perUnit('0.5'), groups }] })
+      const expected = [
+        [{ region: 'eu', tier: 'gold' }, '1', '2.00', false],
+        [{ region: 'eu' }, '110', '110.00', false],
+        [{ tier: null }, '1000', '3000.00', false],
+        [null, '10000', '5000.00', false],
+      ]
+      expect(await brief()).toEqual(expected)
+      expect((await bill()).total).toBe('8112.00')
+      await admin('POST', '/api/v1/flush')
+      expect(await brief()).toEqual(expected)
+      await tokens(1, { region: 'eu', tier: 'gold' })
+      expect((await bill()).lines[0]).toMatchObject({
+        quantity: '2',
+        settled_quantity: '1',
+        live_quantity: '1',
+        amount: '4.00',
+      })
+    })
+
+    it('shows as unpriced what none of them is for, where there is no other price', async () => {
+      await pricePlan({ prices: [{ meter: 'tokens', groups }] })
+      expect((await brief()).at(-1)).toEqual([null, '10000', '0.00', true])
+      expect((await bill()).total).toBe('3112.00')
+      // Who used nothing of it has no such line.
+      await tokens(1, { region: 'eu' }, { customer_id: 'bob' })
+      expect(await brief('bob')).toEqual([
+        [{ region: 'eu', tier: 'gold' }, '0', '0.00', false],
+        [{ region: 'eu' }, '1', '1.00', false],
+        [{ tier: null }, '0', '0.00', false],
+      ])
+    })
+  })
+
+  it('bills a customer with a subscription by it, whatever its plan is', async () => {
+    await pricePlan()
+    const perUnit = (unit_amount: string) => ({
+      prices: [{ meter: 'api_call', price: { model: 'per_unit', unit_amount } }],
+    })
+    await call('POST', '/api/v1/plans', { key: 'sold', currency: 'EUR', ...perUnit('2') })
+    await call('PATCH', '/api/v1/plans/sold', perUnit('3'))
+    await use(10)
+    await call('POST', '/api/v1/meters', { key: 'gb', resource_type: 'storage', aggregation: 'max' })
+    await use(5, { resource_type: 'storage' })
+    expect(await bill()).toMatchObject({ plan: 'pro', currency: 'USD', total: '0.10' })
+
+    const subscribed = await call('POST', '/api/v1/subscriptions', {
+      customer_id: 'alice',
+      plan: 'sold',
+      version: 1,
+    })
+    expect(subscribed.status).toBe(201)
+    // Its version is an older one, and not the plan's newest.
+    expect(await bill()).toMatchObject({
+      plan: 'sold',
+      currency: 'EUR',
+      total: '20.00',
+      lines: [
+        { meter: 'api_call', quantity: '10', amount: '20.00' },
+        { meter: 'gb', quantity: '5', unpriced: true },
+      ],
+    })
+    // Whoever has none is billed as before.
+    await use(10, { customer_id: 'bob' })
+    expect(await bill('/api/v1/billing/bob')).toMatchObject({ plan: 'pro', total: '0.10' })
+
+    const own = await call('POST', `/api/v1/subscriptions/${subscribed.body.id}/change`, {
+      plan: 'sold',
+      overrides: [{ meter: 'api_call', price: { model: 'per_unit', unit_amount: '7' } }],
+      when: 'now',
+    })
+    expect(own.status).toBe(200)
+    expect(await bill()).toMatchObject({ plan: 'sold', total: '70.00' })
+  })
+
   it('takes a month, or any two hours', async () => {
     await pricePlan()
     const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000

@@ -77,6 +77,28 @@ describe('a customer', () => {
     expect(errorsOf(other)).toEqual(['#/name: is "Alice" there'])
   })
 
+  it('has the tax rates that it was given last', async () => {
+    const { call } = await newTenant(server)
+    const rates = [
+      { name: 'GST', percent: '5' },
+      { name: 'QST', percent: '9.975' },
+    ]
+    const alice = { customer_id: 'alice', tax_rates: rates }
+    expect(await call('POST', '/api/v1/customers', alice)).toMatchObject({ status: 201, body: alice })
+    expect((await call('PATCH', path('alice'), { name: 'Alice' })).body).toMatchObject({ tax_rates: rates })
+    const vat = [{ name: 'VAT', percent: '19' }]
+    expect((await call('PATCH', path('alice'), { tax_rates: vat })).body).toMatchObject({
+      name: 'Alice',
+      tax_rates: vat,
+    })
+    expect((await call('GET', path('alice'))).body.tax_rates).toEqual(vat)
+    const again = await call('POST', '/api/v1/customers', { ...alice, name: 'Alice' })
+    expect(again.status).toBe(409)
+    expect(again.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(['#/tax_rates'])
+    expect((await call('PATCH', path('alice'), { tax_rates: [] })).body.tax_rates).toEqual([])
+    expect((await call('POST', '/api/v1/customers', { customer_id: 'bob' })).body.tax_rates).toEqual([])
+  })
+
   it('created at the same instant by many callers is one', async () => {
     const { call } = await newTenant(server)
     const answers = await Promise.all(
@@ -123,7 +145,24 @@ describe('a customer', () => {
     ],
     [
       { customer_id: 'a', nmae: 'x' },
-      [expect.stringMatching(/#\/nmae: .*customer_id, name, email, plan, metadata/)],
+      [expect.stringMatching(/#\/nmae: .*customer_id, name, email, plan, metadata, tax_rates/)],
+    ],
+    [
+      { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: 19 }] },
+      ['#/tax_rates/0/percent: must be a string, so that no digit is lost: send "19", not 19'],
+    ],
+    [
+      { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: '-1' }] },
+      [expect.stringContaining('#/tax_rates/0/percent: ')],
+    ],
+    [{ customer_id: 'a', tax_rates: [{ percent: '19' }] }, ['#/tax_rates/0/name: is required']],
+    [
+      { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: '19', rate: '19' }] },
+      ['#/tax_rates/0/rate: must not have "rate": a tax rate has name, percent'],
+    ],
+    [
+      { customer_id: 'a', tax_rates: Array.from({ length: 6 }, () => ({ name: 'VAT', percent: '1' })) },
+      ['#/tax_rates: must have at most 5 items'],
     ],
   ])('is not created of %j, and each mistake is named', async (input, expected) => {
     const { call } = await newTenant(server)
@@ -176,6 +215,7 @@ describe('a customer that only its usage knows', () => {
       email: null,
       plan: null,
       metadata: {},
+      tax_rates: [],
       created_at: null,
       updated_at: null,
     }

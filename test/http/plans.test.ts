@@ -14,6 +14,8 @@ const graduated = {
     { up_to: null, unit_amount: '0.005' },
   ],
 }
+/** What a plan has that leaves it out. */
+const defaults = { fees: [], interval: 'month', interval_count: 1, trial_days: 0, entitlements: {} }
 const pro = { key: 'pro', name: 'Pro', currency: 'USD', prices: [{ meter: 'calls', price: graduated }] }
 
 async function tenantWithMeter() {
@@ -26,7 +28,7 @@ describe('a plan', () => {
   it('is created, read, listed and changed', async () => {
     const { call } = await tenantWithMeter()
     const created = await call('POST', '/api/v1/plans', pro)
-    expect(created).toMatchObject({ status: 201, body: { ...pro, default: false } })
+    expect(created).toMatchObject({ status: 201, body: { ...pro, ...defaults, version: 1, default: false } })
     expect((await call('GET', '/api/v1/plans/pro')).body).toEqual(created.body)
     expect((await call('GET', '/api/v1/plans')).body.data.map(({ key }: { key: string }) => key)).toEqual([
       'default',
@@ -45,10 +47,20 @@ describe('a plan', () => {
   it('created again with the same content is a success, with other content a 409 that names what differs', async () => {
     const { call } = await tenantWithMeter()
     const created = await call('POST', '/api/v1/plans', pro)
-    expect(await call('POST', '/api/v1/plans', pro)).toMatchObject({ status: 200, body: created.body })
-    const other = await call('POST', '/api/v1/plans', { ...pro, currency: 'EUR', prices: [] })
+    for (const again of [pro, { ...pro, ...defaults }])
+      expect(await call('POST', '/api/v1/plans', again)).toMatchObject({ status: 200, body: created.body })
+    const other = await call('POST', '/api/v1/plans', {
+      ...pro,
+      currency: 'EUR',
+      prices: [],
+      trial_days: 1,
+    })
     expect(other).toMatchObject({ status: 409, body: { code: 'already_exists' } })
-    expect(errorsOf(other)).toEqual(['#/currency: is another there', '#/prices: is another there'])
+    expect(errorsOf(other)).toEqual([
+      '#/currency: is another there',
+      '#/prices: is another there',
+      '#/trial_days: is another there',
+    ])
   })
 
   it('can be made the default one, and then is in place of the one before', async () => {
@@ -123,6 +135,14 @@ describe('a plan', () => {
     ],
     [{ ...pro, name: 'a\u0000' }, '#/name'],
     [{ ...pro, currency: 'XXX' }, '#/currency'],
+    [{ ...pro, interval: 'decade' }, '#/interval'],
+    [{ ...pro, interval: 'year', interval_count: 4 }, '#/interval_count'],
+    [{ ...pro, trial_days: 1.5 }, '#/trial_days'],
+    [{ ...pro, fees: [{ key: 'base', amount: '1', due: 'later' }] }, '#/fees/0/due'],
+    [{ ...pro, fees: [{ key: 'base', amount: 1 }] }, '#/fees/0/amount'],
+    [{ ...pro, entitlements: { 'S S O': true } }, '#/entitlements'],
+    [{ ...pro, entitlements: { seats: 10 } }, '#/entitlements/seats'],
+    [{ ...pro, prices: [{ meter: 'calls' }] }, '#/prices/0/price'],
   ])('with a mistake is refused with its place: %#', async (input, pointer) => {
     const { call } = await tenantWithMeter()
     const answer = await call('POST', '/api/v1/plans', input)
@@ -130,6 +150,169 @@ describe('a plan', () => {
     expect(answer.body.errors.map((error: { pointer: string }) => error.pointer)).toEqual([
       expect.stringContaining(pointer),
     ])
+  })
+})
+
+describe('a version of a plan', () => {
+  const perUnit = (unit_amount: string) => [{ meter: 'calls', price: { model: 'per_unit', unit_amount } }]
+  const fees = [{ key: 'base', name: 'Base fee', amount: '49', due: 'arrears' }]
+  const terms = {
+    prices: perUnit('1'),
+    fees,
+    interval: 'quarter',
+    interval_count: 2,
+    trial_days: 14,
+    entitlements: { sso: true, seats: '10' },
+  }
+  const path = '/api/v1/plans/pro'
+
+  it('is published by a change of the terms, and by nothing else', async () => {
+    const { call } = await tenantWithMeter()
+    const { body: first } = await call('POST', '/api/v1/plans', { ...pro, ...terms })
+    expect(first).toMatchObject({ ...terms, version: 1 })
+    const change = async (sent: object) => (await call('PATCH', path, sent)).body
+    expect(await change({ name: 'Pro 2', default: true })).toMatchObject({ name: 'Pro 2', version: 1 })
+    expect(await change(terms)).toMatchObject({ version: 1 })
+    // The same, in another order of its fields.
+    const { due, ...fee } = fees[0]!
+    expect(await change({ fees: [{ due, ...fee }] })).toMatchObject({ version: 1, ...terms })
+    expect(await change({ prices: perUnit('2') })).toMatchObject({
+      ...terms,
+      prices: perUnit('2'),
+      version: 2,
+    })
+    expect(await change({ fees: [], trial_days: 0 })).toMatchObject({
+      ...terms,
+      prices: perUnit('2'),
+      fees: [],
+      trial_days: 0,
+      version: 3,
+    })
+    expect(await change(terms)).toMatchObject({ ...terms, version: 4 })
+    expect((await call('GET', path)).body.version).toBe(4)
+  })
+
+  it('stays as it was published, and is listed, the newest first', async () => {
+    const { call } = await tenantWithMeter()
+    await call('POST', '/api/v1/plans', { ...pro, ...terms })
+    await call('PATCH', path, { prices: perUnit('2') })
+    await call('PATCH', path, { entitlements: {} })
+    const one = async (version: number | string) => await call('GET', `${path}/versions/${version}`)
+    expect(await one(1)).toMatchObject({ status: 200, body: { ...terms, version: 1 } })
+    expect((await one(2)).body).toMatchObject({ ...terms, prices: perUnit('2'), version: 2 })
+    expect((await one(3)).body).toMatchObject({ entitlements: {}, version: 3 })
+    expect((await one(3)).body).toEqual((await call('GET', path)).body)
+
+    const all = await call('GET', `${path}/versions`)
+    expect(all).toMatchObject({ status: 200, body: { next_cursor: null } })
+    expect(all.body.data).toEqual([(await one(3)).body, (await one(2)).body, (await one(1)).body])
+    const { body: page } = await call('GET', `${path}/versions?limit=2`)
+    expect(page.data).toEqual(all.body.data.slice(0, 2))
+    const { body: rest } = await call('GET', `${path}/versions?limit=2&cursor=${page.next_cursor}`)
+    expect(rest).toEqual({ data: all.body.data.slice(2), next_cursor: null })
+  })
+
+  it('that there is not, or can’t be, is refused', async () => {
+    const { call } = await tenantWithMeter()
+    await call('POST', '/api/v1/plans', pro)
+    const other = await newTenant(server)
+    for (const missing of [
+      `${path}/versions/2`,
+      '/api/v1/plans/nope/versions/1',
+      '/api/v1/plans/nope/versions',
+    ])
+      expect(await call('GET', missing)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+    expect((await other.call('GET', `${path}/versions/1`)).status).toBe(404)
+    expect((await other.call('GET', `${path}/versions`)).status).toBe(404)
+    for (const bad of ['0', '-1', '1.5', 'x', '01', '9999999999'])
+      expect([bad, (await call('GET', `${path}/versions/${bad}`)).status]).toEqual([bad, 422])
+    const { body: plans } = await call('GET', '/api/v1/plans?limit=1')
+    const foreign = await call('GET', `${path}/versions?cursor=${plans.next_cursor}`)
+    expect(errorsOf(foreign)).toEqual(['cursor: must be the next_cursor of an earlier page of this list'])
+  })
+
+  it('is no longer than three years, whatever of it a change leaves as it was', async () => {
+    const { call } = await tenantWithMeter()
+    await call('POST', '/api/v1/plans', { ...pro, interval_count: 36 })
+    const refused = await call('PATCH', path, { interval: 'year' })
+    expect(refused.status).toBe(422)
+    expect(errorsOf(refused)).toEqual(['#/interval_count: must be at most 3 with the interval year'])
+    expect((await call('PATCH', path, { interval: 'year', interval_count: 3 })).body.version).toBe(2)
+  })
+
+  it('is made of every change, also of those at the same instant', async () => {
+    const { call } = await tenantWithMeter()
+    await call('POST', '/api/v1/plans', pro)
+    const days = [1, 2, 3]
+    const answers = await Promise.all(days.map((trial_days) => call('PATCH', path, { trial_days })))
+    expect(answers.map(({ status, body }) => [status, body.version]).sort()).toEqual([
+      [200, 2],
+      [200, 3],
+      [200, 4],
+    ])
+    const { body } = await call('GET', `${path}/versions`)
+    for (const { version, trial_days } of answers.map((answer) => answer.body))
+      expect(body.data.find((one: { version: number }) => one.version === version).trial_days).toBe(
+        trial_days,
+      )
+  })
+})
+
+describe('a price for groups', () => {
+  const price = { model: 'per_unit', unit_amount: '1' }
+  const grouped = (meter: string, ...matches: object[]) => ({
+    ...pro,
+    prices: [{ meter, groups: matches.map((match) => ({ match, price })) }],
+  })
+  const tenantWithMeters = async () => {
+    const tenant = await tenantWithMeter()
+    const meter = { resource_type: 'call', aggregation: 'max', group_by: ['region', 'tier'] }
+    await tenant.call('POST', '/api/v1/meters', { ...meter, key: 'peak' })
+    return tenant
+  }
+
+  it('asks for properties that the meter groups by, and for no other', async () => {
+    const { call } = await tenantWithMeters()
+    const sent = grouped('peak', { region: 'eu', zone: 'a' }, { tier: null })
+    const refused = await call('POST', '/api/v1/plans', sent)
+    expect(refused).toMatchObject({ status: 422, body: { code: 'validation_failed' } })
+    expect(errorsOf(refused)).toEqual([
+      '#/prices/0/groups/0/match/zone: must be a property that the meter groups by: region, tier',
+    ])
+    expect(errorsOf(await call('POST', '/api/v1/plans', grouped('calls', { region: 'eu' })))).toEqual([
+      '#/prices/0/groups/0/match/region: must not be there: the meter has no group_by',
+    ])
+    expect((await call('GET', '/api/v1/plans/pro')).status).toBe(404)
+
+    const right = grouped('peak', { region: 'eu', tier: 'a' }, { tier: null })
+    expect(await call('POST', '/api/v1/plans', right)).toMatchObject({ status: 201, body: right })
+    expect(errorsOf(await call('PATCH', '/api/v1/plans/pro', { prices: sent.prices }))).toEqual(
+      errorsOf(refused),
+    )
+    expect((await call('GET', '/api/v1/plans/pro')).body).toMatchObject({ ...right, version: 1 })
+  })
+
+  it('of a meter that there is not is refused for that', async () => {
+    const { call } = await tenantWithMeters()
+    expect(errorsOf(await call('POST', '/api/v1/plans', grouped('nope', { region: 'eu' })))).toEqual([
+      '#/prices/0/meter: must be the key of a meter; there is no "nope"',
+    ])
+  })
+
+  it('has no amount for each event of a meter that does not know how many there were', async () => {
+    const { call } = await tenantWithMeters()
+    const fixed = { model: 'percentage', rate: '1', fixed_amount: '0.3' }
+    const prices = [
+      { meter: 'calls', price: fixed },
+      { meter: 'peak', price: fixed, groups: [{ match: { region: 'eu' }, price: fixed }] },
+    ]
+    const because =
+      'must have no amount for each event: only sum, count and avg meters know how many events there were, and peak is max'
+    expect(errorsOf(await call('POST', '/api/v1/plans', { ...pro, prices }))).toEqual([
+      `#/prices/1/price: ${because}`,
+      `#/prices/1/groups/0/price: ${because}`,
+    ])
+    expect((await call('POST', '/api/v1/plans', { ...pro, prices: prices.slice(0, 1) })).status).toBe(201)
   })
 })
 
