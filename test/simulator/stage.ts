@@ -8,7 +8,7 @@ import type { CounterStore } from '../../src/metering/ports.ts'
 import type { Bug } from './bug.ts'
 import { Isolate } from './isolate.ts'
 import { type Actor, type Fate, Network, quiet } from './network.ts'
-import type { VirtualTime } from './random.ts'
+import { VirtualTime } from './random.ts'
 import type { FarEnds, PostgresServer, RedisServer } from './stores.ts'
 import { laws, Violation } from './violation.ts'
 
@@ -51,7 +51,6 @@ export class Stage<Setup extends StageSetup = StageSetup> {
     this.setup = setup
     this.bug = bug
     this.limits = { ...limits, ...bug?.limits }
-    time.slots = setup.slots
     this.redis = ends.redis(bug)
     this.postgres = ends.postgres(bug)
     this.network = new Network(time, (isolate) => this.kill(isolate))
@@ -63,8 +62,13 @@ export class Stage<Setup extends StageSetup = StageSetup> {
     return this.#isolatesMade
   }
 
+  /** Isolates take the slots in turn. */
   #newIsolate(skewMs: number): Isolate {
-    return new Isolate(this, this.#isolatesMade++, skewMs)
+    const number = this.#isolatesMade++
+    return VirtualTime.drawing(
+      ((number % this.setup.slots) + 0.5) / 16,
+      () => new Isolate(this, number, skewMs),
+    )
   }
 
   /** The counters, watched as they go out. */

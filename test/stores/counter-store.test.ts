@@ -474,11 +474,11 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('finds no loss where there is none, however many callers share a slot and in whatever order they are answered', async () => {
-    const callers = Array.from({ length: 40 }, () => storeWith({}))
-    for (let round = 0; round < 3; round++)
+    const callers = Array.from({ length: 20 }, () => storeWith({}))
+    for (let round = 0; round < 2; round++)
       await Promise.all(callers.flatMap((caller) => [0, 1].map(() => caller.record(batch(config, [{}, {}])))))
     const accounts = (await store.readAccepted(config.tenantId, ['calls'])).meters.get('calls')!
-    expect(accounts.reduce((sum, { accepted }) => sum + Number(accepted.events), 0)).toBe(480)
+    expect(accounts.reduce((sum, { accepted }) => sum + Number(accepted.events), 0)).toBe(160)
     expect(accounts.map(({ lost }) => lost.events)).toEqual(accounts.map(() => '0'))
   })
 

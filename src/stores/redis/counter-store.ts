@@ -54,6 +54,8 @@ export class RedisCounterStore implements CounterStore {
 
   async #record(batch: RecordBatch): Promise<RecordOutcome> {
     const partition = partitionOf(batch.tenantId, this.partitions)
+    // Before the arguments are made, not after: they say how far this process knows the accounts when the call goes out.
+    if (!this.#verified) await this.#verifyPartitions()
     const args = recordArguments(batch, this.#limits, this.partitions, this.#answered)
     const reply = await this.#run(record, partition, args)
     const outcome = recordOutcome(reply, batch, this.#answered)

@@ -11,24 +11,26 @@ import { reoffer } from './repair.ts'
 import { send } from './send.ts'
 
 /**
- * What is open is settled, and then a replica takes over on which it is open still, and which lacks what came in meanwhile;
- * events go on.
+ * What is open is settled, and then a replica takes over on which it is open still, and which lacks what came in before the
+ * aggregator ran and after it; who brought in the former may be gone by then. Events go on.
  */
 export const failover = operation({
   name: 'failover',
   weight: 3,
   arbitrary: fc.record({
-    lost: fc.array(send.arbitrary, { maxLength: 2, size: 'max' }),
+    settled: fc.array(send.arbitrary, { maxLength: 1 }),
     flush: flush.arbitrary,
+    dies: fc.boolean(),
+    lost: fc.array(send.arbitrary, { maxLength: 2, size: 'max' }),
     send: send.arbitrary,
-    settles: fc.constantFrom('first', 'last', 'not'),
   }),
   async run(world, input) {
     if (!world.goesBack('redis')) return
     const image = { redis: await world.redis.image(), at: world.oracle.now, atMs: world.time.nowMs }
-    if (input.settles === 'first') await flush.run(world, input.flush)
+    for (const one of input.settled) await send.run(world, one)
+    await flush.run(world, input.flush)
+    for (const { isolate } of input.dies ? input.settled : []) world.kill(world.isolate(isolate).number)
     for (const one of input.lost) await send.run(world, one)
-    if (input.settles === 'last') await flush.run(world, input.flush)
     await world.rollBack(image)
     await send.run(world, input.send)
   },
