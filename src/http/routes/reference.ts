@@ -2,16 +2,12 @@
 
 import { z } from 'zod'
 import type { App } from '../env.ts'
+import { HTML_HEADERS } from '../html.ts'
 import { openApiDocument } from '../openapi.ts'
 import { referencePage } from '../reference-page.ts'
 import { respond } from '../reply.ts'
 import type { Routes } from '../router.ts'
 
-const HTML_HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-}
 const CACHED = { 'cache-control': 'public, max-age=300' }
 
 export const referenceRoutes =
