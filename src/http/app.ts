@@ -15,6 +15,7 @@ import { creditRoutes } from './routes/credit.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
+import { invoiceDocumentRoutes } from './routes/invoice-documents.ts'
 import { invoiceRoutes } from './routes/invoices.ts'
 import { meterRoutes } from './routes/meters.ts'
 import { planRoutes } from './routes/plans.ts'
@@ -35,6 +36,7 @@ const groups: Routes[] = [
   subscriptionRoutes,
   couponRoutes,
   invoiceRoutes,
+  invoiceDocumentRoutes,
   creditRoutes,
   tenantRoutes,
   apiKeyRoutes,
