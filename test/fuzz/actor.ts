@@ -19,6 +19,12 @@ export type Actor = {
   sumMeter: string
   meters: string[]
   plans: string[]
+  coupons: string[]
+  subscriptions: string[]
+  /** issued ones */
+  invoices: string[]
+  drafts: string[]
+  grants: string[]
   resourceTypes: string[]
   eventIds: string[]
   cursors: string[]
@@ -44,7 +50,18 @@ export function remember(pool: string[], item: string, random: Random): void {
 /** Now and then what belongs to another tenant: none of it may be found. */
 export const FOREIGN = 0.08
 
-type Pool = 'customers' | 'meters' | 'plans' | 'resourceTypes' | 'eventIds' | 'cursors'
+type Pool =
+  | 'customers'
+  | 'meters'
+  | 'plans'
+  | 'coupons'
+  | 'subscriptions'
+  | 'invoices'
+  | 'drafts'
+  | 'grants'
+  | 'resourceTypes'
+  | 'eventIds'
+  | 'cursors'
 
 /** One of the actor's own, sometimes another tenant's, sometimes a new one. */
 export function named(actor: Actor, pool: Pool, random: Random, fresh = 0.25): string {

@@ -127,7 +127,9 @@ export class Oracle {
     )
     if (operation.id === 'recordUsage' && response.body.length > RECORDED_BYTES_MAX)
       return [`an answer of ${response.body.length} bytes to events`]
-    const lenient = (body as { events?: { errors?: Issue[] }[] }).events ?? []
+    const { events } = body as { events?: { errors?: Issue[] }[] }
+    // Elsewhere `events` is a number of them.
+    const lenient = Array.isArray(events) ? events : []
     return [
       ...(errors === null ? [] : [`the answer is not what the document says: ${errors}`]),
       // In a lenient batch some events may be refused.

@@ -95,6 +95,42 @@ const byName: Record<string, (setting: Setting) => Json> = {
   meter: ({ actor, random }) =>
     random.chance(0.5) ? random.pick(Object.values(actor.countMeters)) : named(actor, 'meters', random),
   plan: ({ actor, random }) => (random.chance(0.3) ? null : named(actor, 'plans', random, 0)),
+  ...Object.fromEntries(
+    ['createSubscription', 'changeSubscription', 'previewSubscriptionChange', 'previewInvoice'].map(
+      (operation) => [`${operation}.plan`, ({ actor, random }: Setting) => named(actor, 'plans', random, 0)],
+    ),
+  ),
+  'replayPlan.plan': ({ actor, random }) => named(actor, 'plans', random, 0),
+  version: () => 1,
+  overrides: () => [],
+  coupons: ({ actor, random }) => (random.chance(0.3) ? [named(actor, 'coupons', random, 0.1)] : []),
+  start: (setting) => hour(setting, -30 * 24, 30 * 24),
+  ...idsOf('subscriptions', [
+    'getSubscription',
+    'changeSubscription',
+    'previewSubscriptionChange',
+    'cancelSubscription',
+    'reactivateSubscription',
+  ]),
+  ...idsOf('invoices', [
+    'getInvoice',
+    'payInvoice',
+    'writeOffInvoice',
+    'voidInvoice',
+    'createCreditNote',
+    'listCreditNotes',
+    'getInvoicePage',
+    'getInvoiceLinesCsv',
+  ]),
+  ...idsOf('drafts', ['explainInvoiceLine']),
+  ...idsOf('grants', ['voidCreditGrant']),
+  line: () => '1',
+  'grantCredit.currency': () => 'USD',
+  'grantCredit.expires_at': () => '2099-01-01T00:00:00Z',
+  'createCreditNote.amount': () => '0.01',
+  'archiveCoupon.key': ({ actor, random }) => named(actor, 'coupons', random, 0.1),
+  'getCoupon.key': ({ actor, random }) => named(actor, 'coupons', random, 0.1),
+  subscription_id: ({ actor, random }) => named(actor, 'subscriptions', random, 0.05),
   name: (setting) => secretText(setting),
   email: ({ actor, random }) => `${actor.secret}${random.word(3)}@example.com`,
   metadata,
@@ -138,6 +174,12 @@ const byName: Record<string, (setting: Setting) => Json> = {
       ['flat_amount', '1'],
     ]),
   ],
+}
+
+/** Paths whose `id` is one of these. */
+function idsOf(pool: 'subscriptions' | 'invoices' | 'drafts' | 'grants', operations: string[]) {
+  const pick = ({ actor, random }: Setting) => named(actor, pool, random, 0.05)
+  return Object.fromEntries(operations.map((operation) => [`${operation}.id`, pick]))
 }
 
 function keyOf({ operation, actor, random }: Setting): string {

@@ -85,10 +85,42 @@ export async function newActor(
       metadata: { note: secret, constructor: `${secret} c` },
     })
   }
+  const billed = await firstInvoices(target, key, post, { open, customers })
   return {
+    ...billed,
     ...{ name, id: made.id, apiKey: key, open, secret, timezone, customers, countMeters },
     ...{ sumMeter: `${open}sum`, meters: [], plans: [`${open}plan`], resourceTypes: [], eventIds: [] },
     ...{ cursors: [], timesSent: new Map(), sentOpen: new Set(), others: [] },
+  }
+}
+
+/** Subscriptions with something due in advance, so that each has an issued invoice, and a draft with usage. */
+async function firstInvoices(
+  target: Target,
+  key: string,
+  post: (path: string, body: unknown) => Promise<Fetched['body']>,
+  { open, customers }: { open: string; customers: string[] },
+): Promise<Pick<Actor, 'coupons' | 'subscriptions' | 'invoices' | 'drafts' | 'grants'>> {
+  const fees = [{ key: 'base', amount: '10' }]
+  await post('/api/v1/plans', { key: `${open}fees`, currency: 'USD', prices: [], fees })
+  await post('/api/v1/coupons', { key: `${open}coupon`, percent_off: '5', duration: 'forever' })
+  const subscriptions: string[] = []
+  for (const plan of [`${open}plan`, ...Array<string>(5).fill(`${open}fees`)])
+    subscriptions.push((await post('/api/v1/subscriptions', { customer_id: customers[0], plan })).id)
+  const grant = { customer_id: customers[1], name: `${open} credit`, amount: '5', currency: 'USD' }
+  const { id } = await post('/api/v1/credit-grants', grant)
+  const { data } = await done(call(target, key, 'GET', '/api/v1/invoices?limit=100'))
+  const of = (status: string, from: { id: string; status: string }[]) =>
+    from.filter((one) => one.status === status).map((one) => one.id)
+  const [first] = await done(
+    call(target, key, 'GET', `/api/v1/invoices?status=draft&subscription_id=${subscriptions[0]}`),
+  ).then((page) => page.data)
+  return {
+    coupons: [`${open}coupon`],
+    subscriptions,
+    invoices: of('issued', data),
+    drafts: [first.id],
+    grants: [id],
   }
 }
 
@@ -150,7 +182,7 @@ export async function listAll(target: Target, actor: Actor, path: string): Promi
 export async function snapshot(target: Target, actor: Actor, nowMs: number, exact: boolean): Promise<string> {
   const period = `from=${fullHour(actor.timezone, nowMs, -36 * 24)}&to=${fullHour(actor.timezone, nowMs, 2)}`
   const parts: unknown[] = []
-  for (const list of ['meters', 'plans', 'customers'])
+  for (const list of ['meters', 'plans', 'customers', 'subscriptions', 'coupons', 'invoices'])
     parts.push(await listAll(target, actor, `/api/v1/${list}`))
   parts.push(await listAll(target, actor, `/api/v1/usage?${period}&window=day`))
   parts.push(await listAll(target, actor, `/api/v1/usage?${period}&meter=${actor.sumMeter}&group_by=region`))

@@ -265,6 +265,26 @@ describe('the OpenAPI document', () => {
         'POST /api/v1/meters/{key}/archive',
         'GET /api/v1/billing/{customer_id}',
         'POST /api/v1/prices/preview',
+        'GET /api/v1/plans/{key}/versions',
+        'GET /api/v1/plans/{key}/versions/{version}',
+        'POST /api/v1/plans/replay',
+        ...['GET', 'POST'].flatMap((method) =>
+          ['subscriptions', 'coupons', 'credit-grants', 'invoices/{id}/credit-notes'].map(
+            (noun) => `${method} /api/v1/${noun}`,
+          ),
+        ),
+        ...['subscriptions/{id}', 'coupons/{key}', 'invoices', 'invoices/{id}', 'credit-entries'].map(
+          (path) => `GET /api/v1/${path}`,
+        ),
+        ...['change', 'change/preview', 'cancel', 'reactivate'].map(
+          (verb) => `POST /api/v1/subscriptions/{id}/${verb}`,
+        ),
+        ...['pay', 'write-off', 'void'].map((verb) => `POST /api/v1/invoices/{id}/${verb}`),
+        ...['page', 'lines.csv', 'lines/{line}/usage'].map((path) => `GET /api/v1/invoices/{id}/${path}`),
+        'POST /api/v1/coupons/{key}/archive',
+        'POST /api/v1/credit-grants/{id}/void',
+        'POST /api/v1/invoices/preview',
+        'POST /api/v1/invoices/issue-due',
         'GET /api/v1/reconciliation',
         'POST /api/v1/reoffer',
         'GET /api/v1/tenants/{id}',

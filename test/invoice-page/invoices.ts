@@ -139,6 +139,7 @@ export function invoiceOf(lines: InvoiceLine[], more: Partial<Invoice> = {}): In
     fullEndMs: november.endMs,
     fullDays: 30,
     advance: [],
+    adjustedBy: [],
     lines,
     totals: totalsOf({
       amounts: lines.map(({ amount }) => amount),

@@ -86,9 +86,9 @@ export const replayRoutes: Routes = (router, deps) => {
     handle: async (c, { body }) => {
       const { tenant } = c.var
       const { terms, currency } = await termsNamed(deps, tenant, body)
-      const { startMs, endMs } = periodOf(body, tenant.timezone, deps.clock())
+      const { startMs, endMs } = ofBody(() => periodOf(body, tenant.timezone, deps.clock()))
       const period = { startMs, endMs }
-      const page = pageRequest(LIST, body, customerIdSchema)
+      const page = ofBody(() => pageRequest(LIST, body, customerIdSchema))
       const ids =
         body.customer_ids === undefined
           ? await listUsedCustomers(deps, tenant.tenantId, page.after ?? '', page.limit + 1)
@@ -99,6 +99,17 @@ export const replayRoutes: Routes = (router, deps) => {
       return reply(c, 200, { data: found.map((one) => replayedJson(one, currency, period)), next_cursor })
     },
   })
+}
+
+/** What names parameters of a query elsewhere stands in the body here. */
+function ofBody<Value>(read: () => Value): Value {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof TollgateError)) throw error
+    const issues = error.issues.map(({ pointer, detail }) => ({ pointer: `#/${pointer}`, detail }))
+    throw new TollgateError(error.code, error.detail, { issues })
+  }
 }
 
 async function termsNamed(
