@@ -92,8 +92,13 @@ function noteFrom(
   { id, nowMs }: { id: string; nowMs: number },
 ): CreditNote {
   const { status, totals, currency } = invoice
-  if (totals === null || status === 'void' || status === 'draft')
-    throw new TollgateError('state_conflict', `The invoice is ${status}: there is nothing to take back.`)
+  if (totals === null || status === 'draft')
+    throw new TollgateError('state_conflict', 'The invoice is a draft: nothing is billed yet.')
+  if (status === 'void')
+    throw new TollgateError(
+      'state_conflict',
+      'The invoice is void: it bills nothing that could be taken back.',
+    )
   const amount = roundedAmount(decimal(input.amount), currency)
   if (!decimal(amount).eq(decimal(input.amount)))
     throw wrong('amount', `must have at most ${minorUnits(currency)} decimals in ${currency}`)

@@ -92,7 +92,7 @@ function follow(
   { next, totals }: Computed,
   wasIssued: boolean,
 ): { subscription: Subscription; draft: Invoice | null } {
-  const { subscription, settings } = facts
+  const { subscription, settings, nowMs } = facts
   const taken = new Set(totals.discounts.map(({ coupon }) => coupon))
   const after: Subscription = {
     ...subscription,
@@ -103,7 +103,9 @@ function follow(
   }
   if (next === null)
     return { subscription: { ...after, open: null, dueMs: endOf(facts, closed) }, draft: null }
-  const draft = draftOf({ ...facts, subscription: after }, next.period, next.advance)
+  // Newer than the one before it, also where both are made in one millisecond: lists go by that.
+  const laterMs = Math.max(nowMs, closed.createdMs + 1)
+  const draft = draftOf({ ...facts, subscription: after, nowMs: laterMs }, next.period, next.advance)
   return { subscription: withDraft(after, draft, settings), draft }
 }
 
