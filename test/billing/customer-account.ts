@@ -1,6 +1,6 @@
 // A customer's account over time, for tests of billing's rules: the real decisions, a clock that the test moves, and usage that
 // the test defines. Its account is what the store would give: read before each decision, written after it, and without what
-// closing is done with.
+// closing is done with (test/stores/account-asked.test.ts holds it against Postgres).
 
 import type { TaxRate } from '../../src/access/customer.ts'
 import type { Account, AccountChange } from '../../src/billing/account.ts'
@@ -71,6 +71,8 @@ export class CustomerAccount {
   readonly settings: BillingSettings
   readonly subscriptions = new Map<string, Subscription>()
   readonly all = new Map<string, Invoice>()
+  /** every change that was written, in order */
+  readonly written: AccountChange[] = []
   taxRates: TaxRate[] = []
   readonly #plans: Plan[] = []
   readonly #coupons: Coupon[] = []
@@ -276,6 +278,7 @@ export class CustomerAccount {
   write(change: AccountChange): Saved[] {
     if (change.seenVersion !== this.#version) return []
     this.#version++
+    this.written.push(structuredClone(change))
     this.#currency = change.currency
     const numbers = new Map<string, number>()
     for (const one of change.subscriptions) this.subscriptions.set(one.id, one)

@@ -65,7 +65,7 @@ const moves: { to: Move; verb: string; id: string; summary: string; description:
     id: 'voidInvoice',
     summary: 'Void',
     description:
-      'It keeps its number and bills nothing: credit that it drew is given back, and what it adjusted in earlier invoices is adjusted by the next one.',
+      'It keeps its number and bills nothing: credit and uses of coupons that it took are given back, what it adjusted in earlier invoices is adjusted by the next one, and fees in advance are billed by the invoice of their own period. Refused while a later invoice corrects it.',
   },
 ]
 

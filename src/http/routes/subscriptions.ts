@@ -147,7 +147,8 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     id: 'reactivateSubscription',
     tag,
     summary: 'Take a cancellation back',
-    description: 'As long as the subscription has not ended.',
+    description:
+      'As long as the subscription has not ended. A change of plan that was to come after the cancellation is gone.',
     access,
     params,
     responses: answer,
