@@ -148,6 +148,15 @@ describe('a change now', () => {
       [[small], [next('small', '31')]],
     ],
     [
+      'and back again on the same day leaves arrears one line',
+      'arrears',
+      [
+        ['2026-01-11T10:30Z', 'none'],
+        ['2026-01-11T18:00Z', 'arrears'],
+      ],
+      [['arrears arrears 62 [0, 31) of 31: 62.00']],
+    ],
+    [
       'twice in one hour is the second one',
       'small',
       [
