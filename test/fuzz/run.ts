@@ -174,14 +174,8 @@ class Session {
         // What records is where most can go wrong.
         const records = targets.filter(({ operation }) => operation.id === 'recordUsage')
         const target = random.pick(random.chance(0.3) && records.length > 0 ? records : targets)
-        const request = this.#built(target, actor, random)
         const times = random.pick([0, 0, 1, 1, 1, 1, 2, 2, 3, 6])
-        const right = this.#tokenFor(target.operation, actor)
-        const wrong = [...this.#tokens.keys(), `${actor.apiKey.slice(0, -1)}_`, actor.id].filter(
-          // Another tenant's key is a right one: it makes the request that tenant's.
-          (token) => token !== right && !(target.operation.access === 'tenant' && token.startsWith('tg_')),
-        )
-        change(request, times, random, actor, { right, wrong })
+        const request = this.#changed(target, actor, random, times)
         await this.#exchange(request, actor, random)
         if (hasKey(request) && random.chance(SENT_AGAIN)) await this.#exchange(request, actor, random)
       }
@@ -189,14 +183,40 @@ class Session {
     await Promise.all(Array.from({ length: this.#options.atOnce ?? 4 }, work))
   }
 
-  /** Every operation, in every media type, succeeds once at least. */
+  /** A valid request, changed so many times. */
+  #changed(
+    target: { operation: Operation; mediaType: string | null },
+    actor: Actor,
+    random: Random,
+    times: number,
+  ): FuzzRequest {
+    const request = this.#built(target, actor, random)
+    const right = this.#tokenFor(target.operation, actor)
+    const wrong = [...this.#tokens.keys(), `${actor.apiKey.slice(0, -1)}_`, actor.id].filter(
+      // Another tenant's key is a right one: it makes the request that tenant's.
+      (token) => token !== right && !(target.operation.access === 'tenant' && token.startsWith('tg_')),
+    )
+    change(request, times, random, actor, { right, wrong })
+    return request
+  }
+
+  /** Every operation, in every media type, succeeds once at least, and is refused once where it can be. */
   async #cover(seed: string, actor: Actor): Promise<void> {
     for (const target of targetsOf(this.#operations)) {
       for (let i = 0; i < TRIES_TO_SUCCEED && this.report.coverage[nameOf(target)]!.success === 0; i++) {
         const random = new Random(`${seed}/${nameOf(target)}/${i}`)
         await this.#exchange(this.#built(target, actor, random), actor, random)
       }
+      const name = nameOf(target)
+      for (let i = 0; i < TRIES_TO_SUCCEED && this.#isUnrefused(name); i++) {
+        const random = new Random(`${seed}/${name}/refused/${i}`)
+        await this.#exchange(this.#changed(target, actor, random, 2), actor, random)
+      }
     }
+  }
+
+  #isUnrefused(name: string): boolean {
+    return this.report.coverage[name]!.refused === 0 && this.canRefuse(name)
   }
 
   #built(

@@ -217,7 +217,8 @@ export function makeValue(setting: Setting, sent: Schema, name: string, depth = 
 }
 
 /** Of an optional field. Without properties most meters have nothing to count. */
-const likelihood = (name: string): number => (name === 'properties' || name === 'data' ? 0.9 : 0.5)
+const likelihood = (name: string): number =>
+  name === 'properties' || name === 'data' ? 0.9 : name === 'cursor' || name === 'terms' ? 0.2 : 0.5
 
 function objectOf(setting: Setting, schema: Schema, depth: number): Fields {
   const entries = Object.entries(schema.properties!)
