@@ -13,7 +13,7 @@ import {
   time,
 } from './faults.ts'
 import { flush } from './flush.ts'
-import { changeBehind, failover, restoreUnderFlush } from './in-order.ts'
+import { changeBehind, failover, lossBehindDeath, restoreUnderFlush } from './in-order.ts'
 import { meters } from './meters.ts'
 import type { Operation } from './operation.ts'
 import { overlap } from './overlap.ts'
@@ -34,6 +34,7 @@ export const operations: Operation<any>[] = [
   meters,
   overlap,
   failover,
+  lossBehindDeath,
   restoreUnderFlush,
   changeBehind,
   deliver,

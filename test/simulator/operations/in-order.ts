@@ -11,28 +11,57 @@ import { reoffer } from './repair.ts'
 import { send } from './send.ts'
 
 /**
- * What is open is settled, and then a replica takes over on which it is open still, and which lacks what came in before the
- * aggregator ran and after it; who brought in the former may be gone by then. Events go on.
+ * What is open is settled, and then a replica takes over on which it is open still, and which lacks what came in meanwhile;
+ * events go on.
  */
 export const failover = operation({
   name: 'failover',
   weight: 3,
   arbitrary: fc.record({
-    settled: fc.array(send.arbitrary, { maxLength: 1 }),
     flush: flush.arbitrary,
-    dies: fc.boolean(),
     lost: fc.array(send.arbitrary, { maxLength: 2, size: 'max' }),
     send: send.arbitrary,
   }),
   async run(world, input) {
     if (!world.goesBack('redis')) return
     const image = { redis: await world.redis.image(), at: world.oracle.now, atMs: world.time.nowMs }
-    for (const one of input.settled) await send.run(world, one)
     await flush.run(world, input.flush)
-    for (const { isolate } of input.dies ? input.settled : []) world.kill(world.isolate(isolate).number)
     for (const one of input.lost) await send.run(world, one)
     await world.rollBack(image)
     await send.run(world, input.send)
+  },
+})
+
+/**
+ * What one isolate counts is settled, and it dies; what another one counts is not; and Redis goes back to before both. It has
+ * forgotten the one's, and lost the other's.
+ */
+export const lossBehindDeath = operation({
+  name: 'loss-behind-death',
+  weight: 3,
+  arbitrary: fc.record({ settled: send.arbitrary, lost: send.arbitrary }),
+  async run(world, { settled, lost }) {
+    if (!world.goesBack('redis')) return
+    const image = { redis: await world.redis.image(), at: world.oracle.now, atMs: world.time.nowMs }
+    const { isolate, tenant, events } = settled
+    const kind = { gauge: events[0]!.gauge }
+    await send.run(world, { ...settled, pace: smoothly })
+    await flush.run(world, {
+      isolate,
+      leaseMs: 0,
+      retryQuarantined: false,
+      afterMs: 76_000,
+      pace: smoothly,
+    })
+    world.kill(world.isolate(isolate).number)
+    await send.run(world, {
+      ...lost,
+      isolate: isolate + 1,
+      tenant,
+      events: lost.events.map((event) => ({ ...event, ...kind })),
+      pace: smoothly,
+    })
+    await world.rollBack(image)
   },
 })
 

@@ -48,7 +48,11 @@ export const meters = operation({
       changed.archiveBegunAt ??= ++oracle.now
       await world.start('archive-meter', isolate, input.pace, async () => {
         const config = await services.configs.load(tenant.id)
-        await archiveMeter(services, { tenant: config }, { key })
+        await archiveMeter(services, { tenant: config }, { key }).catch((error: unknown) => {
+          // Postgres was put back meanwhile to before it was made.
+          const gone = !world.extras.includes(changed)
+          if (!(gone && error instanceof TollgateError && error.code === 'not_found')) throw error
+        })
         changed.archivedAt ??= ++oracle.now
       })
     }
