@@ -12,6 +12,8 @@ import { priceSchema } from '../pricing/price.ts'
 import { INTERVAL_COUNT_MAX, type Interval, type IntervalUnit, intervalUnits } from './interval.ts'
 
 export const PRICES_PER_PLAN = 200
+/** Prices and group prices together: each is a line of an invoice. */
+export const PARTS_PER_PLAN = 1_000
 export const FEES_PER_PLAN = 20
 export const ENTITLEMENTS_PER_PLAN = 100
 export const TRIAL_MAX_DAYS = 730
@@ -39,6 +41,7 @@ export const pricesSchema = z
   .superRefine((prices, context) =>
     oneEach(prices, 'meter', 'price', 'a plan has one price a meter', context),
   )
+  .superRefine(refuseTooManyParts)
   .meta({ description: 'One price a meter at most. The lines of a bill come in this order.' })
 
 export const feeSchema = knownFields('A fee', {
@@ -118,6 +121,13 @@ export const intervalOf = (terms: Pick<Terms, 'interval' | 'interval_count'>): I
   unit: terms.interval,
   count: terms.interval_count,
 })
+
+function refuseTooManyParts(prices: PlanPrice[], context: z.core.$RefinementCtx): void {
+  const parts = prices.reduce((all, { groups = [] }) => all + 1 + groups.length, 0)
+  if (parts <= PARTS_PER_PLAN) return
+  const message = `must have at most ${PARTS_PER_PLAN} prices and group prices together, as each is a line of an invoice: these have ${parts}`
+  context.addIssue({ code: 'custom', message })
+}
 
 /** A period is three years long at most. */
 export function refuseLongPeriods(

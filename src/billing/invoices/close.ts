@@ -9,7 +9,7 @@ import type { Subscription } from '../subscriptions/subscription.ts'
 import { type Computed, type ComputeFacts, computeInvoice, spansOf } from './compute.ts'
 import { draftOf, trailingFrom, withDraft } from './draft.ts'
 import type { Invoice } from './invoice.ts'
-import { lookedAt, reachable } from './late-usage.ts'
+import { lookedAt, lookedInto, reachable } from './late-usage.ts'
 import type { UsageSpan } from './usage-lines.ts'
 
 type CloseFacts = Omit<ComputeFacts, 'subscription'>
@@ -80,7 +80,7 @@ function closeSubscription(facts: ComputeFacts): Closed {
 
 /** Earlier invoices that `issued` adjusts, and those that no event can reach any more. */
 const changedByLook = ({ account, subscription, nowMs }: ComputeFacts, issued: Invoice | null): Invoice[] =>
-  reachable(account, subscription.id)
+  lookedInto(account, subscription.id)
     .map((before) => ({ before, after: lookedAt(before, issued, nowMs) }))
     .filter(({ before, after }) => after.usageFinal || after.adjustedBy.length > before.adjustedBy.length)
     .map(({ after }) => after)
@@ -110,9 +110,13 @@ function follow(
 }
 
 /** When a subscription that has ended is looked at for the last time: when nothing can come in any more. */
-function endOf({ subscription, settings, nowMs }: ComputeFacts, closed: Invoice): number | null {
-  // An opening has billed no usage that could change, and what comes after the end was it.
-  if (closed.kind !== 'period') return null
+function endOf({ account, subscription, settings, nowMs }: ComputeFacts, closed: Invoice): number | null {
+  // An opening has billed no usage that could change.
+  if (closed.kind === 'opening') return null
+  // What comes after the end is the last, unless it had no room for all that may have come late.
+  const { id } = subscription
+  if (closed.kind === 'trailing')
+    return lookedInto(account, id).length < reachable(account, id).length ? nowMs + 1 : null
   return Math.max(subscription.cancelAtMs! + settings.lateMs, nowMs + 1)
 }
 

@@ -148,4 +148,9 @@ export type Invoice = {
 /** How a number is shown. */
 export const invoiceNumber = (number: number): string => `INV-${String(number).padStart(6, '0')}`
 
+/**
+ * An invoice has so many lines at most: one half is for its own period, which no change of a subscription may go beyond; the
+ * other for what came late to earlier ones, of which it takes as many as fit, and leaves the others to the next.
+ */
 export const LINES_PER_INVOICE = 5_000
+export const LINES_PER_PERIOD = LINES_PER_INVOICE / 2

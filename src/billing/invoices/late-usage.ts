@@ -6,7 +6,14 @@ import { roundedAmount } from '../../kernel/currency.ts'
 import { decimal, sum, text } from '../../kernel/decimal.ts'
 import type { Account } from '../account.ts'
 import { ratedPart } from '../charge.ts'
-import type { Adjusted, AdjustmentLine, Invoice, UsageLine } from './invoice.ts'
+import {
+  type Adjusted,
+  type AdjustmentLine,
+  type Invoice,
+  LINES_PER_INVOICE,
+  LINES_PER_PERIOD,
+  type UsageLine,
+} from './invoice.ts'
 import { inPeriod, type UsageOf, type UsageSpan } from './usage-lines.ts'
 
 /** Invoices of a subscription whose usage may have changed since: not voided, and not seen to be final. */
@@ -15,6 +22,20 @@ export const reachable = (account: Account, subscriptionId: string): Invoice[] =
     ({ subscriptionId: of, kind, status, usageFinal }) =>
       of === subscriptionId && kind === 'period' && status !== 'draft' && status !== 'void' && !usageFinal,
   )
+
+/**
+ * Those that the next invoice looks at: the oldest, as many as its lines have room for, and one at least. The others are
+ * looked at by a later one, and stay reachable until then, so that nothing is lost.
+ */
+export function lookedInto(account: Account, subscriptionId: string): Invoice[] {
+  let room = LINES_PER_INVOICE - LINES_PER_PERIOD
+  return reachable(account, subscriptionId)
+    .toSorted((x, y) => x.sequence - y.sequence)
+    .filter((invoice, i) => {
+      room -= invoice.lines.filter(({ kind }) => kind === 'usage').length
+      return room >= 0 || i === 0
+    })
+}
 
 type Numbered = { line: UsageLine; number: number }
 
@@ -37,10 +58,10 @@ const spanOf = (charge: Numbered[]): UsageSpan => {
 
 /** The spans that `adjustments` will ask for. */
 export const spansOfLateUsage = (account: Account, subscriptionId: string): UsageSpan[] =>
-  reachable(account, subscriptionId).flatMap((invoice) => billedCharges(invoice).map(spanOf))
+  lookedInto(account, subscriptionId).flatMap((invoice) => billedCharges(invoice).map(spanOf))
 
 export function adjustments(account: Account, subscriptionId: string, usageOf: UsageOf): AdjustmentLine[] {
-  return reachable(account, subscriptionId).flatMap((invoice) =>
+  return lookedInto(account, subscriptionId).flatMap((invoice) =>
     billedCharges(invoice).flatMap((charge) => {
       const used = usageOf(spanOf(charge))
       return charge.flatMap((numbered, part) => adjustment(invoice, numbered, used[part]!))

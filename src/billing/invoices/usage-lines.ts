@@ -15,16 +15,17 @@ export type UsageSpan = { meter: string; fromMs: number; toMs: number; matches: 
 /** The usage of a span: a part for each of its matches, and the rest. */
 export type UsageOf = (span: UsageSpan) => PartUsage[]
 
+type Period = Pick<Invoice, 'startMs' | 'endMs'>
 type Charge = { price: PlanPrice; fromMs: number; toMs: number }
 
 /**
  * What is priced within the period, in the order of the plans' prices. Where a change of plan leaves the price of a meter as
  * it was, the meter is priced as a whole: its tiers and free units don't begin anew.
  */
-function chargesIn(account: Account, subscription: Subscription, invoice: Invoice): Charge[] {
+function chargesIn(account: Account, subscription: Subscription, period: Period): Charge[] {
   const charges: Charge[] = []
-  const endMs = endWithin(subscription, invoice.endMs)
-  for (const { phase, fromMs, toMs } of phasesWithin(subscription, invoice.startMs, endMs)) {
+  const endMs = endWithin(subscription, period.endMs)
+  for (const { phase, fromMs, toMs } of phasesWithin(subscription, period.startMs, endMs)) {
     for (const price of chargesOf(termsOfPhase(account, phase), phase.overrides)) {
       const before = charges.find((one) => one.toMs === fromMs && sameJson(one.price, price))
       if (before) before.toMs = toMs
@@ -42,8 +43,8 @@ const spanOf = ({ price, fromMs, toMs }: Charge): UsageSpan => ({
 })
 
 /** The spans that `usageLines` will ask for. */
-export const spansOfPeriod = (account: Account, subscription: Subscription, invoice: Invoice): UsageSpan[] =>
-  chargesIn(account, subscription, invoice).map(spanOf)
+export const spansOfPeriod = (account: Account, subscription: Subscription, period: Period): UsageSpan[] =>
+  chargesIn(account, subscription, period).map(spanOf)
 
 export function usageLines(
   account: Account,

@@ -1,8 +1,10 @@
 // Reads the usage that accounts' invoices ask for, all of a batch at once, and gives it to each account by its spans.
 
+import { ROWS_PER_READ } from '../../metering/limits.ts'
 import type { Meter, TenantConfig } from '../../metering/meter.ts'
 import type { ReadServices } from '../../metering/read-live.ts'
-import { readSpans } from '../../metering/read-spans.ts'
+import { readSpans, type SpanQuantity } from '../../metering/read-spans.ts'
+import type { Span } from '../../metering/span.ts'
 import type { PartUsage } from '../charge.ts'
 import type { UsageOf, UsageSpan } from './usage-lines.ts'
 
@@ -39,7 +41,9 @@ export async function usageFor(
     endMs: toMs,
     parts: matches,
   }))
-  const found = await readSpans(services, config, asked)
+  const found: SpanQuantity[] = []
+  for (const some of needed.length > 1 ? [asked] : pieces(asked))
+    found.push(...(await readSpans(services, config, some)))
   const byKey = new Map<string, PartUsage[]>(
     [...spans.keys()].map((key, i) => [key, [...found[i]!.parts, found[i]!.rest]]),
   )
@@ -49,6 +53,25 @@ export async function usageFor(
     throw new Error(`Usage was not read: ${keyOf(customerId, span)}`)
   }
   return { meters: new Map(config.meters.map((meter) => [meter.key, meter])), of }
+}
+
+/**
+ * What one customer needs is read in as many pieces as it takes: there is no smaller batch that its invoice could be closed in.
+ * A part of a span is two rows at most, what was before it and what is in it.
+ */
+function pieces(spans: Span[]): Span[][] {
+  const found: Span[][] = []
+  let room = 0
+  for (const span of spans) {
+    const rows = 2 * (span.parts.length + 1)
+    if (rows > room) {
+      found.push([])
+      room = ROWS_PER_READ
+    }
+    found.at(-1)!.push(span)
+    room -= rows
+  }
+  return found
 }
 
 /** What is cached may be older than a plan, and lack a meter that the plan prices. */

@@ -19,6 +19,7 @@ import {
   type SubscriptionServices,
 } from './create-subscription.ts'
 import { findSubscription, inAccount } from './find-subscription.ts'
+import { refuseTooManyLines } from './line-bound.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
 import { PHASES_PER_SUBSCRIPTION, type Phase, phaseAt, type Subscription } from './subscription.ts'
@@ -79,6 +80,7 @@ export function changedSubscription(
   }
   const changed = { ...subscription, phases }
   refuseOverlaps(account, changed)
+  refuseTooManyLines({ ...facts, subscription: changed }, fromMs)
   return changesFirst(facts, fromMs)
     ? drafted({ ...facts, subscription: changed })
     : { subscription: changed, draft: null }

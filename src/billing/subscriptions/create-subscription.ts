@@ -15,6 +15,7 @@ import type { Plan } from '../plan.ts'
 import type { PlanStore } from '../ports.ts'
 import type { BillingSettings } from '../settings.ts'
 import { intervalOf } from '../terms.ts'
+import { refuseTooManyLines } from './line-bound.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { SUBSCRIPTIONS_PER_CUSTOMER, type Subscription } from './subscription.ts'
 import type { SubscriptionInput } from './subscription-input.ts'
@@ -54,6 +55,7 @@ export async function createSubscription(
       nowMs,
       newId,
     }
+    refuseTooManyLines(facts, subscription.startMs)
     const change = opened(facts, tenant)
     return { change, result: () => change.subscriptions[0]! }
   })
