@@ -73,7 +73,7 @@ const taxRates = z
   .array(
     knownFields('A tax rate', {
       name: line(NAME_CHARS).meta({ description: 'On the invoice.', example: 'VAT' }),
-      percent: percentField('Of what is left after coupons: "19" is 19 %.', '19'),
+      percent: percentField('Of what is left after coupons: "19" is 19 %. 100 at most.', '19', '100'),
     }).meta({ id: 'TaxRate' }),
   )
   .max(TAX_RATES_PER_CUSTOMER)

@@ -153,7 +153,11 @@ describe('a customer', () => {
     ],
     [
       { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: '-1' }] },
-      [expect.stringContaining('#/tax_rates/0/percent: ')],
+      ['#/tax_rates/0/percent: must be 0 or more'],
+    ],
+    [
+      { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: '100.01' }] },
+      ['#/tax_rates/0/percent: must be 100 or less'],
     ],
     [{ customer_id: 'a', tax_rates: [{ percent: '19' }] }, ['#/tax_rates/0/name: is required']],
     [
