@@ -20,7 +20,7 @@ export type BillServices = UsageServices & {
   access: Pick<CustomerStore, 'findCustomer'>
 }
 
-/** Throws validation_failed for the period, and not_found for a customer of whom neither a record nor any usage is known. */
+/** Throws validation_failed for the period, and not_found for a customer of whom nothing is known: no record, usage or account. */
 export async function readBill(
   services: BillServices,
   tenant: TenantConfig,
@@ -30,6 +30,7 @@ export async function readBill(
   const nowMs = services.clock()
   const period = periodOf(input, tenant.timezone, nowMs)
   const { startMs, endMs, key } = period
+  const pricedAtMs = Math.min(nowMs, endMs - 1)
   const [{ config, quantities }, plan, [account]] = await Promise.all([
     readUsage(services, tenant, {
       customerIds: [customerId],
@@ -38,11 +39,11 @@ export async function readBill(
       groupBy: [],
     }),
     services.catalog.planOfCustomer(tenant.tenantId, customerId),
-    services.accounts.loadAccounts(tenant.tenantId, [customerId]),
+    services.accounts.loadAccounts(tenant.tenantId, [customerId], { endedAfterMs: pricedAtMs }),
   ])
-  const pricedBy = pricesFor(account!, plan, config, Math.min(nowMs, endMs - 1))
-  if (quantities.length === 0 && account!.subscriptions.length === 0)
-    await mustBeKnown(services, tenant, customerId)
+  const pricedBy = pricesFor(account!, plan, config, pricedAtMs)
+  // An account that was ever written had a subscription, and so invoices, or credit.
+  if (quantities.length === 0 && account!.version === 0) await mustBeKnown(services, tenant, customerId)
   return computeBill({
     customerId,
     period: { start: new Date(startMs), end: new Date(endMs), key },
@@ -101,7 +102,7 @@ async function mustBeKnown(services: BillServices, tenant: TenantConfig, custome
   if (customer === null && !used && live.counters.length === 0) {
     throw new TollgateError(
       'not_found',
-      `Nothing is known of a customer ${JSON.stringify(customerId)}: no record and no usage.`,
+      `Nothing is known of a customer ${JSON.stringify(customerId)}: there is no record, no usage, no subscription and no credit of one.`,
     )
   }
 }

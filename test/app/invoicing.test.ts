@@ -233,3 +233,31 @@ describe('a meter', () => {
     })
   })
 })
+
+describe('the bill of a customer who used nothing', () => {
+  it('is zero, and not unknown, long after its only subscription has ended, and before one begins', async () => {
+    at('2026-01-10T10:20:00Z')
+    const { call, raw, close } = await open()
+    await call('POST', '/api/v1/plans', pro)
+    const bill = (id: string, query = '') => raw('GET', `/api/v1/billing/${id}${query}`)
+    expect(await bill('alice')).toMatchObject({ status: 404, body: { code: 'not_found' } })
+    const { id } = await call('POST', '/api/v1/subscriptions', { customer_id: 'alice', plan: 'pro' })
+    await call('POST', `/api/v1/subscriptions/${id}/cancel`, { when: 'period_end' })
+    at('2026-05-01T00:00:00Z')
+    while ((await close()).issued > 0);
+    expect(await bill('alice')).toMatchObject({
+      status: 200,
+      body: { plan: 'default', total: '0.00', lines: [] },
+    })
+    // A past month is billed by what ran then, also where nothing of it is left to be invoiced.
+    expect(await bill('alice', '?period=2026-01')).toMatchObject({ status: 200, body: { plan: 'pro' } })
+
+    const later = { customer_id: 'bob', plan: 'pro', start: '2026-08-01T00:00:00Z' }
+    await call('POST', '/api/v1/subscriptions', later)
+    expect(await bill('bob')).toMatchObject({ status: 200, body: { total: '0.00' } })
+    const prepaid = { customer_id: 'carol', name: 'Prepaid', amount: '5', currency: 'USD' }
+    await call('POST', '/api/v1/credit-grants', prepaid)
+    expect(await bill('carol')).toMatchObject({ status: 200, body: { total: '0.00' } })
+    expect((await bill('dave')).status).toBe(404)
+  })
+})

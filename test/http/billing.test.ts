@@ -246,7 +246,7 @@ describe('GET /api/v1/billing/{customer_id}', () => {
       expect((await call('GET', `/api/v1/billing/alice?${query}`)).status).toBe(422)
   })
 
-  it('knows no customer of whom there is neither a record nor usage', async () => {
+  it('knows no customer of whom there is no record, usage or account', async () => {
     expect((await call('GET', '/api/v1/billing/alcie')).status).toBe(404)
     await call('POST', '/api/v1/customers', { customer_id: 'alcie' })
     expect(await call('GET', '/api/v1/billing/alcie')).toMatchObject({

@@ -16,7 +16,7 @@ export const billingRoutes: Routes = (router, deps) => {
     tag: 'Billing',
     summary: 'The bill of a period, exact at this instant',
     description:
-      'It holds every event that was accepted before this request, settled or not, and none twice. A customer that was never created is billed like any other.',
+      'It holds every event that was accepted before this request, settled or not, and none twice. A customer that was never created is billed like any other; one of whom nothing is known, no usage, subscription or credit either, is not found: its id may be mistyped.',
     access: 'tenant',
     params: z.object({ customer_id: customerIdSchema }),
     query: z.strictObject(periodParameters),
