@@ -3,6 +3,7 @@
 // written, and the decision is made again. So whatever runs twice, or at once, happens once.
 
 import type { TaxRate } from '../access/customer.ts'
+import { decimal } from '../kernel/decimal.ts'
 import type { Coupon } from './coupon.ts'
 import type { CreditEntry, CreditNote, Grant, OpenGrant } from './credit/credit.ts'
 import type { Invoice } from './invoices/invoice.ts'
@@ -56,6 +57,39 @@ export const unchanged = ({ customerId, version, currency }: Account): AccountCh
   entries: [],
   creditNotes: [],
 })
+
+/** One change after another: of what both write, what the later one does. */
+export const together = (first: AccountChange, then: AccountChange): AccountChange => ({
+  ...then,
+  subscriptions: replaced(first.subscriptions, then.subscriptions),
+  invoices: replaced(first.invoices, then.invoices),
+  grants: [...first.grants, ...then.grants],
+  entries: [...first.entries, ...then.entries],
+  creditNotes: [...first.creditNotes, ...then.creditNotes],
+})
+
+/** The account as the change leaves it: what it issues still has no number, which is given when it is written. */
+export const changedBy = (account: Account, change: AccountChange): Account => ({
+  ...account,
+  subscriptions: replaced(account.subscriptions, change.subscriptions),
+  invoices: replaced(account.invoices, change.invoices),
+  grants: drawn(
+    [...account.grants, ...change.grants.map((grant) => ({ ...grant, remaining: '0' }))],
+    change.entries,
+  ),
+})
+
+const replaced = <Item extends { id: string }>(items: Item[], by: Item[]): Item[] => [
+  ...new Map([...items, ...by].map((item) => [item.id, item])).values(),
+]
+
+export function drawn(grants: OpenGrant[], entries: CreditEntry[]): OpenGrant[] {
+  return grants.map((grant) => {
+    const changes = entries.filter(({ grantId }) => grantId === grant.id)
+    const remaining = changes.reduce((left, { amount }) => left.plus(amount), decimal(grant.remaining))
+    return { ...grant, remaining: remaining.toFixed() }
+  })
+}
 
 export function termsOfPhase({ terms }: Account, phase: { plan: string; version: number }): Terms {
   const found = terms.find(({ plan, version }) => plan === phase.plan && version === phase.version)

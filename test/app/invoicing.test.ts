@@ -234,6 +234,45 @@ describe('a meter', () => {
   })
 })
 
+describe('a subscription by the day that began a year ago', () => {
+  it('is invoiced up to today by one run, each day with its own usage, and with numbers that have no gaps', async () => {
+    at('2026-01-10T10:20:00Z')
+    const { call, use, close } = await open('Europe/Berlin')
+    await call('POST', '/api/v1/plans', { ...pro, interval: 'day' })
+    await use(3, '2026-01-10T10:05:00Z')
+    at('2026-01-20T10:20:00Z')
+    await use(120, '2026-01-20T10:05:00Z')
+    at('2026-12-31T12:00:00Z')
+    while ((await close()).more);
+    await call('POST', '/api/v1/subscriptions', {
+      customer_id: 'alice',
+      plan: 'pro',
+      start: '2026-01-01T00:00:00Z',
+    })
+    expect(await close()).toMatchObject({ issued: 364, failed: [] })
+    expect(await close()).toMatchObject({ issued: 0, more: false })
+    const issued: { number: string; total: string; period: { start: string } }[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page = await call(
+        'GET',
+        `/api/v1/invoices?status=issued&limit=100${cursor && `&cursor=${cursor}`}`,
+      )
+      issued.unshift(...page.data.reverse())
+      cursor = page.next_cursor
+    }
+    expect(issued.map(({ number }) => number)).toEqual(
+      Array.from({ length: 365 }, (_, i) => `INV-${String(i + 1).padStart(6, '0')}`),
+    )
+    expect(
+      issued.filter(({ total }) => total !== '41.00').map(({ period, total }) => [period.start, total]),
+    ).toEqual([
+      ['2026-01-01T00:00:00.000Z', '31.00'],
+      ['2026-01-09T23:00:00.000Z', '44.00'],
+      ['2026-01-19T23:00:00.000Z', '151.00'],
+    ])
+  })
+})
+
 describe('the bill of a customer who used nothing', () => {
   it('is zero, and not unknown, long after its only subscription has ended, and before one begins', async () => {
     at('2026-01-10T10:20:00Z')

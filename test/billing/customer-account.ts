@@ -14,6 +14,7 @@ import {
 } from '../../src/billing/credit/credit-note.ts'
 import { grantCredit, grantInputSchema, voidGrant } from '../../src/billing/credit/grant-credit.ts'
 import { closeAccount, openInvoice } from '../../src/billing/invoices/close.ts'
+import { closePeriods, roundsToClose } from '../../src/billing/invoices/close-periods.ts'
 import { computeInvoice } from '../../src/billing/invoices/compute.ts'
 import type { Invoice } from '../../src/billing/invoices/invoice.ts'
 import { type Move, moveInvoice } from '../../src/billing/invoices/move-invoice.ts'
@@ -73,6 +74,8 @@ export class CustomerAccount {
   readonly all = new Map<string, Invoice>()
   /** every change that was written, in order */
   readonly written: AccountChange[] = []
+  /** how many periods each closing at once has closed */
+  readonly rounds: number[] = []
   taxRates: TaxRate[] = []
   readonly #plans: Plan[] = []
   readonly #coupons: Coupon[] = []
@@ -186,32 +189,39 @@ export class CustomerAccount {
     }
   }
 
+  /** The same with as many periods at once as closing takes; it may ask for the usage that it has said it needs, and no other. */
+  closeAtOnce(most = 400): this {
+    while ([...this.subscriptions.values()].some(({ dueMs }) => dueMs !== null && dueMs <= this.nowMs)) {
+      const facts = this.#facts()
+      const rounds = roundsToClose(facts, most)
+      const known = new Set(rounds.flat().map((span) => JSON.stringify(span)))
+      const usageOf: UsageOf = (span) => {
+        if (known.has(JSON.stringify(span))) return this.usageOf(span)
+        throw new Error(`Usage was not read: ${JSON.stringify(span)}`)
+      }
+      const change = closePeriods({ ...facts, usageOf }, rounds.length)
+      this.rounds.push(rounds.length)
+      this.write(change)
+    }
+    return this
+  }
+
+  #facts = () => ({
+    account: this.account(),
+    timezone: this.tenant.timezone,
+    settings: this.settings,
+    nowMs: this.nowMs,
+    newId: this.newId,
+    meters: this.#meters,
+    usageOf: this.usageOf,
+  })
+
   /** What closing would write now. */
-  decide = (): AccountChange =>
-    closeAccount({
-      account: this.account(),
-      timezone: this.tenant.timezone,
-      settings: this.settings,
-      nowMs: this.nowMs,
-      newId: this.newId,
-      meters: this.#meters,
-      usageOf: this.usageOf,
-    })
+  decide = (): AccountChange => closeAccount(this.#facts())
 
   /** The subscription's draft as it stands now. */
   draft(id: string): Invoice {
-    const account = this.account()
-    const subscription = this.subscriptions.get(id)!
-    const facts = {
-      account,
-      subscription,
-      timezone: this.tenant.timezone,
-      settings: this.settings,
-      nowMs: this.nowMs,
-      newId: this.newId,
-      meters: this.#meters,
-      usageOf: this.usageOf,
-    }
+    const facts = { ...this.#facts(), subscription: this.subscriptions.get(id)! }
     const draft = openInvoice(facts)
     return { ...draft, ...computeInvoice(facts, draft) }
   }

@@ -7,7 +7,7 @@ import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, type AccountChange, unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
 import type { BillingSettings } from '../settings.ts'
-import { closeAccount, spansToClose } from './close.ts'
+import { closePeriods, roundsToClose } from './close-periods.ts'
 import { type UsageServices, usageFor } from './usage-reader.ts'
 
 export type CloseServices = UsageServices & {
@@ -28,13 +28,16 @@ export type CloseReport = {
 
 /** An account that can't be closed now waits for so long, and holds up no other. */
 const FAILED_WAIT_MS = 600_000
+/** Periods that a batch closes at most where its accounts have several due; each of them closes one anyway. */
+const PERIODS_PER_BATCH = 400
 /** Bytes of JSON in one statement that writes accounts. */
 const SAVE_BYTES = 3_000_000
 
 export async function closeDue(services: CloseServices): Promise<CloseReport> {
   const report: CloseReport = { issued: 0, overtaken: 0, failed: [], more: false }
   const { accountsPerBatch, batchesPerRun } = services.billing
-  for (let batch = 0; batch < batchesPerRun; batch++) {
+  const invoicesPerRun = accountsPerBatch * batchesPerRun
+  for (let batch = 0; batch < batchesPerRun && report.issued < invoicesPerRun; batch++) {
     const accounts = await services.accounts.dueAccounts(services.clock(), accountsPerBatch)
     report.more = accounts !== null
     if (accounts === null) return report
@@ -44,7 +47,7 @@ export async function closeDue(services: CloseServices): Promise<CloseReport> {
   return report
 }
 
-/** A batch whose usage is too much for one read is closed in halves. */
+/** A batch that can't be closed, as its usage is too much for one read, say, is closed in halves: one account holds up no other. */
 async function closeBatch(
   services: CloseServices,
   tenant: TenantConfig,
@@ -54,12 +57,12 @@ async function closeBatch(
   try {
     await save(services, tenant, await decided(services, tenant, accounts, report), report)
   } catch (error) {
-    if (!(error instanceof TollgateError) || error.code === 'store_unavailable') throw error
+    if (error instanceof TollgateError && error.code === 'store_unavailable') throw error
     if (accounts.length > 1) {
       const half = Math.ceil(accounts.length / 2)
       await closeBatch(services, tenant, accounts.slice(0, half), report)
       await closeBatch(services, tenant, accounts.slice(half), report)
-    } else await save(services, tenant, [postponed(services, accounts[0]!, error, report)], report)
+    } else await save(services, tenant, [postponed(services, accounts[0]!, error as Error, report)], report)
   }
 }
 
@@ -71,17 +74,23 @@ async function decided(
 ): Promise<AccountChange[]> {
   const { timezone } = tenant
   const nowMs = services.clock()
-  const facts = accounts.map((account) => ({ account, timezone, settings: services.billing, nowMs, newId }))
+  const most = Math.max(1, Math.floor(PERIODS_PER_BATCH / accounts.length))
+  const asked = accounts.map((account) => {
+    const facts = { account, timezone, settings: services.billing, nowMs, newId }
+    return { facts, rounds: roundsToClose(facts, most) }
+  })
   const usage = await usageFor(
     services,
     tenant,
-    facts.map((one) => ({ customerId: one.account.customerId, spans: spansToClose(one) })),
+    asked.map(({ facts, rounds }) => ({ customerId: facts.account.customerId, spans: rounds.flat() })),
   )
-  return facts.map((one) => {
+  return asked.map(({ facts, rounds }) => {
+    const { account } = facts
     try {
-      return closeAccount({ ...one, meters: usage.meters, usageOf: usage.of(one.account.customerId) })
+      const known = { meters: usage.meters, usageOf: usage.of(account.customerId) }
+      return closePeriods({ ...facts, ...known }, rounds.length)
     } catch (error) {
-      return postponed(services, one.account, error as Error, report)
+      return postponed(services, account, error as Error, report)
     }
   })
 }

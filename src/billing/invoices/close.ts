@@ -3,18 +3,17 @@
 
 import { roundedAmount } from '../../kernel/currency.ts'
 import { decimal } from '../../kernel/decimal.ts'
-import { type AccountChange, unchanged } from '../account.ts'
-import type { CreditEntry, Grant, OpenGrant } from '../credit/credit.ts'
+import { type AccountChange, changedBy, drawn, together, unchanged } from '../account.ts'
+import type { CreditEntry, Grant } from '../credit/credit.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
-import { type Computed, type ComputeFacts, computeInvoice, spansOf } from './compute.ts'
+import { type Computed, type ComputeFacts, computeInvoice } from './compute.ts'
 import { draftOf, trailingFrom, withDraft } from './draft.ts'
 import type { Invoice } from './invoice.ts'
 import { lookedAt, lookedInto, reachable } from './late-usage.ts'
-import type { UsageSpan } from './usage-lines.ts'
 
-type CloseFacts = Omit<ComputeFacts, 'subscription'>
+export type CloseFacts = Omit<ComputeFacts, 'subscription'>
 
-const isDue = ({ dueMs }: Subscription, nowMs: number): boolean => dueMs !== null && dueMs <= nowMs
+export const isDue = ({ dueMs }: Subscription, nowMs: number): boolean => dueMs !== null && dueMs <= nowMs
 
 /** The draft that is next to be issued of a subscription; for one that has ended, what came late. */
 export function openInvoice({
@@ -31,35 +30,21 @@ export function openInvoice({
   return draftOf({ account, subscription, settings, ...facts }, trailingFrom(endMs, endMs + settings.lateMs))
 }
 
-/** The spans whose usage `closeAccount` will ask for. */
-export const spansToClose = (facts: Omit<CloseFacts, 'usageOf' | 'meters'>): UsageSpan[] =>
-  facts.account.subscriptions
-    .filter((subscription) => isDue(subscription, facts.nowMs))
-    .flatMap((subscription) => spansOf(facts.account, subscription, openInvoice({ ...facts, subscription })))
-
 /** Closes one period of every subscription of the account that is due. */
 export function closeAccount(facts: CloseFacts): AccountChange {
-  let account = facts.account
+  let { account } = facts
   let change = unchanged(account)
   for (const subscription of account.subscriptions) {
     if (!isDue(subscription, facts.nowMs)) continue
     const closed = closeSubscription({ ...facts, account, subscription })
-    change = {
-      ...change,
-      subscriptions: [...change.subscriptions, closed.subscription],
-      invoices: [...change.invoices, ...closed.invoices],
-      grants: [...change.grants, ...closed.grants],
-      entries: [...change.entries, ...closed.entries],
-    }
+    change = together(change, closed)
     // What one subscription draws, the next one finds gone.
-    account = { ...account, grants: drawn([...account.grants, ...closed.grants.map(fresh)], closed.entries) }
+    account = changedBy(account, closed)
   }
   return change
 }
 
-type Closed = { subscription: Subscription; invoices: Invoice[]; grants: Grant[]; entries: CreditEntry[] }
-
-function closeSubscription(facts: ComputeFacts): Closed {
+function closeSubscription(facts: ComputeFacts): AccountChange {
   const expired = expiries(facts)
   const account = { ...facts.account, grants: drawn(facts.account.grants, expired) }
   const open = openInvoice(facts)
@@ -71,7 +56,8 @@ function closeSubscription(facts: ComputeFacts): Closed {
     issued === null ? { grants: [], entries: [] } : creditOf(facts, issued, computed)
   const { subscription, draft } = follow(facts, open, computed, issued !== null)
   return {
-    subscription,
+    ...unchanged(account),
+    subscriptions: [subscription],
     invoices: [...changedByLook(facts, issued), ...(issued ? [issued] : []), ...(draft ? [draft] : [])],
     grants,
     entries: [...expired, ...entries],
@@ -190,14 +176,4 @@ function expiries({ account, nowMs, newId }: ComputeFacts): CreditEntry[] {
       invoiceId: null,
       createdMs: nowMs,
     }))
-}
-
-const fresh = (grant: Grant): OpenGrant => ({ ...grant, remaining: '0' })
-
-function drawn(grants: OpenGrant[], entries: CreditEntry[]): OpenGrant[] {
-  return grants.map((grant) => {
-    const changes = entries.filter(({ grantId }) => grantId === grant.id)
-    const remaining = changes.reduce((left, { amount }) => left.plus(amount), decimal(grant.remaining))
-    return { ...grant, remaining: remaining.toFixed() }
-  })
 }

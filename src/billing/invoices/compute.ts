@@ -2,8 +2,8 @@
 
 import type { Meter } from '../../metering/meter.ts'
 import type { Account } from '../account.ts'
-import { endWithin, type Subscription } from '../subscriptions/subscription.ts'
-import { type DraftFacts, periodFrom } from './draft.ts'
+import type { Subscription } from '../subscriptions/subscription.ts'
+import { type DraftFacts, periodAfter, type periodFrom } from './draft.ts'
 import { feesAtEnd, feesOf } from './fees.ts'
 import type { FeeLine, Invoice, InvoiceLine, Totals } from './invoice.ts'
 import { adjustments, spansOfLateUsage } from './late-usage.ts'
@@ -28,7 +28,7 @@ export function spansOf(account: Account, subscription: Subscription, invoice: I
 
 export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed {
   const { account, subscription, usageOf, nowMs } = facts
-  const next = invoice.kind === 'trailing' ? null : nextOf(facts, invoice)
+  const next = nextOf(facts, invoice)
   const lines: InvoiceLine[] = [
     ...(invoice.kind === 'period'
       ? [...usageLines(account, subscription, invoice, facts), ...feesAtEnd(facts, invoice)]
@@ -49,8 +49,7 @@ export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed 
 }
 
 function nextOf(facts: ComputeFacts, invoice: Invoice): Computed['next'] {
-  const { subscription } = facts
-  if (endWithin(subscription, invoice.endMs + 1) <= invoice.endMs) return null
-  const period = periodFrom(facts, invoice.endMs)
+  const period = periodAfter(facts, invoice)
+  if (period === null) return null
   return { period, advance: feesOf(facts, { ...period, currency: invoice.currency }, 'advance') }
 }

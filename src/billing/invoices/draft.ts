@@ -27,6 +27,15 @@ export function periodFrom({ account, subscription, timezone }: DraftFacts, star
   return { kind: 'period', startMs, endMs, fullStartMs, fullEndMs: endMs, fullDays: days }
 }
 
+/** The period that follows an invoice's; null: the subscription ends with it, or had ended before. */
+export function periodAfter(
+  facts: DraftFacts,
+  { kind, endMs }: Pick<Invoice, 'kind' | 'endMs'>,
+): Period | null {
+  const ends = kind === 'trailing' || endWithin(facts.subscription, endMs + 1) <= endMs
+  return ends ? null : periodFrom(facts, endMs)
+}
+
 /** The trial, or nothing but an instant: what comes before the first period. */
 function openingOf({ startMs, trialEndMs }: Subscription): Period {
   const endMs = trialEndMs ?? startMs
@@ -77,8 +86,11 @@ export function draftOf(facts: DraftFacts, period: Period, advance: FeeLine[] = 
 }
 
 /** When a draft is to be issued. An opening waits for nothing: no usage is billed in it. */
-export const dueOf = (subscription: Subscription, draft: Invoice, { graceMs }: BillingSettings): number =>
-  endWithin(subscription, draft.endMs) + (draft.kind === 'opening' ? 0 : graceMs)
+export const dueOf = (
+  subscription: Subscription,
+  draft: Pick<Invoice, 'kind' | 'endMs'>,
+  { graceMs }: BillingSettings,
+): number => endWithin(subscription, draft.endMs) + (draft.kind === 'opening' ? 0 : graceMs)
 
 /** The subscription with this as its draft. */
 export const withDraft = (
