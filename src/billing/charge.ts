@@ -3,6 +3,7 @@
 
 import { roundedAmount } from '../kernel/currency.ts'
 import { type Decimal, zero } from '../kernel/decimal.ts'
+import { mostSpecificFirst } from '../pricing/group-price.ts'
 import type { Price } from '../pricing/price.ts'
 import { rate } from '../pricing/rate.ts'
 import type { Rated } from '../pricing/rated.ts'
@@ -18,9 +19,9 @@ export const partsOf = ({ price, groups = [] }: Omit<PlanPrice, 'meter'>): Charg
   { match: null, price: price ?? null },
 ]
 
-/** Of several that match, the one that asks for most is taken; of equals the first. */
-const mostSpecificFirst = (groups: NonNullable<PlanPrice['groups']>) =>
-  groups.toSorted((x, y) => Object.keys(y.match).length - Object.keys(x.match).length)
+/** What the parts but the rest match, in their order. */
+export const matchesOf = (price: Omit<PlanPrice, 'meter'>): Exclude<Match, null>[] =>
+  partsOf(price).flatMap(({ match }) => (match === null ? [] : [match]))
 
 /** How much of each part was used, in the order of `partsOf`. */
 export type PartUsage = { quantity: Decimal; settledQuantity: Decimal; events: Decimal }

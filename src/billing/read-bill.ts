@@ -7,7 +7,7 @@ import { readUsage } from '../metering/read-usage.ts'
 import { type Account, termsOfPhase } from './account.ts'
 import type { AccountStore } from './account-ports.ts'
 import { type Bill, type BillFacts, computeBill } from './bill.ts'
-import { chargesOf, needsParts, partsOf } from './charge.ts'
+import { chargesOf, matchesOf, needsParts } from './charge.ts'
 import { type UsageServices, usageFor } from './invoices/usage-reader.ts'
 import { type Period, type PeriodQuery, periodOf } from './period.ts'
 import type { PlanStore, TenantPlan } from './ports.ts'
@@ -88,7 +88,7 @@ async function partsFor(
     meter: price.meter,
     fromMs: startMs,
     toMs: endMs,
-    matches: partsOf(price).flatMap(({ match }) => (match === null ? [] : [match])),
+    matches: matchesOf(price),
   }))
   if (needed.length === 0) return new Map()
   const usage = await usageFor(services, tenant, [{ customerId, spans: needed }])

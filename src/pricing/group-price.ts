@@ -13,29 +13,9 @@ export const MATCH_VALUE_CHARS = 1_024
 /** The values of a group, or those that a rule asks for, by property. null: the event did not have the property. */
 export type GroupValues = Readonly<Record<string, string | null>>
 
-/**
- * The rule with the most properties of all whose properties have the values that the group has; of several such, the first in
- * the list. null: none fits.
- */
-export function closestRule<Rule extends { match: GroupValues }>(
-  rules: readonly Rule[],
-  group: GroupValues,
-): Rule | null {
-  let closest: Rule | null = null
-  let most = 0
-  for (const rule of rules) {
-    const asked = Object.entries(rule.match)
-    if (asked.length > most && asked.every(([property, value]) => valueIn(group, property) === value)) {
-      closest = rule
-      most = asked.length
-    }
-  }
-  return closest
-}
-
-/** A property may be called `constructor`: what a group has is only what is its own. */
-const valueIn = (group: GroupValues, property: string): string | null =>
-  Object.hasOwn(group, property) ? group[property]! : null
+/** In order of precedence: of several that fit a group, the one that asks for most properties comes first; of equals the first. */
+export const mostSpecificFirst = <Rule extends { match: GroupValues }>(rules: readonly Rule[]): Rule[] =>
+  rules.toSorted((x, y) => Object.keys(y.match).length - Object.keys(x.match).length)
 
 const matchSchema = z
   .record(z.string(), z.string().max(MATCH_VALUE_CHARS).nullable(), {

@@ -2,77 +2,44 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { GROUP_BY_PROPERTIES, GROUP_VALUES_BYTES } from '../../src/metering/limits.ts'
 import {
-  closestRule,
   foreignProperties,
   GROUP_PRICES_PER_METER,
   type GroupValues,
   groupPricesSchema,
   MATCH_VALUE_CHARS,
+  mostSpecificFirst,
   PROPERTIES_PER_MATCH,
 } from '../../src/pricing/group-price.ts'
 
 const price = { model: 'per_unit', unit_amount: '0.01' }
 
-const rule = (name: string, match: GroupValues) => ({ name, match })
+describe('the order of precedence', () => {
+  const of = (...matches: GroupValues[]) =>
+    mostSpecificFirst(matches.map((match) => ({ match }))).map(({ match }) => match)
 
-describe('the rule that prices a group', () => {
-  const rules = [
-    rule('eu', { region: 'eu' }),
-    rule('large', { model: 'large' }),
-    rule('large in eu', { model: 'large', region: 'eu' }),
-    rule('unknown region', { region: null }),
-    rule('eu again, later', { size: 'xl', region: 'eu' }),
-  ]
-  test.each<[string, GroupValues, string | undefined]>([
-    ['fits', { region: 'eu', model: 'small' }, 'eu'],
-    ['has the most properties', { region: 'eu', model: 'large' }, 'large in eu'],
-    ['is the first of equals', { region: 'eu', model: 'large', size: 'xl' }, 'large in eu'],
-    ['is the only one that fits', { region: 'us', model: 'large' }, 'large'],
-    ['asks for a missing property', { region: null, model: 'small' }, 'unknown region'],
-    ['is for a property that the group doesn’t have', { model: 'small' }, 'unknown region'],
-    ['is none, where none fits', { region: 'us', model: 'small' }, undefined],
-    ['takes "" for a value, not for a missing one', { region: '', model: 'small' }, undefined],
-    ['takes "null" for a value', { region: 'null', model: 'small' }, undefined],
-    ['tells capitals apart', { region: 'EU', model: 'small' }, undefined],
-  ])('%s: %j', (_, group, expected) => {
-    expect(closestRule(rules, group)?.name).toBe(expected)
-  })
-
-  test('is the first of two that are equally close, in either order', () => {
-    const [eu, large] = [rule('eu', { region: 'eu' }), rule('large', { model: 'large' })]
-    const group = { region: 'eu', model: 'large' }
-    expect(closestRule([eu, large], group)).toBe(eu)
-    expect(closestRule([large, eu], group)).toBe(large)
-  })
-
-  test('is none of an empty list, and never a rule that asks for nothing', () => {
-    expect(closestRule([], { region: 'eu' })).toBeNull()
-    expect(closestRule([rule('all', {})], { region: 'eu' })).toBeNull()
-  })
-
-  test('sees a property called "constructor" only where the group has it', () => {
-    const rules = [
-      rule('named so', { constructor: 'x' } as unknown as GroupValues),
-      rule('without', { toString: null } as unknown as GroupValues),
+  test('has rules with more properties first, and equals as they were', () => {
+    const [eu, large, both, none] = [
+      { region: 'eu' },
+      { model: 'l' },
+      { model: 'l', region: 'eu' },
+      { region: null },
     ]
-    expect(closestRule(rules, { region: 'eu' })?.name).toBe('without')
-    expect(closestRule(rules, { constructor: 'x', toString: 'y' } as unknown as GroupValues)?.name).toBe(
-      'named so',
-    )
+    expect(of(eu, large, both, none)).toEqual([both, eu, large, none])
+    expect(of(none, large, both, eu)).toEqual([both, none, large, eu])
+    expect(of()).toEqual([])
   })
 
-  test('is what a search by definition finds', () => {
-    const values = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('x', 'y', null))
+  test('makes the first rule that fits the closest one', () => {
+    const values = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('x', 'y', null), {
+      minKeys: 1,
+    })
     fc.assert(
-      fc.property(fc.array(values.map((match) => rule('', match))), values, (rules, group) => {
-        const fits = rules
-          .map((rule, index) => ({ rule, index, properties: Object.keys(rule.match) }))
-          .filter(
-            ({ rule, properties }) =>
-              properties.length > 0 && properties.every((name) => (group[name] ?? null) === rule.match[name]),
-          )
-          .sort((a, b) => b.properties.length - a.properties.length || a.index - b.index)
-        expect(closestRule(rules, group)).toBe(fits[0]?.rule ?? null)
+      fc.property(fc.array(values), values, (matches, group) => {
+        const fits = (match: GroupValues) =>
+          Object.entries(match).every(([property, value]) => (group[property] ?? null) === value)
+        const size = (match: GroupValues) => Object.keys(match).length
+        const most = Math.max(...matches.filter(fits).map(size))
+        expect(of(...matches).find(fits)).toBe(matches.find((match) => fits(match) && size(match) === most))
       }),
       { numRuns: 1_000 },
     )

@@ -4,7 +4,7 @@ import { type Decimal, decimal, QUANTITY_FRACTION_DIGITS, quotient, text } from 
 import { sameJson } from '../../kernel/same-json.ts'
 import type { Meter } from '../../metering/meter.ts'
 import { type Account, termsOfPhase } from '../account.ts'
-import { chargesOf, type PartUsage, partsOf, ratedPart } from '../charge.ts'
+import { chargesOf, matchesOf, type PartUsage, partsOf, ratedPart } from '../charge.ts'
 import { endWithin, phasesWithin, type Subscription } from '../subscriptions/subscription.ts'
 import type { PlanPrice } from '../terms.ts'
 import type { Invoice, Match, UsageLine } from './invoice.ts'
@@ -39,7 +39,7 @@ const spanOf = ({ price, fromMs, toMs }: Charge): UsageSpan => ({
   meter: price.meter,
   fromMs,
   toMs,
-  matches: partsOf(price).flatMap(({ match }) => (match === null ? [] : [match])),
+  matches: matchesOf(price),
 })
 
 /** The spans that `usageLines` will ask for. */
