@@ -34,6 +34,21 @@ export type Account = {
   customer: { name: string | null; email: string | null; taxRates: TaxRate[] }
 }
 
+/** Nothing is known of it yet. */
+export const noAccount = (tenantId: string, customerId: string): Account => ({
+  tenantId,
+  customerId,
+  version: 0,
+  currency: null,
+  subscriptions: [],
+  invoices: [],
+  grants: [],
+  terms: [],
+  coupons: [],
+  creditNotes: [],
+  customer: { name: null, email: null, taxRates: [] },
+})
+
 /** What is written: whole rows, new or in place of the one with the same id. */
 export type AccountChange = {
   customerId: string

@@ -1,10 +1,14 @@
 // The shell of every command on an account: read, decide, write; and again, if somebody was faster.
 
 import { TollgateError } from '../kernel/errors.ts'
+import type { TenantConfig } from '../metering/meter.ts'
 import type { Account, AccountChange } from './account.ts'
 import type { AccountStore, Asked, Saved } from './account-ports.ts'
 
 const TRIES = 8
+
+/** Whose account it is, and where new ids come from: the same for every try of one request. */
+export type Caller = { tenant: TenantConfig; newId: () => string }
 
 export type AccountServices = { accounts: Pick<AccountStore, 'loadAccounts' | 'saveAccounts'> }
 

@@ -1,7 +1,7 @@
 // A coupon: what is taken off the invoices of the subscriptions that it is attached to.
 
 import { z } from 'zod'
-import { currencySchema, minorUnits, roundedAmount } from '../kernel/currency.ts'
+import { currencySchema, tooFine } from '../kernel/currency.ts'
 import { decimal } from '../kernel/decimal.ts'
 import { decimalString } from '../kernel/decimal-schema.ts'
 import { knownFields } from '../kernel/object-schema.ts'
@@ -28,10 +28,6 @@ export type Coupon = {
 const positive = (description: string, example: string) =>
   decimalString({ above: '0' }).meta({ description, example })
 
-type Off = { amount_off: string; currency: string }
-const isWhole = ({ amount_off, currency }: Off): boolean =>
-  decimal(roundedAmount(decimal(amount_off), currency)).eq(decimal(amount_off))
-
 export const couponInputSchema = knownFields('A coupon', {
   key: keySchema.meta({ description: 'Your own name for it; it stays.', example: 'welcome' }),
   name: line(NAME_CHARS)
@@ -57,8 +53,10 @@ export const couponInputSchema = knownFields('A coupon', {
       wrong('percent_off', 'must be there, or amount_off must: one of them, not both')
     if ((coupon.amount_off === undefined) !== (coupon.currency === undefined))
       wrong('currency', 'must come together with amount_off, and only with it')
-    if (coupon.amount_off !== undefined && coupon.currency !== undefined && !isWhole(coupon as Off))
-      wrong('amount_off', `must have at most ${minorUnits(coupon.currency)} decimals in ${coupon.currency}`)
+    if (coupon.amount_off !== undefined && coupon.currency !== undefined) {
+      const detail = tooFine(coupon.amount_off, coupon.currency)
+      if (detail !== null) wrong('amount_off', detail)
+    }
     if ((coupon.duration === 'periods') !== (coupon.periods !== undefined))
       wrong('periods', 'must come together with the duration "periods", and only with it')
   })

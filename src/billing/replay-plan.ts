@@ -4,17 +4,22 @@ import { roundedAmount } from '../kernel/currency.ts'
 import { decimal, sum } from '../kernel/decimal.ts'
 import { rfc3339 } from '../kernel/time.ts'
 import type { TenantConfig } from '../metering/meter.ts'
-import type { Account } from './account.ts'
+import { type Account, noAccount } from './account.ts'
 import type { AccountStore } from './account-ports.ts'
 import { daysBetween } from './interval.ts'
+import { draftFacts, draftOf } from './invoices/draft.ts'
 import { feesOf } from './invoices/fees.ts'
 import { type Invoice, type InvoiceLine, invoiceNumber } from './invoices/invoice.ts'
 import { spansOfPeriod, usageLines } from './invoices/usage-lines.ts'
 import { type UsageServices, usageFor } from './invoices/usage-reader.ts'
+import type { BillingSettings } from './settings.ts'
 import type { Subscription } from './subscriptions/subscription.ts'
 import type { Terms } from './terms.ts'
 
-export type ReplayServices = UsageServices & { accounts: Pick<AccountStore, 'invoicesWithin'> }
+export type ReplayServices = UsageServices & {
+  billing: BillingSettings
+  accounts: Pick<AccountStore, 'invoicesWithin'>
+}
 
 export type Replayed = {
   customerId: string
@@ -39,7 +44,9 @@ export async function replayPlan(
     period,
   }: { terms: Terms; currency: string; customerIds: string[]; period: Period },
 ): Promise<Replayed[]> {
-  const imagined = customerIds.map((customerId) => imagine(tenant, { terms, currency, customerId, period }))
+  const imagined = customerIds.map((customerId) =>
+    imagine(services, tenant, { terms, currency, customerId, period }),
+  )
   const invoices = await services.accounts.invoicesWithin(tenant.tenantId, customerIds, period)
   const usage = await usageFor(
     services,
@@ -82,7 +89,8 @@ const total = (amounts: string[], currency: string): string =>
 
 /** A customer on this plan for just this period. */
 function imagine(
-  { tenantId }: TenantConfig,
+  services: ReplayServices,
+  tenant: TenantConfig,
   {
     terms,
     currency,
@@ -115,42 +123,13 @@ function imagine(
     createdMs: startMs,
   }
   const account: Account = {
-    tenantId,
-    customerId,
-    version: 0,
+    ...noAccount(tenant.tenantId, customerId),
     currency,
     subscriptions: [subscription],
-    invoices: [],
-    grants: [],
     terms: [{ plan: phase.plan, version: phase.version, terms }],
-    coupons: [],
-    creditNotes: [],
-    customer: { name: null, email: null, taxRates: [] },
   }
-  const invoice: Invoice = {
-    id,
-    customerId,
-    subscriptionId: id,
-    sequence: 0,
-    kind: 'period',
-    status: 'draft',
-    number: null,
-    currency,
-    startMs,
-    endMs,
-    fullStartMs: startMs,
-    fullEndMs: endMs,
-    fullDays: Math.max(1, daysBetween(startMs, endMs)),
-    advance: [],
-    lines: [],
-    totals: null,
-    recipient: null,
-    issuedMs: null,
-    movedMs: null,
-    lateUntilMs: endMs,
-    usageFinal: false,
-    adjustedBy: [],
-    createdMs: startMs,
-  }
-  return { account, subscription, invoice }
+  const fullDays = Math.max(1, daysBetween(startMs, endMs))
+  const whole = { kind: 'period' as const, startMs, endMs, fullStartMs: startMs, fullEndMs: endMs, fullDays }
+  const facts = draftFacts(services, { tenant, newId: () => id }, { account, subscription, nowMs: startMs })
+  return { account, subscription, invoice: draftOf(facts, whole) }
 }

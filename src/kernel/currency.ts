@@ -9,7 +9,7 @@
 // leave it out of `isCurrency`.
 
 import { z } from 'zod'
-import { type Decimal, fixedText } from './decimal.ts'
+import { type Decimal, decimal, fixedText } from './decimal.ts'
 import { TollgateError } from './errors.ts'
 
 const codesByMinorUnits: [digits: number, codes: string][] = [
@@ -52,6 +52,12 @@ export function minorUnits(code: string): number {
 /** An amount of money as text: rounded half away from zero to the minor unit, and with all its decimals: "1.50", JPY "2". */
 export const roundedAmount = (value: Decimal, currency: string): string =>
   fixedText(value, minorUnits(currency))
+
+/** What is wrong with an amount that is finer than its currency's minor unit; null: it isn't. */
+export const tooFine = (amount: string, currency: string): string | null =>
+  decimal(roundedAmount(decimal(amount), currency)).eq(amount)
+    ? null
+    : `must have at most ${minorUnits(currency)} decimals in ${currency}`
 
 export const currencySchema = z
   .string({ error: 'must be an ISO 4217 currency code, such as "USD"' })

@@ -77,15 +77,21 @@ async function dyingBeforeTheAnswerIsStored(send: () => Promise<unknown>): Promi
   claims.mockRestore()
 }
 
+/** The calls of the stores from now on. */
+function watched(): string[] {
+  const calls: string[] = []
+  around = (name, run) => {
+    calls.push(name)
+    return run()
+  }
+  return calls
+}
+
 describe('without the header', () => {
   it('events cost one call to Redis and none to Postgres, and nothing else asks for keys', async () => {
     const { call } = await metered()
     await call('POST', '/api/v1/usage', event)
-    const calls: string[] = []
-    around = (name, run) => {
-      calls.push(name)
-      return run()
-    }
+    const calls = watched()
     expect((await call('POST', '/api/v1/usage', [event, event])).status).toBe(200)
     expect(calls).toEqual(['record'])
     await call('POST', '/api/v1/customers', { customer_id: 'bob' })
@@ -95,11 +101,7 @@ describe('without the header', () => {
   it('and with it two calls more', async () => {
     const { call } = await metered()
     await call('POST', '/api/v1/usage', event)
-    const calls: string[] = []
-    around = (name, run) => {
-      calls.push(name)
-      return run()
-    }
+    const calls = watched()
     await call('POST', '/api/v1/usage', event, keyed())
     expect(calls).toEqual(['claim', 'record', 'finish'])
   })

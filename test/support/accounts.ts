@@ -1,6 +1,6 @@
 // Builders of what a billing account owns. Times are far from now, so that nothing is due by chance.
 
-import { type AccountChange, unchanged } from '../../src/billing/account.ts'
+import { type AccountChange, noAccount, unchanged } from '../../src/billing/account.ts'
 import type { CreditEntry, CreditNote, Grant } from '../../src/billing/credit/credit.ts'
 import type { Invoice, Totals } from '../../src/billing/invoices/invoice.ts'
 import type { Subscription } from '../../src/billing/subscriptions/subscription.ts'
@@ -17,19 +17,7 @@ export const changeOf = (
   seenVersion: number,
   more: Partial<AccountChange> = {},
 ): AccountChange => ({
-  ...unchanged({
-    tenantId: '',
-    customerId,
-    version: seenVersion,
-    currency: 'USD',
-    subscriptions: [],
-    invoices: [],
-    grants: [],
-    terms: [],
-    coupons: [],
-    creditNotes: [],
-    customer: { name: null, email: null, taxRates: [] },
-  }),
+  ...unchanged({ ...noAccount('', customerId), version: seenVersion, currency: 'USD' }),
   ...more,
 })
 

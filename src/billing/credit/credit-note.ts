@@ -2,17 +2,16 @@
 // that is paid, the amount becomes credit, or is paid back outside of Tollgate.
 
 import { z } from 'zod'
-import { minorUnits, roundedAmount } from '../../kernel/currency.ts'
+import { roundedAmount, tooFine } from '../../kernel/currency.ts'
 import { decimal, zero } from '../../kernel/decimal.ts'
 import { decimalOutput, decimalString } from '../../kernel/decimal-schema.ts'
 import { TollgateError } from '../../kernel/errors.ts'
 import { knownFields } from '../../kernel/object-schema.ts'
 import { line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
-import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, type AccountChange, unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
-import { type AccountServices, changingAccount } from '../changing-account.ts'
+import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import type { Invoice } from '../invoices/invoice.ts'
 import { findInvoice } from '../invoices/read-invoice.ts'
 import type { CreditNote, Grant } from './credit.ts'
@@ -68,7 +67,7 @@ type Services = AccountServices & { clock: () => number; accounts: Pick<AccountS
 /** Throws state_conflict for a draft or a void invoice, and validation_failed for more than is left of it. */
 export async function createCreditNote(
   services: Services,
-  { tenant, newId }: { tenant: TenantConfig; newId: () => string },
+  { tenant, newId }: Caller,
   { invoiceId, input }: { invoiceId: string; input: CreditNoteInput },
 ): Promise<CreditNote> {
   const { customerId } = await findInvoice(services, tenant.tenantId, invoiceId)
@@ -100,8 +99,8 @@ function noteFrom(
       'The invoice is void: it bills nothing that could be taken back.',
     )
   const amount = roundedAmount(decimal(input.amount), currency)
-  if (!decimal(amount).eq(decimal(input.amount)))
-    throw wrong('amount', `must have at most ${minorUnits(currency)} decimals in ${currency}`)
+  const detail = tooFine(input.amount, currency)
+  if (detail !== null) throw wrong('amount', detail)
   const unpaid = status === 'issued' || status === 'uncollectible'
   const settlement = input.settlement ?? (unpaid ? 'invoice' : 'credit')
   if (settlement === 'invoice' && !unpaid)

@@ -1,7 +1,7 @@
 // Grants a customer credit, and takes back what is left of it.
 
 import { z } from 'zod'
-import { currencySchema, minorUnits, roundedAmount } from '../../kernel/currency.ts'
+import { currencySchema, roundedAmount, tooFine } from '../../kernel/currency.ts'
 import { decimal } from '../../kernel/decimal.ts'
 import { decimalOutput, decimalString } from '../../kernel/decimal-schema.ts'
 import { TollgateError } from '../../kernel/errors.ts'
@@ -10,10 +10,9 @@ import { line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
 import { wholeNumber } from '../../kernel/whole-number.ts'
 import { customerIdSchema } from '../../metering/event.ts'
-import type { TenantConfig } from '../../metering/meter.ts'
 import { unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
-import { type AccountServices, changingAccount } from '../changing-account.ts'
+import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import { type CreditEntry, creditEntryKinds, type Grant, type OpenGrant } from './credit.ts'
 
 export const GRANTS_PER_CUSTOMER = 500
@@ -94,7 +93,6 @@ export const entryJson = (entry: CreditEntry): z.input<typeof entrySchema> => ({
 })
 
 type Services = AccountServices & { clock: () => number }
-type Caller = { tenant: TenantConfig; newId: () => string }
 
 /** Throws validation_failed for another currency than the customer's, and for fractions of a minor unit. */
 export async function grantCredit(
@@ -132,8 +130,8 @@ export async function grantCredit(
 
 function grantFrom(input: GrantInput, id: string, nowMs: number): Grant {
   const amount = roundedAmount(decimal(input.amount), input.currency)
-  if (!decimal(amount).eq(decimal(input.amount)))
-    throw wrong('amount', `must have at most ${minorUnits(input.currency)} decimals in ${input.currency}`)
+  const detail = tooFine(input.amount, input.currency)
+  if (detail !== null) throw wrong('amount', detail)
   const expiresMs = input.expires_at === undefined ? null : Date.parse(input.expires_at)
   if (expiresMs !== null && expiresMs <= nowMs) throw wrong('expires_at', 'must be in the future')
   return {

@@ -1,5 +1,6 @@
 // The invoice of a period that begins. Its instants are stored, and never computed again.
 
+import type { TenantConfig } from '../../metering/meter.ts'
 import type { Account } from '../account.ts'
 import { termsOfPhase } from '../account.ts'
 import { periodAt } from '../interval.ts'
@@ -16,6 +17,13 @@ export type DraftFacts = {
   nowMs: number
   newId: () => string
 }
+
+/** An account and one of its subscriptions, as whoever asks finds them now. */
+export const draftFacts = (
+  { billing }: { billing: BillingSettings },
+  { tenant, newId }: { tenant: TenantConfig; newId: () => string },
+  found: Pick<DraftFacts, 'account' | 'subscription' | 'nowMs'>,
+): DraftFacts => ({ ...found, timezone: tenant.timezone, settings: billing, newId })
 
 type Period = Pick<Invoice, 'kind' | 'startMs' | 'endMs' | 'fullStartMs' | 'fullEndMs' | 'fullDays'>
 

@@ -2,10 +2,9 @@
 // is already is a success.
 
 import { TollgateError } from '../../kernel/errors.ts'
-import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, type AccountChange, unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
-import { type AccountServices, changingAccount } from '../changing-account.ts'
+import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import type { CreditEntry } from '../credit/credit.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import type { AdjustmentLine, Invoice, InvoiceStatus } from './invoice.ts'
@@ -14,7 +13,6 @@ import { findInvoice } from './read-invoice.ts'
 export type Move = 'paid' | 'uncollectible' | 'void'
 
 type Services = AccountServices & { clock: () => number; accounts: Pick<AccountStore, 'findInvoice'> }
-type Caller = { tenant: TenantConfig; newId: () => string }
 type Facts = { account: Account; invoice: Invoice; nowMs: number; newId: () => string }
 
 export async function moveInvoice(

@@ -1,7 +1,7 @@
 // What an invoice would be: of a subscription that does not exist, or after a change that is not made. Nothing is stored.
 
-import type { TenantConfig } from '../../metering/meter.ts'
 import type { AccountStore } from '../account-ports.ts'
+import type { Caller } from '../changing-account.ts'
 import {
   type ChangeServices,
   changedSubscription,
@@ -12,7 +12,7 @@ import { findSubscription } from '../subscriptions/find-subscription.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import type { PlanChangeInput, SubscriptionInput } from '../subscriptions/subscription-input.ts'
 import { openInvoice } from './close.ts'
-import { draftOf, periodFrom } from './draft.ts'
+import { draftFacts, draftOf, periodFrom } from './draft.ts'
 import { feesOf } from './fees.ts'
 import type { Invoice } from './invoice.ts'
 import { computed } from './read-invoice.ts'
@@ -21,7 +21,6 @@ import type { UsageServices } from './usage-reader.ts'
 type Services = UsageServices &
   SubscriptionServices &
   ChangeServices & { accounts: Pick<AccountStore, 'loadAccounts'> }
-type Caller = { tenant: TenantConfig; newId: () => string }
 
 /** The invoice of the first period (after the trial) of such a subscription, as its usage is now. */
 export async function previewInvoice(
@@ -29,18 +28,11 @@ export async function previewInvoice(
   caller: Caller,
   input: SubscriptionInput,
 ): Promise<Invoice> {
-  const { tenant, newId } = caller
+  const { tenant } = caller
   const { subscription, plan, coupons } = await subscriptionOf(services, caller, input)
   const [found] = await services.accounts.loadAccounts(tenant.tenantId, [input.customer_id])
   const account = { ...onAccount(found!, plan, coupons), subscriptions: [], invoices: [] }
-  const facts = {
-    account,
-    subscription,
-    timezone: tenant.timezone,
-    settings: services.billing,
-    nowMs: services.clock(),
-    newId,
-  }
+  const facts = draftFacts(services, caller, { account, subscription, nowMs: services.clock() })
   const period = periodFrom(facts, subscription.trialEndMs ?? subscription.startMs)
   const advance = feesOf(facts, { ...period, currency: plan.currency }, 'advance')
   const draft = draftOf(facts, period, advance)
@@ -53,7 +45,7 @@ export async function previewChange(
   caller: Caller,
   { id, change }: { id: string; change: PlanChangeInput },
 ): Promise<{ subscription: Subscription; invoice: Invoice }> {
-  const { tenant, newId } = caller
+  const { tenant } = caller
   const { customerId } = await findSubscription(services, tenant.tenantId, id)
   const plan = await planForChange(services, caller, change)
   const [found] = await services.accounts.loadAccounts(tenant.tenantId, [customerId])
@@ -63,14 +55,7 @@ export async function previewChange(
     ? [draft, ...withPlan.invoices.filter((one) => one.id !== draft.id)]
     : withPlan.invoices
   const account = { ...withPlan, invoices }
-  const facts = {
-    account,
-    subscription,
-    timezone: tenant.timezone,
-    settings: services.billing,
-    nowMs: services.clock(),
-    newId,
-  }
+  const facts = draftFacts(services, caller, { account, subscription, nowMs: services.clock() })
   const invoice = await computed(services, tenant, account, subscription, openInvoice(facts))
   return { subscription, invoice }
 }

@@ -7,6 +7,7 @@ import type { AccountStore } from '../account-ports.ts'
 import type { BillingSettings } from '../settings.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import { computeInvoice, spansOf } from './compute.ts'
+import { draftFacts } from './draft.ts'
 import type { Invoice } from './invoice.ts'
 import { type UsageServices, usageFor } from './usage-reader.ts'
 
@@ -57,12 +58,7 @@ export async function computed(
   const usage = await usageFor(services, tenant, [{ customerId: account.customerId, spans }])
   const { lines, totals } = computeInvoice(
     {
-      account,
-      subscription,
-      timezone: tenant.timezone,
-      settings: services.billing,
-      nowMs,
-      newId: () => draft.id,
+      ...draftFacts(services, { tenant, newId: () => draft.id }, { account, subscription, nowMs }),
       meters: usage.meters,
       usageOf: usage.of(account.customerId),
     },

@@ -2,10 +2,9 @@
 
 import { bucketStartMs, nextWindowStartMs } from '../../kernel/time.ts'
 import { type Account, unchanged } from '../account.ts'
-import { changingAccount, type Decision } from '../changing-account.ts'
-import { type DraftFacts, dueOf } from '../invoices/draft.ts'
+import { type Caller, changingAccount, type Decision } from '../changing-account.ts'
+import { type DraftFacts, draftFacts, dueOf } from '../invoices/draft.ts'
 import type { ChangeServices } from './change-subscription.ts'
-import type { Caller } from './create-subscription.ts'
 import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
@@ -47,21 +46,14 @@ export async function reactivateSubscription(
 
 async function onSubscription(
   services: Services,
-  { tenant, newId }: Caller,
+  caller: Caller,
   { id, customerId }: Subscription,
   decide: (facts: DraftFacts) => Decision<Subscription>,
 ): Promise<Subscription> {
-  return changingAccount(services, tenant.tenantId, { customerId }, (account: Account) => {
+  return changingAccount(services, caller.tenant.tenantId, { customerId }, (account: Account) => {
     const nowMs = services.clock()
     const subscription = inAccount(account, id, nowMs)
-    return decide({
-      account,
-      subscription,
-      timezone: tenant.timezone,
-      settings: services.billing,
-      nowMs,
-      newId,
-    })
+    return decide(draftFacts(services, caller, { account, subscription, nowMs }))
   })
 }
 

@@ -5,19 +5,13 @@ import { TollgateError } from '../../kernel/errors.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
 import { type Account, termsOfPhase, unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
-import { changingAccount } from '../changing-account.ts'
+import { type Caller, changingAccount } from '../changing-account.ts'
 import { anchorDate } from '../interval.ts'
-import { type DraftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
+import { type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
 import type { Invoice } from '../invoices/invoice.ts'
 import type { Plan } from '../plan.ts'
 import { intervalOf } from '../terms.ts'
-import {
-  type Caller,
-  checkOverrides,
-  onAccount,
-  planNamed,
-  type SubscriptionServices,
-} from './create-subscription.ts'
+import { checkOverrides, onAccount, planNamed, type SubscriptionServices } from './create-subscription.ts'
 import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseTooManyLines } from './line-bound.ts'
 import { refuseOverlaps } from './overlaps.ts'
@@ -64,7 +58,7 @@ export function changedSubscription(
   const nowMs = services.clock()
   const subscription = inAccount(found, id, nowMs)
   const account = onAccount(found, plan, [])
-  const facts = { account, subscription, timezone: tenant.timezone, settings: services.billing, nowMs, newId }
+  const facts = draftFacts(services, { tenant, newId }, { account, subscription, nowMs })
   const fromMs =
     change.when === 'now'
       ? Math.max(bucketStartMs(tenant.timezone, nowMs), subscription.startMs)

@@ -5,12 +5,12 @@ import { bucketStartMs } from '../../kernel/time.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, unchanged } from '../account.ts'
 import type { CouponStore } from '../account-ports.ts'
-import { type AccountServices, changingAccount } from '../changing-account.ts'
+import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import { checkPrices, type PriceServices } from '../check-prices.ts'
 import type { Coupon } from '../coupon.ts'
 import { anchorDate, boundaryMs, localDate } from '../interval.ts'
 import { closeAccount } from '../invoices/close.ts'
-import { type DraftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
+import { type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
 import type { Plan } from '../plan.ts'
 import type { PlanStore } from '../ports.ts'
 import type { BillingSettings } from '../settings.ts'
@@ -30,7 +30,6 @@ export type SubscriptionServices = AccountServices &
     catalog: Pick<PlanStore, 'findPlan'>
     coupons: Pick<CouponStore, 'findCoupon'>
   }
-export type Caller = { tenant: TenantConfig; newId: () => string }
 
 /** Throws validation_failed, and already_priced for meters that another subscription of the customer prices. */
 export async function createSubscription(
@@ -47,14 +46,7 @@ export async function createSubscription(
     refuseTooMany(found)
     const account = onAccount(found, plan, coupons)
     refuseOverlaps(account, subscription)
-    const facts = {
-      account,
-      subscription,
-      timezone: tenant.timezone,
-      settings: services.billing,
-      nowMs,
-      newId,
-    }
+    const facts = draftFacts(services, { tenant, newId }, { account, subscription, nowMs })
     refuseTooManyLines(facts, subscription.startMs)
     const change = opened(facts, tenant)
     return { change, result: () => change.subscriptions[0]! }
