@@ -7,6 +7,10 @@ const subscribed = async (input: object = {}) => {
   const account = new CustomerAccount('2026-01-01T00:00Z')
     .plan('pro', { prices: [{ meter: 'calls', price }], fees: [{ key: 'base', amount: '31' }] })
     .plan('large', { prices: [{ meter: 'calls', price }], fees: [{ key: 'base', amount: '310' }] })
+    .plan('usage', {
+      prices: [{ meter: 'calls', price }],
+      fees: [{ key: 'late', amount: '5', due: 'arrears' }],
+    })
     .coupon('once', { amountOff: '1', currency: 'USD', periods: 1 })
   const grant = await account.grant({ amount: '10' })
   const { id } = await account.subscribe({ plan: 'pro', ...input })
@@ -61,6 +65,20 @@ describe('an invoice that is voided', () => {
       ['usage', '0.00'],
       ['proration', '11.00'],
     ])
+  })
+
+  it('gives up the usage of its period for good, also what comes late; no other invoice bills it', async () => {
+    const { account, id, of } = await subscribed({ plan: 'usage' })
+    account.use('7', '2026-01-05T00:00Z').closeUntil('2026-02-02T00:00Z')
+    expect(of(0).totals!.total).toBe('12.00')
+    await account.move(of(0).id, 'void')
+    account.use('100', '2026-01-31T00:00Z').use('2', '2026-02-03T00:00Z').closeUntil('2026-03-05T00:00Z')
+    await account.cancel(id, 'now')
+    account.closeUntil('2026-12-01T00:00Z')
+    expect(
+      account.invoices(id).map(({ kind, status, totals }) => `${kind} ${status} ${totals!.total}`),
+    ).toEqual(['period void 12.00', 'period paid 7.00', 'period paid 0.81'])
+    expect(account.subscriptions.get(id)!.dueMs).toBeNull()
   })
 
   it('is refused while a later one corrects it, by days or by late usage', async () => {
