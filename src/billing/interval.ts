@@ -3,7 +3,7 @@
 // 31 January, 28 February, 31 March.
 
 import { Temporal } from 'temporal-polyfill'
-import { HOUR_MS } from '../kernel/time.ts'
+import { DAY_MS, dayOfDate, dayStartMs, localDay, monthsBetween, monthsLater } from '../kernel/local-day.ts'
 
 export const intervalUnits = ['day', 'week', 'month', 'quarter', 'year'] as const
 export type IntervalUnit = (typeof intervalUnits)[number]
@@ -33,8 +33,6 @@ export type BillingPeriod = {
   days: number
 }
 
-const DAY_MS = 24 * HOUR_MS
-
 /** The date that boundaries are counted from, such as "2026-01-31": that of the start, or of the calendar unit's first day. */
 export function anchorDate(timezone: string, anchor: Anchor, { unit }: Interval, startMs: number): string {
   const date = localDate(timezone, startMs)
@@ -60,32 +58,23 @@ function firstDay(unit: IntervalUnit, date: Temporal.PlainDate): Temporal.PlainD
  * Boundary `k`, which may be negative: the first instant of the day that is k intervals after the anchor date. A day that the
  * month lacks is the month's last; of a day that the zone skipped, as Samoa did with 2011-12-30, it is the next day's.
  */
-export function boundaryMs(
-  timezone: string,
-  anchorDate: string,
-  { unit, count }: Interval,
-  k: number,
-): number {
-  const { field, times } = steps[unit]
-  const date = Temporal.PlainDate.from(anchorDate).add({ [field]: k * count * times })
-  return date.toZonedDateTime(timezone).epochMilliseconds
-}
+export const boundaryMs = (timezone: string, anchorDate: string, interval: Interval, k: number): number =>
+  dayStartMs(timezone, laterBy(interval, dayOfDate(anchorDate), k))
 
-/** Temporal's fields; it has no quarters. */
-const steps = {
-  day: { field: 'days', times: 1 },
-  week: { field: 'weeks', times: 1 },
-  month: { field: 'months', times: 1 },
-  quarter: { field: 'months', times: 3 },
-  year: { field: 'years', times: 1 },
-} as const
+const daysOf = { day: 1, week: 7 } as const
+const monthsOf = { month: 1, quarter: 3, year: 12 } as const
+const inDays = (unit: IntervalUnit): unit is keyof typeof daysOf => unit in daysOf
+
+const laterBy = ({ unit, count }: Interval, day: number, k: number): number =>
+  inDays(unit) ? day + k * count * daysOf[unit] : monthsLater(day, k * count * monthsOf[unit])
 
 /** The k for which boundary k ≤ `atMs` < boundary k + 1. */
 export function lastBoundary(timezone: string, anchorDate: string, interval: Interval, atMs: number): number {
-  const { field, times } = steps[interval.unit]
-  const passed = Temporal.PlainDate.from(anchorDate).until(localDate(timezone, atMs), { largestUnit: field })
-  // Near the truth only: by `until`, 28 February is no month after 31 January, but it is boundary 1.
-  let k = Math.floor(passed[field] / (interval.count * times))
+  const { unit, count } = interval
+  const [anchor, day] = [dayOfDate(anchorDate), localDay(timezone, atMs)]
+  const passed = inDays(unit) ? (day - anchor) / daysOf[unit] : monthsBetween(anchor, day) / monthsOf[unit]
+  // Near the truth only: a month may have begun, and its boundary be still to come.
+  let k = Math.floor(passed / count)
   while (boundaryMs(timezone, anchorDate, interval, k) > atMs) k--
   while (boundaryMs(timezone, anchorDate, interval, k + 1) <= atMs) k++
   return k

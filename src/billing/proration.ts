@@ -3,19 +3,11 @@
 
 import { minorUnits } from '../kernel/currency.ts'
 import { type Decimal, decimal, quotient, roundHalfAwayFromZero } from '../kernel/decimal.ts'
-import {
-  type BillingPeriod,
-  boundaryMs,
-  daysBetween,
-  type Interval,
-  lastBoundary,
-  localDate,
-} from './interval.ts'
+import { startOfDayMs } from '../kernel/local-day.ts'
+import { type BillingPeriod, daysBetween } from './interval.ts'
 
 /** Days of a whole period, [fromDay, toDay), counted from 0 at `fullStartMs`. */
 export type DaySpan = { fromDay: number; toDay: number }
-
-const daily: Interval = { unit: 'day', count: 1 }
 
 /**
  * Local days from a whole period's start to an instant. `floor`: to the start of the day that the instant is in; `ceil`: to
@@ -27,8 +19,7 @@ export function dayOffset(
   atMs: number,
   rounding: 'floor' | 'ceil',
 ): number {
-  const firstDay = localDate(timezone, fullStartMs).toString()
-  const dayStartMs = boundaryMs(timezone, firstDay, daily, lastBoundary(timezone, firstDay, daily, atMs))
+  const dayStartMs = startOfDayMs(timezone, atMs)
   const days = daysBetween(fullStartMs, dayStartMs)
   return rounding === 'ceil' && atMs > dayStartMs ? days + 1 : days
 }

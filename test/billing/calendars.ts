@@ -17,6 +17,8 @@ export const aZone = fc.constantFrom(
   'America/Havana',
   'Asia/Beirut',
   'Africa/Cairo',
+  // Summer all year, but for Ramadan.
+  'Africa/Casablanca',
   // Clocks went back from just after midnight into the day before.
   'America/St_Johns',
   // Offsets that change by three hours, and by a whole day.
@@ -50,6 +52,7 @@ export const aStart = (zone: string) =>
             '2018-11-03', // São Paulo
             '2024-02-29',
             '2026-01-31',
+            '2026-02-15', // Casablanca
             '2026-03-29', // Berlin, Beirut
             '2026-04-24', // Cairo
             '2026-10-04', // Lord Howe
