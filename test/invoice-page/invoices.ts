@@ -142,6 +142,7 @@ export function invoiceOf(lines: InvoiceLine[], more: Partial<Invoice> = {}): In
     adjustedBy: [],
     lines,
     totals: totalsOf({
+      takenBack: [],
       amounts: lines.map(({ amount }) => amount),
       currency,
       attached: [{ coupon: 'welcome', used: 0 }],

@@ -1,13 +1,14 @@
 // What an invoice comes to, from an account and its usage. The same for a draft that is read and for one that is issued.
 
+import { decimal } from '../../kernel/decimal.ts'
 import type { Meter } from '../../metering/meter.ts'
 import type { Account } from '../account.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import { type DraftFacts, periodAfter, type periodFrom } from './draft.ts'
 import { feesAtEnd, feesOf } from './fees.ts'
-import type { FeeLine, Invoice, InvoiceLine, Totals } from './invoice.ts'
+import type { AdvanceLine, Invoice, InvoiceLine, Totals } from './invoice.ts'
 import { adjustments, spansOfLateUsage } from './late-usage.ts'
-import { totalsOf } from './totals.ts'
+import { shareOfDiscounts, totalsOf } from './totals.ts'
 import { spansOfPeriod, type UsageOf, type UsageSpan, usageLines } from './usage-lines.ts'
 
 export type ComputeFacts = DraftFacts & { meters: ReadonlyMap<string, Meter>; usageOf: UsageOf }
@@ -16,7 +17,7 @@ export type Computed = {
   lines: InvoiceLine[]
   totals: Totals
   /** the period that follows, and what is billed in advance for it; null: the subscription ends here */
-  next: { period: ReturnType<typeof periodFrom>; advance: FeeLine[] } | null
+  next: { period: ReturnType<typeof periodFrom>; advance: AdvanceLine[] } | null
 }
 
 /** The spans whose usage `computeInvoice` will ask for. */
@@ -36,17 +37,26 @@ export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed 
     ...(invoice.kind === 'opening' ? [] : adjustments(account, subscription.id, usageOf)),
     ...(next?.advance ?? []),
   ]
-  const totals = totalsOf({
-    amounts: lines.map(({ amount }) => amount),
+  const [takenBack, charged] = [lines.filter(takesBack), lines.filter((line) => !takesBack(line))]
+  const totalsFacts = {
+    amounts: charged.map(({ amount }) => amount),
+    takenBack: takenBack.map(({ amount }) => amount),
     currency: invoice.currency,
     attached: subscription.coupons,
     coupons: account.coupons,
     taxRates: account.customer.taxRates,
     grants: account.grants,
     nowMs,
+  }
+  const totals = totalsOf(totalsFacts)
+  const advance = next?.advance.map((line): AdvanceLine => {
+    const discount = shareOfDiscounts(line.amount, totals, totalsFacts)
+    return decimal(discount).eq('0') ? line : { ...line, discount }
   })
-  return { lines, totals, next }
+  return { lines, totals, next: next && { ...next, advance: advance! } }
 }
+
+const takesBack = (line: InvoiceLine): boolean => line.kind === 'proration' && decimal(line.amount).lt('0')
 
 function nextOf(facts: ComputeFacts, invoice: Invoice): Computed['next'] {
   const period = periodAfter(facts, invoice)

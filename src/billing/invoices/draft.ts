@@ -7,7 +7,7 @@ import { periodAt } from '../interval.ts'
 import type { BillingSettings } from '../settings.ts'
 import { endWithin, phaseAt, type Subscription } from '../subscriptions/subscription.ts'
 import { intervalOf } from '../terms.ts'
-import type { FeeLine, Invoice } from './invoice.ts'
+import type { AdvanceLine, Invoice } from './invoice.ts'
 
 export type DraftFacts = {
   account: Account
@@ -69,7 +69,7 @@ export function firstDraft(facts: DraftFacts): Invoice {
   return draftOf(facts, opens ? opening : periodFrom(facts, subscription.startMs))
 }
 
-export function draftOf(facts: DraftFacts, period: Period, advance: FeeLine[] = []): Invoice {
+export function draftOf(facts: DraftFacts, period: Period, advance: AdvanceLine[] = []): Invoice {
   const { account, subscription, settings, nowMs, newId } = facts
   return {
     id: newId(),

@@ -2,13 +2,13 @@
 // advance for the next. All by days of the full period, and telescoping: whatever cuts a period, its parts add up to the fee.
 
 import { roundedAmount } from '../../kernel/currency.ts'
-import { decimal } from '../../kernel/decimal.ts'
+import { decimal, zero } from '../../kernel/decimal.ts'
 import type { Account } from '../account.ts'
 import { termsOfPhase } from '../account.ts'
 import { type DaySpan, daySpans, proratedAmount } from '../proration.ts'
 import { endWithin, type PhaseSpan, phasesWithin, type Subscription } from '../subscriptions/subscription.ts'
 import type { Fee } from '../terms.ts'
-import type { FeeLine, Invoice, ProrationLine } from './invoice.ts'
+import type { AdvanceLine, FeeLine, Invoice, ProrationLine } from './invoice.ts'
 
 /** The period that a fee is for: an invoice's, or the one that is about to begin. */
 export type FeePeriod = Pick<Invoice, 'startMs' | 'endMs' | 'fullStartMs' | 'fullDays' | 'currency'>
@@ -71,13 +71,24 @@ export const feesAtEnd = (facts: Facts, invoice: Invoice): (FeeLine | ProrationL
 ]
 
 /** Days that were billed and are not due are taken back, days that are due and were not billed are added. */
-const corrections = (billed: FeeLine[], due: FeeLine[], currency: string): ProrationLine[] => [
-  ...uncovered(billed, due).map((line) => {
-    const added = withAmount(correction(line), currency)
-    return { ...added, amount: negated(added.amount) }
-  }),
+const corrections = (billed: AdvanceLine[], due: FeeLine[], currency: string): ProrationLine[] => [
+  ...billed.flatMap((line) => uncovered([line], due).map((part) => takenBack(part, line, currency))),
   ...uncovered(due, billed).map((line) => withAmount(correction(line), currency)),
 ]
+
+/** Some days of what was billed: their amount, less what coupons had taken off of it, which nobody has paid. */
+function takenBack(part: FeeLine, billed: AdvanceLine, currency: string): ProrationLine {
+  const line = withAmount(correction(part), currency)
+  const [from, to, of] = [
+    part.fromDay - billed.fromDay,
+    part.toDay - billed.fromDay,
+    billed.toDay - billed.fromDay,
+  ]
+  const discount = proratedAmount(decimal(billed.discount ?? '0'), from, to, of, currency)
+  const paid = decimal(line.amount).minus(discount)
+  const amount = roundedAmount(zero.minus(paid), currency)
+  return { ...line, amount, ...(discount.gt('0') && { discount: roundedAmount(discount, currency) }) }
+}
 
 /** The stretches of `lines` on which no line of `by` has the same fee at the same amount. */
 function uncovered(lines: FeeLine[], by: FeeLine[]): FeeLine[] {
@@ -94,9 +105,6 @@ const without = (line: FeeLine, cover: FeeLine): FeeLine[] => {
   return [before, after].filter(({ fromDay, toDay }) => fromDay < toDay)
 }
 
-function correction({ due: _, ...line }: FeeLine): ProrationLine {
+function correction({ due: _, discount: __, ...line }: AdvanceLine): ProrationLine {
   return { ...line, kind: 'proration' }
 }
-
-const negated = (amount: string): string =>
-  decimal(amount).eq('0') ? amount : amount.startsWith('-') ? amount.slice(1) : `-${amount}`

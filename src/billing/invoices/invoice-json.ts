@@ -63,10 +63,18 @@ const ofFee = {
 const feeLineSchema = z
   .object({ kind: z.literal('fee'), due: z.enum(['advance', 'arrears']), ...ofFee })
   .meta({ id: 'FeeLine' })
-const prorationLineSchema = z.object({ kind: z.literal('proration'), ...ofFee }).meta({
-  id: 'ProrationLine',
-  description: 'Days that were billed in advance and turned out otherwise: taken back (negative), or added.',
-})
+const prorationLineSchema = z
+  .object({
+    kind: z.literal('proration'),
+    ...ofFee,
+    amount: money('By days; of what is taken back, less `discount`.', '-15.00'),
+    discount: money('What coupons had taken off of the days that are taken back: it is not given back.', '0'),
+  })
+  .meta({
+    id: 'ProrationLine',
+    description:
+      'Days that were billed in advance and turned out otherwise: taken back (negative), or added.',
+  })
 const adjustmentLineSchema = z
   .object({
     kind: z.literal('adjustment'),
@@ -208,9 +216,14 @@ export function lineJson(line: InvoiceLine, number: number): z.input<typeof invo
         rated_quantity: ratedQuantity,
       }
     }
-    default: {
+    case 'fee': {
       const { fromMs: _, toMs: __, feeAmount, fromDay, toDay, ofDays, ...rest } = line
       return { ...common, ...rest, fee_amount: feeAmount, days: toDay - fromDay, of_days: ofDays }
+    }
+    case 'proration': {
+      const { fromMs: _, toMs: __, feeAmount, fromDay, toDay, ofDays, discount = '0', ...rest } = line
+      const days = { days: toDay - fromDay, of_days: ofDays }
+      return { ...common, ...rest, fee_amount: feeAmount, ...days, discount }
     }
   }
 }

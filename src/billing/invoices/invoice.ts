@@ -53,8 +53,14 @@ type OfFee = Amount & {
 /** A recurring fee. */
 export type FeeLine = OfFee & { kind: 'fee'; due: 'advance' | 'arrears' }
 
-/** Days of this period that were billed in advance and turned out otherwise: taken back (negative), or added. */
-export type ProrationLine = OfFee & { kind: 'proration' }
+/** A fee as the invoice before has billed it in advance, with what its coupons took off of it; absent: nothing. */
+export type AdvanceLine = FeeLine & { discount?: string }
+
+/**
+ * Days of this period that were billed in advance and turned out otherwise: taken back (negative), or added. What is taken back is
+ * what was to be paid: less the `discount` that coupons had taken off of it.
+ */
+export type ProrationLine = OfFee & { kind: 'proration'; discount?: string }
 
 /** What changed in a line of an earlier invoice by events that came late: rated again with the price of its own period. */
 export type AdjustmentLine = Amount & {
@@ -128,7 +134,7 @@ export type Invoice = {
   fullEndMs: number
   fullDays: number
   /** what the invoice before has billed in advance for this period */
-  advance: FeeLine[]
+  advance: AdvanceLine[]
   lines: InvoiceLine[]
   /** null: a draft */
   totals: Totals | null

@@ -2,15 +2,18 @@
 // subtracts amounts that are whole minor units already.
 
 import type { TaxRate } from '../../access/customer.ts'
-import { roundedAmount } from '../../kernel/currency.ts'
-import { type Decimal, decimal, percentOf, sum, zero } from '../../kernel/decimal.ts'
+import { minorUnits, roundedAmount } from '../../kernel/currency.ts'
+import { type Decimal, decimal, percentOf, quotient, sum, zero } from '../../kernel/decimal.ts'
 import type { Coupon } from '../coupon.ts'
 import type { OpenGrant } from '../credit/credit.ts'
 import type { AttachedCoupon } from '../subscriptions/subscription.ts'
 import type { CreditDraw, Discount, Tax, Totals } from './invoice.ts'
 
 export type TotalsFacts = {
+  /** of the lines that coupons are taken off */
   amounts: string[]
+  /** of the lines that give back what earlier invoices billed, less what their own coupons had taken off */
+  takenBack: string[]
   currency: string
   /** in the order that they were attached */
   attached: AttachedCoupon[]
@@ -22,8 +25,9 @@ export type TotalsFacts = {
 
 export function totalsOf(facts: TotalsFacts): Totals {
   const { currency } = facts
-  const subtotal = sum(facts.amounts.map(decimal))
-  const discounts = discountsOf(facts, subtotal)
+  const charged = sum(facts.amounts.map(decimal))
+  const subtotal = charged.plus(sum(facts.takenBack.map(decimal)))
+  const discounts = discountsOf(facts, charged)
   const discounted = discounts.reduce((left, { amount }) => left.minus(amount), subtotal)
   const taxes = facts.taxRates.map(
     (tax): Tax => ({ ...tax, amount: roundedAmount(percentOf(tax.percent, discounted), currency) }),
@@ -44,9 +48,9 @@ export function totalsOf(facts: TotalsFacts): Totals {
 }
 
 /** A coupon is used up by an invoice only where it takes something off. */
-function discountsOf({ attached, coupons, currency }: TotalsFacts, subtotal: Decimal): Discount[] {
+function discountsOf({ attached, coupons, currency }: TotalsFacts, charged: Decimal): Discount[] {
   const discounts: Discount[] = []
-  let left = subtotal
+  let left = charged
   for (const { coupon: key, used } of attached) {
     const coupon = coupons.find((one) => one.key === key)
     if (coupon === undefined || (coupon.periods !== null && used >= coupon.periods) || !left.gt('0')) continue
@@ -72,6 +76,18 @@ function discountBy(
   if (of !== currency) return '0'
   const amount = decimal(roundedAmount(decimal(amountOff!), currency))
   return amount.gt(left) ? roundedAmount(left, currency) : roundedAmount(amount, currency)
+}
+
+/** What coupons have taken off one of the amounts that they were taken off together. */
+export function shareOfDiscounts(
+  amount: string,
+  { discounts }: Totals,
+  { amounts, currency }: TotalsFacts,
+): string {
+  const taken = sum(discounts.map((one) => decimal(one.amount)))
+  if (taken.eq('0')) return roundedAmount(zero, currency)
+  const charged = sum(amounts.map(decimal))
+  return roundedAmount(quotient(taken.times(amount), charged, minorUnits(currency)), currency)
 }
 
 /** By priority, then the nearest expiry, then the oldest. */

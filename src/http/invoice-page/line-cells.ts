@@ -77,14 +77,16 @@ function feeCells(line: FeeLine | ProrationLine, invoice: Invoice, timezone: str
   const days = shownDates(firstDay.add({ days: fromDay }), firstDay.add({ days: last }))
   return {
     what: named(name ?? fee),
-    notes: [html`${days} · plan ${named(plan)}${correctionNote(line)}`],
+    notes: [html`${days} · plan ${named(plan)}${correctionNote(line, invoice)}`],
     quantity: `${toDay - fromDay} of ${ofDays} days`,
     unitPrice: html`${shownMoney(feeAmount, invoice.currency)}`,
   }
 }
 
-const correctionNote = (line: FeeLine | ProrationLine): string => {
+const correctionNote = (line: FeeLine | ProrationLine, { currency }: Invoice): string => {
   if (line.kind === 'fee') return ''
+  if (line.discount !== undefined)
+    return ` · billed in advance, taken back, less the discount of ${shownMoney(line.discount, currency)}`
   return decimal(line.amount).lt('0') ? ' · billed in advance, taken back' : ' · not billed in advance, added'
 }
 

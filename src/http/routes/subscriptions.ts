@@ -131,7 +131,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Cancel',
     description:
-      'now: at the end of this hour; what was billed in advance for days after this one is given back. period_end: when the current period ends. One that has not begun is taken back. Cancelling again changes nothing, unless it is sooner.',
+      'now: at the end of this hour; what was billed in advance for days after this one is given back, less what coupons had taken off of it. period_end: when the current period ends. One that has not begun is taken back. Cancelling again changes nothing, unless it is sooner.',
     access,
     params,
     body: cancelInputSchema,

@@ -45,6 +45,7 @@ function totals(
 ) {
   return totalsOf({
     amounts,
+    takenBack: [],
     currency: 'USD',
     attached: coupons.map(({ key }, i) => ({ coupon: key, used: used[i] ?? 0 })),
     coupons,

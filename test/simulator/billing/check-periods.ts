@@ -97,7 +97,8 @@ function checkLines(agreed: Agreed, invoice: Invoice, period: Period, before: In
   for (const line of [...invoice.lines, ...(before ? before.lines : [])]) {
     if (line.kind !== 'fee' && line.kind !== 'proration') continue
     if (line.fromMs < period.startMs || line.fromMs >= period.endMs) continue
-    billed.set(line.fee, (billed.get(line.fee) ?? 0n) + minorOf(line.amount, invoice.currency))
+    const discount = line.kind === 'proration' ? minorOf(line.discount ?? '0', invoice.currency) : 0n
+    billed.set(line.fee, (billed.get(line.fee) ?? 0n) + minorOf(line.amount, invoice.currency) - discount)
   }
   sameFees(invoice, billed, feesIn(agreed, period, invoice.currency))
 }

@@ -130,7 +130,10 @@ export function reductionsExpected(
   { lines, currency, customerId }: Invoice,
   taxesOf: number[],
 ): Reductions {
-  let left = sum(lines.map(({ amount }) => minorOf(amount, currency)))
+  // What is taken back is what was paid, as earlier coupons left it.
+  const takenBack = lines.filter(({ kind, amount }) => kind === 'proration' && amount.startsWith('-'))
+  const amounts = (some: InvoiceLine[]) => sum(some.map(({ amount }) => minorOf(amount, currency)))
+  let left = amounts(lines) - amounts(takenBack)
   const discounts: Reductions['discounts'] = []
   for (const { coupon: key } of attached) {
     const coupon = coupons.find((one) => one.key === key)!
@@ -142,6 +145,7 @@ export function reductionsExpected(
     discounts.push([key, amount])
     left -= amount
   }
+  left += amounts(takenBack)
   const rates = taxes[taxesOf[customerIds.indexOf(customerId)]!]!
   const taxed = rates.map(({ name, percent }): [string, bigint] => [name, percentOf(percent, left)])
   left += sum(taxed.map(([, amount]) => amount))
