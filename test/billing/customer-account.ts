@@ -105,7 +105,9 @@ export class CustomerAccount {
   }
 
   readonly newId = () => `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}`
-  readonly #caller = () => ({ tenant: this.tenant, newId: this.newId })
+  /** Where the next commands get their ids: the same ones again are those of a request that is executed again. */
+  idsFrom: () => string = this.newId
+  readonly #caller = () => ({ tenant: this.tenant, newId: this.idsFrom })
 
   plan(key: string, terms: TermsInput, currency = 'USD'): this {
     const parsed = Object.fromEntries(

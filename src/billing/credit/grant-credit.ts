@@ -96,17 +96,18 @@ type Services = AccountServices & { clock: () => number }
 
 /** Throws validation_failed for another currency than the customer's, and for fractions of a minor unit. */
 export async function grantCredit(
-  services: Services,
+  services: Services & { accounts: Pick<AccountStore, 'findGrant'> },
   { tenant, newId }: Caller,
   input: GrantInput,
 ): Promise<OpenGrant> {
   const nowMs = services.clock()
   const grant = grantFrom(input, newId(), nowMs)
   const entryId = newId()
-  return changingAccount(services, tenant.tenantId, { customerId: input.customer_id }, (account) => {
+  return changingAccount(services, tenant.tenantId, { customerId: input.customer_id }, async (account) => {
     const granted = { ...grant, remaining: grant.amount }
-    const existing = account.grants.find(({ id }) => id === grant.id)
-    if (existing) return { change: null, result: () => existing }
+    // The account doesn't tell of one that is spent.
+    const existing = await services.accounts.findGrant(tenant.tenantId, grant.id)
+    if (existing !== null) return { change: null, result: () => existing }
     if (account.currency !== null && account.currency !== grant.currency) {
       throw wrong('currency', `must be ${account.currency}, in which the customer is billed`)
     }

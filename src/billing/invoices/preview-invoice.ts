@@ -2,11 +2,7 @@
 
 import type { AccountStore } from '../account-ports.ts'
 import type { Caller } from '../changing-account.ts'
-import {
-  type ChangeServices,
-  changedSubscription,
-  planForChange,
-} from '../subscriptions/change-subscription.ts'
+import { changedSubscription, planForChange } from '../subscriptions/change-subscription.ts'
 import { onAccount, type SubscriptionServices, subscriptionOf } from '../subscriptions/create-subscription.ts'
 import { findSubscription } from '../subscriptions/find-subscription.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
@@ -18,9 +14,7 @@ import type { Invoice } from './invoice.ts'
 import { computed } from './read-invoice.ts'
 import type { UsageServices } from './usage-reader.ts'
 
-type Services = UsageServices &
-  SubscriptionServices &
-  ChangeServices & { accounts: Pick<AccountStore, 'loadAccounts'> }
+type Services = UsageServices & SubscriptionServices & { accounts: Pick<AccountStore, 'loadAccounts'> }
 
 /** The invoice of the first period (after the trial) of such a subscription, as its usage is now. */
 export async function previewInvoice(

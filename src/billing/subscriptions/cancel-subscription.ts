@@ -4,14 +4,14 @@ import { bucketStartMs, nextWindowStartMs } from '../../kernel/time.ts'
 import { type Account, unchanged } from '../account.ts'
 import { type Caller, changingAccount, type Decision } from '../changing-account.ts'
 import { type DraftFacts, draftFacts, dueOf } from '../invoices/draft.ts'
-import type { ChangeServices } from './change-subscription.ts'
+import type { SubscriptionServices } from './create-subscription.ts'
 import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
 import { type Subscription, statusOf } from './subscription.ts'
 import type { CancelInput } from './subscription-input.ts'
 
-type Services = Pick<ChangeServices, 'accounts' | 'clock' | 'billing'>
+type Services = Pick<SubscriptionServices, 'accounts' | 'clock' | 'billing'>
 
 export async function cancelSubscription(
   services: Services,

@@ -4,7 +4,6 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
 import { type Account, termsOfPhase, unchanged } from '../account.ts'
-import type { AccountStore } from '../account-ports.ts'
 import { type Caller, changingAccount } from '../changing-account.ts'
 import { anchorDate } from '../interval.ts'
 import { type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
@@ -19,10 +18,8 @@ import { periodEndAfter } from './period-end.ts'
 import { PHASES_PER_SUBSCRIPTION, type Phase, phaseAt, type Subscription } from './subscription.ts'
 import type { PlanChangeInput } from './subscription-input.ts'
 
-export type ChangeServices = SubscriptionServices & { accounts: Pick<AccountStore, 'findSubscription'> }
-
 export async function changeSubscription(
-  services: ChangeServices,
+  services: SubscriptionServices,
   caller: Caller,
   { id, change }: { id: string; change: PlanChangeInput },
 ): Promise<Subscription> {
@@ -39,7 +36,7 @@ export async function changeSubscription(
 }
 
 export async function planForChange(
-  services: ChangeServices,
+  services: SubscriptionServices,
   { tenant }: Caller,
   change: PlanChangeInput,
 ): Promise<Plan> {

@@ -4,7 +4,7 @@ import { TollgateError } from '../../kernel/errors.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, unchanged } from '../account.ts'
-import type { CouponStore } from '../account-ports.ts'
+import type { AccountStore, CouponStore } from '../account-ports.ts'
 import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import { checkPrices, type PriceServices } from '../check-prices.ts'
 import type { Coupon } from '../coupon.ts'
@@ -27,6 +27,7 @@ export type SubscriptionServices = AccountServices &
   PriceServices & {
     clock: () => number
     billing: BillingSettings
+    accounts: Pick<AccountStore, 'findSubscription'>
     catalog: Pick<PlanStore, 'findPlan'>
     coupons: Pick<CouponStore, 'findCoupon'>
   }
@@ -40,9 +41,10 @@ export async function createSubscription(
   const nowMs = services.clock()
   const { subscription, plan, coupons } = await subscriptionOf(services, { tenant, newId }, input)
   const asked = { customerId: input.customer_id, endedAfterMs: subscription.startMs }
-  return changingAccount(services, tenant.tenantId, asked, (found) => {
-    const existing = found.subscriptions.find(({ id }) => id === subscription.id)
-    if (existing) return { change: null, result: () => existing }
+  return changingAccount(services, tenant.tenantId, asked, async (found) => {
+    // The account doesn't tell of one that was taken back before it began.
+    const existing = await services.accounts.findSubscription(tenant.tenantId, subscription.id)
+    if (existing !== null) return { change: null, result: () => existing }
     refuseTooMany(found)
     const account = onAccount(found, plan, coupons)
     refuseOverlaps(account, subscription)
