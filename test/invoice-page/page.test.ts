@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Invoice } from '../../src/billing/invoices/invoice.ts'
 import { invoicePage } from '../../src/http/invoice-page/page.ts'
-import { adjustment, BERLIN, everyKind, fee, invoiceOf, november, usage } from './invoices.ts'
+import { adjustment, BERLIN, everyKind, fee, invoiceOf, november, proration, usage } from './invoices.ts'
 import { anyName, invoiceNamed, NASTY_NAMES } from './names.ts'
 import { decoded, rowsOf, tagsOf, textOf, withoutStyle } from './read-page.ts'
 
@@ -107,6 +107,11 @@ describe('the page of an invoice', () => {
     const text = textOf(pageOf(invoiceOf(everyKind, more)))
     for (const part of there) expect(text).toContain(part)
     for (const part of absent) expect(text).not.toContain(part)
+  })
+
+  it('says which discount is not given back with the days that are taken back', () => {
+    const lines = [proration({ amount: '-10.50', discount: '10.50' })]
+    expect(textOf(pageOf(invoiceOf(lines)))).toContain('taken back, less the discount of 10.50')
   })
 
   it('leaves out what nothing prices and nobody used, and only that', () => {
