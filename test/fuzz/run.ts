@@ -14,6 +14,7 @@ import { type Outcome, send, type WireResponse } from './wire.ts'
 import {
   firstDifference,
   firstUsage,
+  issueDue,
   newActor,
   newAdminPool,
   settleAll,
@@ -151,6 +152,7 @@ class Session {
       this.#ledger = new Ledger(actor)
       for (const event of first.get(actor)!) this.#ledger.count(event.resource_type, event.quantity)
       const startedMs = Date.now()
+      await issueDue(target)
       const before = await snapshot(target, other, startedMs, false)
       const share = actor === a ? Math.ceil(requests / 2) : Math.floor(requests / 2)
       await this.#send(`${seed}/${number}/${actor.name}`, actor, share, number === 0 && actor === a)

@@ -178,6 +178,12 @@ export async function listAll(target: Target, actor: Actor, path: string): Promi
   return items
 }
 
+/** Issues what is due, of a subscription that began in the past, say: the server's own timer does it at any moment. */
+export async function issueDue(target: Target): Promise<void> {
+  for (let more = true; more; )
+    ({ more } = await done(call(target, target.adminToken, 'POST', '/api/v1/invoices/issue-due')))
+}
+
 /** All that a tenant can see of itself, as text. `exact`: also what moves when usage is settled. */
 export async function snapshot(target: Target, actor: Actor, nowMs: number, exact: boolean): Promise<string> {
   const period = `from=${fullHour(actor.timezone, nowMs, -36 * 24)}&to=${fullHour(actor.timezone, nowMs, 2)}`
