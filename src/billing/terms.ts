@@ -42,7 +42,9 @@ export const pricesSchema = z
     oneEach(prices, 'meter', 'price', 'a plan has one price a meter', context),
   )
   .superRefine(refuseTooManyParts)
-  .meta({ description: 'One price a meter at most. The lines of a bill come in this order.' })
+  .meta({
+    description: `One price a meter at most, and ${PARTS_PER_PLAN} prices and group prices together. The lines of a bill come in this order.`,
+  })
 
 export const feeSchema = knownFields('A fee', {
   key: keySchema.meta({ description: 'Your own name for the fee.', example: 'base' }),
