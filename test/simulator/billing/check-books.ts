@@ -3,7 +3,7 @@
 import type { CreditEntry } from '../../../src/billing/credit/credit.ts'
 import type { Invoice, Totals } from '../../../src/billing/invoices/invoice.ts'
 import { Violation } from '../violation.ts'
-import { type Books, isIssued, readBooks } from './books.ts'
+import { type Books, isBilled, isIssued, readBooks } from './books.ts'
 import { minorOf, percentOf, sum } from './exact.ts'
 import { laws } from './laws.ts'
 import { canonical } from './timeline.ts'
@@ -22,6 +22,7 @@ export async function checkedBooks(year: Year): Promise<Books[]> {
     numbersWithoutGaps('credit notes', books.notes)
     for (const invoice of issued) {
       checkFrozen(year, books, invoice)
+      checkAdjusted(books, invoice)
       checkTotals(invoice)
     }
     checkLedger(books)
@@ -37,9 +38,9 @@ function numbersWithoutGaps(what: string, items: { number: number | null }[]): v
   throw new Violation(laws.numbers, `the ${what} have the numbers ${numbers.join(', ')}`)
 }
 
-/** But for its status, and for what credit notes take off what is due. */
+/** But for its status, for what credit notes take off what is due, and for what it knows of later invoices. */
 function checkFrozen(year: Year, { notes }: Books, invoice: Invoice): void {
-  const { status: _, movedMs: __, usageFinal: ___, totals, ...rest } = invoice
+  const { status: _, movedMs: __, usageFinal: ___, adjustedBy: ____, totals, ...rest } = invoice
   const taken = notes.filter((note) => note.invoiceId === invoice.id && note.settlement === 'invoice')
   const due = sum(
     [totals!.amountDue, ...taken.map(({ amount }) => amount)].map((one) => minorOf(one, invoice.currency)),
@@ -49,6 +50,33 @@ function checkFrozen(year: Year, { notes }: Books, invoice: Invoice): void {
   year.frozen.set(invoice.id, before ?? now)
   if (before !== undefined && before !== now)
     throw new Violation(laws.frozen, `${label(invoice)} was\n${before}\nand is\n${now}`)
+}
+
+/** What it knows of later invoices is what they bill for it. */
+function checkAdjusted({ invoices }: Books, { adjustedBy, ...invoice }: Invoice): void {
+  const billed = invoices
+    .filter(isBilled)
+    .flatMap(({ id, lines }) =>
+      lines.flatMap((line) =>
+        line.kind === 'adjustment' && line.adjusts.invoiceId === invoice.id
+          ? [
+              {
+                invoiceId: id,
+                line: line.adjusts.line,
+                quantity: line.quantity,
+                events: line.events,
+                amount: line.amount,
+              },
+            ]
+          : [],
+      ),
+    )
+  const text = (all: object[]) => all.map(canonical).sort().join('\n')
+  if (text(adjustedBy) !== text(billed))
+    throw new Violation(
+      laws.once,
+      `${label({ adjustedBy, ...invoice })} knows of the adjustments\n${text(adjustedBy)}\nand there are\n${text(billed)}`,
+    )
 }
 
 export function checkTotals(invoice: Invoice): void {

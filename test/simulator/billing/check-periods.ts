@@ -94,7 +94,9 @@ function checkLines(agreed: Agreed, invoice: Invoice, period: Period, before: In
   if (canonical(names) !== canonical(shown))
     throw new Violation(laws.once, `${label(invoice)} prices\n${shown.join('\n')}\nnot\n${names.join('\n')}`)
   const billed = new Map<string, bigint>()
-  for (const line of [...invoice.lines, ...(before ? before.lines : [])]) {
+  // Where the invoice before was voided in time, what it had billed in advance is left to the period's own.
+  const inAdvance = before?.status === 'void' && invoice.advance.length === 0 ? [] : (before?.lines ?? [])
+  for (const line of [...invoice.lines, ...inAdvance]) {
     if (line.kind !== 'fee' && line.kind !== 'proration') continue
     if (line.fromMs < period.startMs || line.fromMs >= period.endMs) continue
     const discount = line.kind === 'proration' ? minorOf(line.discount ?? '0', invoice.currency) : 0n

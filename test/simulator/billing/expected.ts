@@ -137,7 +137,9 @@ export function reductionsExpected(
   const discounts: Reductions['discounts'] = []
   for (const { coupon: key } of attached) {
     const coupon = coupons.find((one) => one.key === key)!
-    const used = earlier.filter(({ totals }) => totals!.discounts.some((one) => one.coupon === key)).length
+    const used = earlier
+      .filter(isBilled)
+      .filter(({ totals }) => totals!.discounts.some((one) => one.coupon === key)).length
     if (left <= 0n || (coupon.periods !== null && used >= coupon.periods)) continue
     const off = coupon.currency === currency ? minorOf(coupon.amountOff!, currency) : 0n
     const amount = coupon.percentOff !== null ? percentOf(coupon.percentOff, left) : off < left ? off : left
