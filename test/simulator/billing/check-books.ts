@@ -54,23 +54,21 @@ function checkFrozen(year: Year, { notes }: Books, invoice: Invoice): void {
 
 /** What it knows of later invoices is what they bill for it. */
 function checkAdjusted({ invoices }: Books, { adjustedBy, ...invoice }: Invoice): void {
-  const billed = invoices
-    .filter(isBilled)
-    .flatMap(({ id, lines }) =>
-      lines.flatMap((line) =>
-        line.kind === 'adjustment' && line.adjusts.invoiceId === invoice.id
-          ? [
-              {
-                invoiceId: id,
-                line: line.adjusts.line,
-                quantity: line.quantity,
-                events: line.events,
-                amount: line.amount,
-              },
-            ]
-          : [],
-      ),
-    )
+  const billed = invoices.filter(isBilled).flatMap(({ id, lines }) =>
+    lines.flatMap((line) =>
+      line.kind === 'adjustment' && line.adjusts.invoiceId === invoice.id
+        ? [
+            {
+              invoiceId: id,
+              line: line.adjusts.line,
+              quantity: line.quantity,
+              events: line.events,
+              amount: line.amount,
+            },
+          ]
+        : [],
+    ),
+  )
   const text = (all: object[]) => all.map(canonical).sort().join('\n')
   if (text(adjustedBy) !== text(billed))
     throw new Violation(

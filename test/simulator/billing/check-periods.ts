@@ -8,16 +8,16 @@ import { label } from './check-books.ts'
 import { minorOf } from './exact.ts'
 import { usageExpected, usageShown } from './expected.ts'
 import { laws } from './laws.ts'
-import { type Agreed, canonical, feesIn, type Period, periodsOf } from './timeline.ts'
+import { type Agreed, canonical, feesIn, type Period, periodsOf, type TermsOf } from './timeline.ts'
 import type { Known, Year } from './year.ts'
 
-export function agreedOf(year: Year, { plans }: Books, { tenant, agreed, first }: Known): Agreed {
-  return {
-    ...agreed,
-    zone: year.tenants[tenant]!.timezone,
-    first,
-    termsOf: (phase) => plans.find((one) => one.plan === phase.plan && one.version === phase.version)!.terms,
-  }
+export function agreedOf(year: Year, { plans, invoices }: Books, { tenant, agreed, firsts }: Known): Agreed {
+  const termsOf: TermsOf = (phase) =>
+    plans.find((one) => one.plan === phase.plan && one.version === phase.version)!.terms
+  const possible = new Set(firsts.map((one) => termsOf(one).fees.some(({ due }) => due === 'advance')))
+  const first = invoices.find((one) => one.subscriptionId === agreed.id && one.sequence === 0)
+  const inAdvance = possible.size === 1 ? possible.has(true) : first?.kind === 'opening'
+  return { ...agreed, zone: year.tenants[tenant]!.timezone, inAdvance, termsOf }
 }
 
 /** Of all subscriptions whose commands are all answered. */

@@ -139,6 +139,8 @@ export const setupArbitrary = fc.record({
     accountsPerBatch: fc.constantFrom(100, 2, 1),
     batchesPerRun: fc.constantFrom(10, 2),
   }),
+  /** that go by at the end with nothing but the job, run once a month */
+  quietMonths: fc.constantFrom(0, 0, 0, 1, 3, 12),
   /** while the events in Redis are a few weeks old, too */
   segmentMaxCounters: fc.constantFrom(10_000, 12),
 })

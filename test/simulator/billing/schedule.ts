@@ -29,6 +29,7 @@ import { setupArbitrary } from './plan.ts'
 import { Year } from './year.ts'
 
 const HOUR_MS = 3_600_000
+const MONTH_MS = 30 * 24 * HOUR_MS
 const ROUNDS = 200
 
 export const invoicing = simulation({
@@ -50,7 +51,11 @@ async function finish(year: Year): Promise<void> {
   year.network.log.push('— the end: all faults are lifted')
   await calm(year)
   await drained(year)
-  const books = await closedAll(year)
+  let books = await closedAll(year)
+  for (let month = 0; month < year.setup.quietMonths; month++) {
+    year.wait(MONTH_MS)
+    books = await closedAll(year)
+  }
   checkAllUsage(year, books, await readDrafts(year, 0, books, Number.POSITIVE_INFINITY))
   for (const known of year.known.values()) {
     const { cancelAtMs } = known.agreed

@@ -13,8 +13,8 @@ export type TermsOf = (phase: Pick<Phase, 'plan' | 'version'>) => Terms
 export type Agreed = Pick<Subscription, 'startMs' | 'anchor' | 'trialEndMs' | 'cancelAtMs' | 'phases'> & {
   zone: string
   termsOf: TermsOf
-  /** the plan that it was made with */
-  first: Pick<Phase, 'plan' | 'version'>
+  /** whether something was due in advance by the plan that its first invoice was issued by, or will be */
+  inAdvance: boolean
 }
 
 export type Period = {
@@ -34,10 +34,10 @@ const phaseAt = ({ phases }: Agreed, atMs: number): Phase =>
 
 /** From the start on, to the end or for ever. */
 export function* periodsOf(agreed: Agreed): Generator<Period> {
-  const { startMs, trialEndMs, cancelAtMs, zone, termsOf, first } = agreed
+  const { startMs, trialEndMs, cancelAtMs, zone, termsOf, inAdvance } = agreed
   if (cancelAtMs !== null && cancelAtMs <= startMs) return
   let cursor = trialEndMs ?? startMs
-  if (trialEndMs !== null || termsOf(first).fees.some(({ due }) => due === 'advance')) {
+  if (trialEndMs !== null || inAdvance) {
     const opening = { startMs, endMs: cursor, fullStartMs: startMs, fullDays: 0, fullDay: 0 }
     yield { kind: 'opening', ...opening, cutMs: Math.min(cursor, cancelAtMs ?? cursor) }
   }

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm'
 import { createCoupon } from '../../../src/billing/create-coupon.ts'
 import { createPlan } from '../../../src/billing/create-plan.ts'
-import type { Subscription } from '../../../src/billing/subscriptions/subscription.ts'
+import type { Phase, Subscription } from '../../../src/billing/subscriptions/subscription.ts'
 import { defaultLimits } from '../../../src/metering/limits.ts'
 import type { Bug } from '../bug.ts'
 import type { Actor } from '../network.ts'
@@ -19,7 +19,19 @@ export type Known = {
   tenant: number
   customer: string
   agreed: Subscription
-  first: Subscription['phases'][0]
+  /** what it was on when its first invoice was issued, or is; several: one of these, as nobody heard which */
+  firsts: Phase[]
+}
+
+/** A change in its first hour makes the first invoice another one, as long as that is a draft. */
+export function firstsOf(
+  before: Phase[],
+  { phases, open, nextSequence }: Subscription,
+  sure: boolean,
+): Phase[] {
+  const now = phases[0]!
+  if (before.length === 0 || (open !== null && nextSequence === 1)) return [now]
+  return sure ? before : [...before, now]
 }
 
 /** A command whose answer did not come: it may have been executed, or may be yet. */
@@ -102,14 +114,10 @@ export class Year extends Stage<Setup> {
     )
   }
 
-  /** A subscription, as somebody was told that it is. */
-  told(tenant: number, agreed: Subscription): void {
-    const known = this.known.get(agreed.id)
-    if (known) known.agreed = agreed
-    else {
-      const first = agreed.phases[0]!
-      this.known.set(agreed.id, { tenant, customer: agreed.customerId, agreed, first })
-    }
+  /** A subscription, as somebody was told that it is; `sure`: right when it was changed. */
+  told(tenant: number, agreed: Subscription, sure: boolean): void {
+    const firsts = firstsOf(this.known.get(agreed.id)?.firsts ?? [], agreed, sure)
+    this.known.set(agreed.id, { tenant, customer: agreed.customerId, agreed, firsts })
   }
 
   /** Where no answer came, somebody looks, once nothing is under way any more. */
@@ -120,7 +128,7 @@ export class Year extends Stage<Setup> {
       const [found] = await this.postgres.look<{ state: string }>(
         sql`select state::text from subscriptions where id = ${doubt.subscriptionId}::uuid`,
       )
-      if (found) this.told(doubt.tenant, JSON.parse(found.state) as Subscription)
+      if (found) this.told(doubt.tenant, JSON.parse(found.state) as Subscription, false)
     }
   }
 

@@ -16,17 +16,7 @@ import type {
 import { readUsage, type UsageQuantity } from '../../../src/metering/read-usage.ts'
 import type { RedisConnection } from '../../../src/stores/redis/connection.ts'
 import type { Bug } from '../bug.ts'
-
-/** The store with some methods replaced. */
-function replaced<Store extends object>(real: Store, methods: Partial<Store>): Store {
-  return new Proxy(real, {
-    get(target, name) {
-      const member =
-        (methods as Record<PropertyKey, unknown>)[name] ?? (target as Record<PropertyKey, unknown>)[name]
-      return typeof member === 'function' && !(name in methods) ? member.bind(target) : member
-    },
-  })
-}
+import { replaced } from './replaced.ts'
 
 const CLAIM = `local verdicts = ''
 for i = 1, #ARGV, 2 do

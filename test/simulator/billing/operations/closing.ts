@@ -14,7 +14,7 @@ import { checkedBooks, checkTotals } from '../check-books.ts'
 import { checkPeriods } from '../check-periods.ts'
 import { checkInvoice, checkIssued, grantsOf } from '../check-usage.ts'
 import { laws } from '../laws.ts'
-import type { Known, Year } from '../year.ts'
+import { firstsOf, type Known, type Year } from '../year.ts'
 import { ask } from './command.ts'
 import { changed, changeInput, subscriptionInput, wanted } from './subscriptions.ts'
 import { sendBatch } from './usage.ts'
@@ -216,7 +216,8 @@ export const preview: Operation<Drawn<typeof previewed>, Year> = {
       ({ services, caller }) => previewChange(services, caller, { id, change: changeInput(year, change) }),
       (answer) => {
         if (!answer) return
-        const would = { ...known, agreed: answer.subscription }
+        const { subscription: agreed } = answer
+        const would = { ...known, agreed, firsts: firstsOf(known.firsts, agreed, true) }
         checkInvoice(year, momentOf(year, change.isolate, books, would), answer.invoice)
       },
     )

@@ -64,7 +64,7 @@ export async function command(
     const answer = await refusedOr(run({ services, caller: { tenant: config, newId } }))
     if (answer) {
       rightly(answer)
-      year.told(number, answer)
+      year.told(number, answer, true)
     }
     year.doubts.delete(doubt)
   })

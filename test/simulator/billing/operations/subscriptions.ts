@@ -43,6 +43,12 @@ const overridesOf = (year: Year, plan: number, overrides: Drawn<typeof wanted>['
   return overrides.filter(({ meter }) => prices.some((price) => price.meter === meter))
 }
 
+/** One that takes off an amount goes with plans in its currency alone. */
+const fits = ({ setup }: Year, key: string): boolean => {
+  const { currency } = coupons.find((one) => one.key === key)!
+  return currency === null || currency === setup.currency
+}
+
 export function subscriptionInput(year: Year, input: Drawn<typeof wanted>): SubscriptionInput {
   const { startsInHours: hours } = input
   return {
@@ -53,7 +59,7 @@ export function subscriptionInput(year: Year, input: Drawn<typeof wanted>): Subs
     anchor: input.anchor,
     trial_days: input.trialDays,
     overrides: overridesOf(year, input.plan, input.overrides),
-    coupons: input.coupons,
+    coupons: input.coupons.filter((key) => fits(year, key)),
     metadata: {},
   }
 }

@@ -1,3 +1,0 @@
-import type { Bug } from '../bug.ts'
-
-export const billingBugs: Bug[] = []
