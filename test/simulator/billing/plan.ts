@@ -6,6 +6,7 @@ import type { PlanPrice, Terms } from '../../../src/billing/terms.ts'
 import type { Aggregation } from '../../../src/metering/meter.ts'
 import type { NewMeter } from '../../../src/metering/meter-input.ts'
 import type { Price } from '../../../src/pricing/price.ts'
+import { pace, some } from '../operations/operation.ts'
 
 const meter = (
   key: string,
@@ -108,6 +109,20 @@ export const coupons: NewCoupon[] = [
   { key: 'once', percentOff: null, amountOff: '5', currency: 'USD', periods: 1 },
 ].map((coupon) => ({ ...coupon, name: null }))
 
+/** A subscription that somebody asks for. */
+export const wanted = fc.record({
+  isolate: some,
+  tenant: some,
+  pace,
+  customer: some,
+  plan: some,
+  startsInHours: fc.constantFrom(0, 0, 0, 0, 30, 400, -3, -200),
+  anchor: fc.constantFrom('calendar' as const, 'anniversary' as const),
+  trialDays: fc.constantFrom(undefined, undefined, 0, 3),
+  overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
+  coupons: fc.subarray(coupons.map(({ key }) => key)),
+})
+
 export const taxes = [
   [],
   [{ name: 'VAT', percent: '19' }],
@@ -139,8 +154,10 @@ export const setupArbitrary = fc.record({
     accountsPerBatch: fc.constantFrom(100, 2, 1),
     batchesPerRun: fc.constantFrom(10, 2),
   }),
+  /** in the first minute, while nothing is broken */
+  subscribers: fc.array(wanted, { minLength: 1, maxLength: 4, size: 'max' }),
   /** that go by at the end with nothing but the job, run once a month */
-  quietMonths: fc.constantFrom(0, 0, 0, 1, 3, 12),
+  quietMonths: fc.constantFrom(0, 0, 0, 0, 1, 2, 2, 12),
   /** while the events in Redis are a few weeks old, too */
   segmentMaxCounters: fc.constantFrom(10_000, 12),
 })

@@ -24,13 +24,15 @@ import { deliver, kill, outage, time } from './operations/faults.ts'
 import { grant, move, note, takeBack } from './operations/money.ts'
 import { publish } from './operations/plans.ts'
 import { cancel, cancelled, change, reactivate, subscribe } from './operations/subscriptions.ts'
-import { flush as flushes, retry, send } from './operations/usage.ts'
+import { flush as flushes, newEvent, oldestMs, retry, send, sendNew } from './operations/usage.ts'
 import { setupArbitrary } from './plan.ts'
 import { Year } from './year.ts'
 
 const HOUR_MS = 3_600_000
 const MONTH_MS = 30 * 24 * HOUR_MS
 const ROUNDS = 200
+/** What a late event says, for every meter. */
+const LATE = { quantity: '40', change: '12', v: '7', user: 3, model: 'a' } as const
 
 export const invoicing = simulation({
   flags: '--billing ',
@@ -43,7 +45,10 @@ export const invoicing = simulation({
     ...[time, deliver, kill, outage],
   ],
   world: (setup, ends, time, bug) => new Year(setup, ends, time, bug),
-  begin: (year) => year.begin(),
+  async begin(year) {
+    await year.begin()
+    for (const input of year.setup.subscribers) await subscribe.run(year, { ...input, pace: smoothly })
+  },
   finish,
 })
 
@@ -65,6 +70,7 @@ async function finish(year: Year): Promise<void> {
   year.check()
   year.wait(3 * HOUR_MS)
   await closedAll(year)
+  await lateForAll(year)
   year.wait(37 * 24 * HOUR_MS)
   await drained(year)
   const last = await closedAll(year)
@@ -73,6 +79,17 @@ async function finish(year: Year): Promise<void> {
   await runClosing(year, 0, smoothly)
   year.check()
   checkUnchanged(last, await checkedBooks(year))
+}
+
+/** An event of each kind, in the last hour that each subscription had. */
+async function lateForAll(year: Year): Promise<void> {
+  for (const { tenant, customer, agreed } of year.known.values()) {
+    const atMs = Math.min(agreed.cancelAtMs!, year.time.nowMs) - HOUR_MS / 2
+    if (atMs < oldestMs(year)) continue
+    const events = [false, true].map((gauge) => newEvent(year, customer, { ...LATE, gauge }, atMs))
+    await sendNew(year, { isolate: 0, tenant, customer, events, pace: smoothly })
+  }
+  year.check()
 }
 
 /** Runs the job until nothing is due, and looks at every invoice that it issues. */

@@ -14,9 +14,10 @@ import { checkedBooks, checkTotals } from '../check-books.ts'
 import { checkPeriods } from '../check-periods.ts'
 import { checkInvoice, checkIssued, grantsOf } from '../check-usage.ts'
 import { laws } from '../laws.ts'
+import { wanted } from '../plan.ts'
 import { firstsOf, type Known, type Year } from '../year.ts'
 import { ask } from './command.ts'
-import { changed, changeInput, subscriptionInput, wanted } from './subscriptions.ts'
+import { changed, changeInput, subscriptionInput } from './subscriptions.ts'
 import { sendBatch } from './usage.ts'
 
 /** One run of the job. `more`: whether something is due still. */

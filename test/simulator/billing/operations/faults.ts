@@ -3,7 +3,9 @@
 import fc from 'fast-check'
 import type { Fate } from '../../network.ts'
 import { fate, type Operation, some } from '../../operations/operation.ts'
+import { smoothly } from '../../stage.ts'
 import type { Year } from '../year.ts'
+import { sendBatch } from './usage.ts'
 
 const HOUR_MS = 3_600_000
 /** While somebody waits for an answer: an event's id is known for a day. */
@@ -25,6 +27,9 @@ export const time: Operation<{ hours: number }, Year> = {
   weight: 22,
   arbitrary: fc.record({ hours: fc.constantFrom(1, 7, 24, 24 * 3, 24 * 7, 24 * 12, 24 * 17, 24 * 30) }),
   async run(year, { hours }) {
+    // Whoever waits for an answer sends again before long.
+    if (hours * HOUR_MS > RETRIES_MS)
+      for (const batch of year.unanswered) await sendBatch(year, 0, batch, smoothly)
     const waiting = year.unanswered.map(({ firstSentMs }) => year.time.nowMs - firstSentMs)
     if (waiting.length === 0) year.wait(hours * HOUR_MS)
     else if (Math.max(...waiting) < RETRIES_MS) year.wait(HOUR_MS)

@@ -18,24 +18,11 @@ import type { Pace } from '../../stage.ts'
 import { Violation } from '../../violation.ts'
 import { hourStart } from '../calendar.ts'
 import { laws } from '../laws.ts'
-import { coupons, meters, pricesArbitrary } from '../plan.ts'
+import { coupons, meters, pricesArbitrary, wanted } from '../plan.ts'
 import type { Known, Year } from '../year.ts'
 import { command } from './command.ts'
 
 const HOUR_MS = 3_600_000
-
-export const wanted = fc.record({
-  isolate: some,
-  tenant: some,
-  pace,
-  customer: some,
-  plan: some,
-  startsInHours: fc.constantFrom(0, 0, 0, 0, 30, 400, -3, -200),
-  anchor: fc.constantFrom('calendar' as const, 'anniversary' as const),
-  trialDays: fc.constantFrom(undefined, undefined, 0, 3),
-  overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
-  coupons: fc.subarray(coupons.map(({ key }) => key)),
-})
 
 /** Only the prices of meters that the plan has from the beginning may be overridden here. */
 const overridesOf = (year: Year, plan: number, overrides: Drawn<typeof wanted>['overrides']) => {
