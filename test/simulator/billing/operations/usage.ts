@@ -149,6 +149,8 @@ export async function sendBatch(year: Year, isolate: number, batch: Batch, pace:
       })
     } catch (error) {
       if (!(error instanceof TollgateError) || isStoreFailure(error)) throw error
+      // An earlier try that was under way for so long that its events are too old by now.
+      if (batch.answered) return
       throw new Violation(
         laws.answers,
         `events: ${error.code} ${error.detail} ${JSON.stringify(error.issues)}`,
