@@ -134,6 +134,9 @@ export const taxes = [
 
 export const customerIds = ['c', 'c1', 'd']
 
+/** 31 March, 31 May, 29 and 31 January. */
+const LAST_OF_MONTH = [29, 90, 333, 335]
+
 export const setupArbitrary = fc.record({
   skewsMs: fc.array(fc.integer({ min: -180_000, max: 180_000 }), { minLength: 2, maxLength: 3 }),
   resends: fc.constantFrom(0, 0, 1),
@@ -145,7 +148,7 @@ export const setupArbitrary = fc.record({
     maxLength: 2,
   }),
   /** days after the start of the clock that the year begins */
-  day: fc.nat(364),
+  day: fc.oneof(fc.nat(364), fc.constantFrom(...LAST_OF_MONTH)),
   currency: fc.constantFrom('USD', 'USD', 'JPY', 'KWD'),
   plans: plansArbitrary,
   /** by customer */

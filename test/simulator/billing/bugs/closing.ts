@@ -75,6 +75,8 @@ function asNew(change: AccountChange, nextOf: (subscription: string) => number |
   }
 }
 
+const LONG_MS = 3_650 * DAY_MS
+
 /** Whoever closes takes what is due off the list first. */
 const takenFirst = (real: AccountStore): Partial<AccountStore> => ({
   async dueAccounts(nowMs, limit) {
@@ -83,7 +85,7 @@ const takenFirst = (real: AccountStore): Partial<AccountStore> => ({
     const isDue = ({ dueMs }: Subscription) => dueMs !== null && dueMs <= nowMs
     const taken = found.map((account) => ({
       ...unchanged(account),
-      subscriptions: account.subscriptions.filter(isDue).map((one) => ({ ...one, dueMs: null })),
+      subscriptions: account.subscriptions.filter(isDue).map((one) => ({ ...one, dueMs: nowMs + LONG_MS })),
     }))
     const saved = await real.saveAccounts(found[0]!.tenantId, taken)
     const mine = found.filter(({ customerId }) => saved.some((one) => one.customerId === customerId))

@@ -6,6 +6,7 @@ import { closeDue } from '../../../../src/billing/invoices/close-due.ts'
 import type { Invoice } from '../../../../src/billing/invoices/invoice.ts'
 import { previewChange, previewInvoice } from '../../../../src/billing/invoices/preview-invoice.ts'
 import { readInvoice } from '../../../../src/billing/invoices/read-invoice.ts'
+import { type Fate, fates } from '../../network.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
 import { type Pace, smoothly } from '../../stage.ts'
 import { Violation } from '../../violation.ts'
@@ -31,10 +32,15 @@ export async function runClosing(year: Year, isolate: number, pace: Pace): Promi
   return outcome
 }
 
+/** Runs that go well up to a call (the last one writes), and meet a fault there. */
+const cutOff: fc.Arbitrary<Pace> = fc
+  .record({ well: fc.constantFrom(0, 1, 2, 3, 3, 4, 4, 4), fault: fc.constantFrom(...fates) })
+  .map(({ well, fault }) => ({ fates: [...Array<Fate>(well).fill('ok'), fault], rest: 'ok' }))
+
 export const close: Operation<{ isolate: number; pace: Pace }, Year> = {
   name: 'close',
   weight: 10,
-  arbitrary: fc.record({ isolate: some, pace }),
+  arbitrary: fc.record({ isolate: some, pace: fc.oneof(pace, cutOff) }),
   async run(year, { isolate, pace }) {
     await runClosing(year, isolate, pace)
     await looked(year)

@@ -52,10 +52,16 @@ export const takeBack: Operation<Drawn<typeof which>, Year> = {
   },
 }
 
+/** Mostly one that is open still, and often one that adjusts others or draws on credit. */
 async function anIssued(year: Year, tenant: number, n: number): Promise<string | null> {
   const { invoices } = await readBooks(year.postgres, year.tenant(tenant).id)
   const issued = invoices.filter(isIssued)
-  return issued.length === 0 ? null : issued[n % issued.length]!.id
+  const open = issued.filter(({ status }) => status === 'issued')
+  const adjusting = open.filter(({ lines }) => lines.some(({ kind }) => kind === 'adjustment'))
+  const drawing = open.filter(({ totals }) => totals!.credits.length > 0)
+  const wanted = [adjusting, drawing, open, issued][n % 4]!
+  const some = [wanted, open, issued].find((one) => one.length > 0)
+  return some === undefined ? null : some[n % some.length]!.id
 }
 
 const moved = fc.record({
