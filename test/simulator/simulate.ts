@@ -1,4 +1,4 @@
-// `npm run simulate -- --seed 1 --schedules 1000 --steps 40`, and `--billing` for invoices: see docs/simulator.md.
+// `npm run simulate -- --seed 1 --schedules 1000 --steps 40`, and `--billing` for a year of invoices: see docs/simulator.md.
 
 import { parseArgs } from 'node:util'
 import { invoicing } from './billing/schedule.ts'
@@ -9,7 +9,7 @@ import { openFarEnds } from './stores.ts'
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
-    schedules: { type: 'string', default: '1000' },
+    schedules: { type: 'string' },
     steps: { type: 'string', default: '40' },
     path: { type: 'string' },
     /** invoicing, in place of counting */
@@ -17,7 +17,9 @@ const { values } = parseArgs({
   },
 })
 const seed = values.seed === undefined ? randomSeed() : Number(values.seed)
-const [schedules, steps] = [Number(values.schedules), Number(values.steps)]
+/** About a minute or two of either kind. */
+const usual = values.billing ? 200 : 1_000
+const [schedules, steps] = [Number(values.schedules ?? usual), Number(values.steps)]
 console.log(`seed ${seed}: ${schedules} schedules of up to ${steps} steps`)
 const ends = await openFarEnds()
 const began = performance.now()

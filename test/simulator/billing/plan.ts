@@ -22,6 +22,8 @@ export const meters: NewMeter[] = [
   meter('peak', 'call', 'max', 'v'),
   meter('mean', 'call', 'avg', 'v'),
   meter('users', 'call', 'unique_count', 'user', ['model']),
+  meter('least', 'call', 'min', 'v'),
+  meter('last', 'call', 'latest', 'v'),
   meter('storage', 'gauge', 'weighted_sum', 'change'),
 ]
 

@@ -60,12 +60,20 @@ function aggregated(aggregation: string, events: SimEvent[]): Used {
       return { quantity: ratio(sum(values), BigInt(count)), events: count }
     case 'max':
       return { quantity: values.reduce((a, b) => (b > a ? b : a)), events: 0 }
+    case 'min':
+      return { quantity: values.reduce((a, b) => (b < a ? b : a)), events: 0 }
+    case 'latest':
+      return { quantity: latest(events).v, events: 0 }
     case 'unique_count':
       return { quantity: BigInt(new Set(events.map(({ user }) => user)).size) * UNIT, events: 0 }
     default:
       throw new Error(`The oracle has no aggregation ${aggregation}`)
   }
 }
+
+/** Of several at the same time, the one with the greatest value. */
+const latest = (events: SimEvent[]): SimEvent =>
+  events.reduce((a, b) => (b.atMs > a.atMs || (b.atMs === a.atMs && b.v > a.v) ? b : a))
 
 /** The level integrated over the span and divided by its length; of a part of a period, its part. */
 function mean(events: SimEvent[], fromMs: number, toMs: number, fullMs: number): bigint {
