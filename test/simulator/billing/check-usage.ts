@@ -26,7 +26,11 @@ export function checkAllUsage(year: Year, all: Books[], drafts: Invoice[]): void
   for (const { tenant, customer, agreed } of year.known.values()) {
     const events = year.eventsOf(tenant, customer)
     const mine = ({ subscriptionId }: Invoice) => subscriptionId === agreed.id
-    const issued = all[tenant]!.invoices.filter(isIssued).filter(mine)
+    const { subscriptions, invoices } = all[tenant]!
+    // One that has ended waits for its trailing invoice, which no draft tells of.
+    if (subscriptions.some(({ id, open, dueMs }) => id === agreed.id && open === null && dueMs !== null))
+      continue
+    const issued = invoices.filter(isIssued).filter(mine)
     for (const invoice of issued.filter(isBilled)) {
       for (const number of usageNumbers(invoice)) {
         const now = lineNow(invoice, number, events)

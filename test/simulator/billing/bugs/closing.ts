@@ -6,6 +6,7 @@ import type { AccountStore } from '../../../../src/billing/account-ports.ts'
 import type { Subscription } from '../../../../src/billing/subscriptions/subscription.ts'
 import { newId } from '../../../../src/kernel/ids.ts'
 import type { Db } from '../../../../src/stores/postgres/db.ts'
+import { query } from '../../../../src/stores/postgres/failure.ts'
 import type { Bug } from '../../bug.ts'
 import { DAY_MS } from '../calendar.ts'
 import { accounts, isBeingIssued, writing } from './writing.ts'
@@ -15,11 +16,13 @@ const numberedFirst = (real: AccountStore, db: Db): Partial<AccountStore> => ({
   async saveAccounts(tenantId, changes) {
     const issued = changes.flatMap(({ invoices }) => invoices.filter(isBeingIssued))
     if (issued.length === 0) return real.saveAccounts(tenantId, changes)
-    const given = (await db.execute(sql`
-      insert into numbering (tenant_id, invoices, credit_notes) values (${tenantId}::uuid, ${issued.length}::int, 0)
-      on conflict (tenant_id) do update set invoices = numbering.invoices + excluded.invoices
-      returning invoices`)) as unknown as { rows: { invoices: string }[] }
-    let number = Number(given.rows[0]!.invoices) - issued.length
+    const [given] = await query<{ invoices: string }>(
+      db,
+      sql`insert into numbering (tenant_id, invoices, credit_notes) values (${tenantId}::uuid, ${issued.length}::int, 0)
+        on conflict (tenant_id) do update set invoices = numbering.invoices + excluded.invoices
+        returning invoices::text`,
+    )
+    let number = Number(given!.invoices) - issued.length
     const numbered = changes.map((change) => ({
       ...change,
       invoices: change.invoices.map((one) => (isBeingIssued(one) ? { ...one, number: ++number } : one)),
