@@ -52,15 +52,17 @@ export const takeBack: Operation<Drawn<typeof which>, Year> = {
   },
 }
 
-/** Mostly one that is open still, and often one that adjusts others or draws on credit. */
-async function anIssued(year: Year, tenant: number, n: number): Promise<string | null> {
+type Which = 'any' | 'with more to give back'
+
+/** Mostly one that is open still; and where that matters, one that adjusts others or draws on credit. */
+async function anIssued(year: Year, tenant: number, n: number, which: Which): Promise<string | null> {
   const { invoices } = await readBooks(year.postgres, year.tenant(tenant).id)
   const issued = invoices.filter(isIssued)
   const open = issued.filter(({ status }) => status === 'issued')
   const adjusting = open.filter(({ lines }) => lines.some(({ kind }) => kind === 'adjustment'))
   const drawing = open.filter(({ totals }) => totals!.credits.length > 0)
-  const wanted = [adjusting, drawing, open, issued][n % 4]!
-  const some = [wanted, open, issued].find((one) => one.length > 0)
+  const wanted = which === 'any' ? [open, issued] : [adjusting, drawing, adjusting, drawing, open]
+  const some = [wanted[n % wanted.length]!, open, issued].find((one) => one.length > 0)
   return some === undefined ? null : some[n % some.length]!.id
 }
 
@@ -75,7 +77,12 @@ export const move: Operation<Drawn<typeof moved>, Year> = {
   weight: 6,
   arbitrary: moved,
   async run(year, input) {
-    const id = await anIssued(year, input.tenant, input.which)
+    const id = await anIssued(
+      year,
+      input.tenant,
+      input.which,
+      input.to === 'void' ? 'with more to give back' : 'any',
+    )
     if (id === null) return
     await ask(year, input.to, input, ({ services, caller }) =>
       moveInvoice(services, caller, { id, to: input.to }),
@@ -95,7 +102,7 @@ export const note: Operation<Drawn<typeof noted>, Year> = {
   weight: 3,
   arbitrary: noted,
   async run(year, input) {
-    const invoiceId = await anIssued(year, input.tenant, input.which)
+    const invoiceId = await anIssued(year, input.tenant, input.which, 'any')
     if (invoiceId === null) return
     const sent = { amount: input.amount, reason: 'Outage', settlement: input.settlement }
     await ask(year, 'note', input, ({ services, caller }) =>
