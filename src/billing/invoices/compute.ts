@@ -56,7 +56,9 @@ export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed 
   return { lines, totals, next: next && { ...next, advance: advance! } }
 }
 
-const takesBack = (line: InvoiceLine): boolean => line.kind === 'proration' && decimal(line.amount).lt('0')
+/** Whether it gives back what an earlier invoice billed in advance. */
+export const takesBack = (line: InvoiceLine): boolean =>
+  line.kind === 'proration' && decimal(line.amount).lt('0')
 
 function nextOf(facts: ComputeFacts, invoice: Invoice): Computed['next'] {
   const period = periodAfter(facts, invoice)

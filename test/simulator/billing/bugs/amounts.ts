@@ -1,5 +1,6 @@
 // Bugs in what things come to.
 
+import { takesBack } from '../../../../src/billing/invoices/compute.ts'
 import type { Invoice, InvoiceLine } from '../../../../src/billing/invoices/invoice.ts'
 import { totalsOf } from '../../../../src/billing/invoices/totals.ts'
 import { roundedAmount } from '../../../../src/kernel/currency.ts'
@@ -19,7 +20,8 @@ const withAmounts = (amountOf: (line: InvoiceLine, currency: string) => string) 
       amountOff: percentOff === null ? amount : null,
     }))
     const wrong = totalsOf({
-      amounts: lines.map(({ amount }) => amount),
+      amounts: lines.filter((line) => !takesBack(line)).map(({ amount }) => amount),
+      takenBack: lines.filter(takesBack).map(({ amount }) => amount),
       currency,
       attached: coupons.map(({ key }) => ({ coupon: key, used: 0 })),
       coupons,
