@@ -61,8 +61,10 @@ export function changedSubscription(
       ? Math.max(bucketStartMs(tenant.timezone, nowMs), subscription.startMs)
       : periodEndAfter(facts, nowMs)
   refuseAfterEnd(subscription, fromMs)
-  const phase = nextPhase(facts, { plan, change, fromMs })
-  const phases = [...subscription.phases.filter((one) => one.fromMs < fromMs), phase]
+  const kept = subscription.phases.filter((one) => one.fromMs < fromMs)
+  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then.
+  const before = kept.at(-1) ?? phaseAt(subscription, fromMs)
+  const phases = [...kept, nextPhase(facts, { plan, change, fromMs, before })]
   if (phases.length > PHASES_PER_SUBSCRIPTION) {
     throw new TollgateError(
       'state_conflict',
@@ -95,10 +97,9 @@ const draftIn = ({ invoices }: Account, { open }: Subscription): Invoice | undef
 
 function nextPhase(
   facts: DraftFacts,
-  { plan, change, fromMs }: { plan: Plan; change: PlanChangeInput; fromMs: number },
+  { plan, change, fromMs, before }: { plan: Plan; change: PlanChangeInput; fromMs: number; before: Phase },
 ): Phase {
   const { account, subscription, timezone } = facts
-  const before = phaseAt(subscription, fromMs)
   const [was, will] = [intervalOf(termsOfPhase(account, before)), intervalOf(plan.terms)]
   const sameInterval = was.unit === will.unit && was.count === will.count
   const { trialEndMs } = subscription

@@ -36,8 +36,8 @@ export class PostgresAccountStore implements AccountStore {
       from (
         select tenant_id, customer_id, due_at from subscriptions
         where due_at <= ${now} and tenant_id = (
-          select tenant_id from subscriptions where due_at <= ${now} order by due_at limit 1)
-        order by due_at limit ${limit}::int
+          select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
+        order by due_at, customer_id, id limit ${limit}::int
       ) as due group by tenant_id, customer_id`
     const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, {}))
     return found.length === 0 ? null : found.map(accountFrom)
@@ -204,9 +204,9 @@ function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked
       'currency', accounts.currency,
       'subscriptions', (select coalesce(jsonb_agg(state order by created_at, id), '[]') from subscriptions
         where ${theirs}),
-      'invoices', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence), '[]') from invoices
+      'invoices', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
         where ${mine} and (status = 'draft' or not usage_final)),
-      'asked', (select coalesce(jsonb_agg(${invoiceState} order by created_at), '[]') from invoices
+      'asked', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
         where ${mine} and status <> 'draft' and usage_final
           and (id in ${asked} or (subscription_id, sequence) in ${afterAsked})),
       'grants', (select coalesce(jsonb_agg(${grantState} order by created_at, id), '[]') from credit_grants

@@ -179,6 +179,19 @@ describe('closing', () => {
     ])
   })
 
+  it('goes on as it was where a change of interval to come is taken back: from the 31st on, not from the 30th', async () => {
+    const account = plans('2026-03-31T00:00Z')
+    const { id } = await account.subscribe({ plan: 'pro', anchor: 'anniversary' })
+    await account.change(id, { plan: 'yearly', when: 'period_end' })
+    await account.change(id, { plan: 'pro', when: 'period_end' })
+    account.closeUntil('2026-06-02T00:00Z')
+    expect(invoices(account)).toEqual([
+      '0 opening issued 2026-03-31T00:00 2026-03-31T00:00 31.00',
+      '1 period issued 2026-03-31T00:00 2026-04-30T00:00 31.00',
+      '2 period issued 2026-04-30T00:00 2026-05-31T00:00 31.00',
+    ])
+  })
+
   it('follows a change of interval to the calendar of the new one, with a first period that is cut', async () => {
     const account = plans('2026-01-01T00:00Z')
     const { id } = await account.subscribe({ plan: 'pro' })

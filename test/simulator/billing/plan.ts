@@ -163,6 +163,7 @@ export const setupArbitrary = fc.record({
   subscribers: fc.array(wanted, { minLength: 1, maxLength: 4, size: 'max' }),
   /** that go by at the end with nothing but the job, run once a month */
   quietMonths: fc.constantFrom(0, 0, 0, 0, 1, 2, 2, 12),
+  voidsAtEnd: fc.boolean(),
   /** while the events in Redis are a few weeks old, too */
   segmentMaxCounters: fc.constantFrom(10_000, 12),
 })

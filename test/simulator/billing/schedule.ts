@@ -21,7 +21,7 @@ import {
   runClosing,
 } from './operations/closing.ts'
 import { deliver, kill, outage, time } from './operations/faults.ts'
-import { grant, move, note, takeBack } from './operations/money.ts'
+import { grant, move, note, takeBack, voidedInCalm } from './operations/money.ts'
 import { publish } from './operations/plans.ts'
 import { cancel, cancelled, change, reactivate, subscribe } from './operations/subscriptions.ts'
 import { flush as flushes, newEvent, oldestMs, retry, send, sendNew } from './operations/usage.ts'
@@ -62,6 +62,7 @@ async function finish(year: Year): Promise<void> {
     books = await closedAll(year)
   }
   checkAllUsage(year, books, await readDrafts(year, 0, books, Number.POSITIVE_INFINITY))
+  if (year.setup.voidsAtEnd) await voidedInCalm(year)
   for (const known of year.known.values()) {
     const { cancelAtMs } = known.agreed
     if (cancelAtMs === null || cancelAtMs > year.time.nowMs)

@@ -77,4 +77,12 @@ export const amountBugs: Bug[] = [
       entries: change.entries.filter(({ kind }) => kind !== 'draw'),
     })),
   },
+  {
+    name: 'credit not given back',
+    what: 'a voided invoice keeps what it drew',
+    accounts: writing((change) => ({
+      ...change,
+      entries: change.entries.filter(({ kind }) => kind !== 'return'),
+    })),
+  },
 ]

@@ -1,10 +1,11 @@
 // Bugs in what usage an invoice has.
 
+import type { AccountChange } from '../../../../src/billing/account.ts'
 import type { AccountStore } from '../../../../src/billing/account-ports.ts'
 import type { Adjusted, Invoice } from '../../../../src/billing/invoices/invoice.ts'
 import type { Bug } from '../../bug.ts'
 import { replaced } from '../../bugs/replaced.ts'
-import { accounts, issuing } from './writing.ts'
+import { accounts, issuing, writing } from './writing.ts'
 
 type Hiding = Invoice & { hidden?: Adjusted[] }
 
@@ -26,6 +27,12 @@ const adjustmentsForgotten = (real: AccountStore): Partial<AccountStore> => ({
     )
   },
 })
+
+/** Voiding touches nothing but the invoice itself. */
+const onlyVoided = (change: AccountChange): AccountChange => {
+  const isVoided = ({ status, number }: Invoice) => status === 'void' && number !== null
+  return change.invoices.some(isVoided) ? { ...change, invoices: change.invoices.filter(isVoided) } : change
+}
 
 export const usageBugs: Bug[] = [
   {
@@ -72,5 +79,10 @@ export const usageBugs: Bug[] = [
           return [...rows, ...rows.filter(({ part }) => part !== null).map((row) => ({ ...row, part: null }))]
         },
       }),
+  },
+  {
+    name: 'adjusted by a void invoice',
+    what: 'what a voided invoice had adjusted is taken for billed',
+    accounts: writing(onlyVoided),
   },
 ]

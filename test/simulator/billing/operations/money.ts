@@ -5,6 +5,7 @@ import { createCreditNote } from '../../../../src/billing/credit/credit-note.ts'
 import { grantCredit, voidGrant } from '../../../../src/billing/credit/grant-credit.ts'
 import { moveInvoice } from '../../../../src/billing/invoices/move-invoice.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
+import { smoothly } from '../../stage.ts'
 import { isIssued, readBooks } from '../books.ts'
 import { DAY_MS } from '../calendar.ts'
 import type { Year } from '../year.ts'
@@ -88,6 +89,22 @@ export const move: Operation<Drawn<typeof moved>, Year> = {
       moveInvoice(services, caller, { id, to: input.to }),
     )
   },
+}
+
+/** Of each tenant, the last invoice that adjusts others and the last that draws on credit: nothing later corrects them, mostly. */
+export async function voidedInCalm(year: Year): Promise<void> {
+  for (const { id: tenantId, number: tenant } of year.tenants) {
+    const { invoices } = await readBooks(year.postgres, tenantId)
+    const open = invoices.filter(({ status }) => status === 'issued')
+    const adjusting = open.findLast(({ lines }) => lines.some(({ kind }) => kind === 'adjustment'))
+    const drawing = open.findLast(({ totals }) => totals!.credits.length > 0)
+    for (const id of new Set([adjusting, drawing].flatMap((one) => (one ? [one.id] : [])))) {
+      await ask(year, 'void', { isolate: 0, tenant, pace: smoothly }, ({ services, caller }) =>
+        moveInvoice(services, caller, { id, to: 'void' }),
+      )
+      year.check()
+    }
+  }
 }
 
 const noted = fc.record({
