@@ -77,7 +77,8 @@ export const unchanged = ({ customerId, version, currency }: Account): AccountCh
 export const together = (first: AccountChange, then: AccountChange): AccountChange => ({
   ...then,
   subscriptions: replaced(first.subscriptions, then.subscriptions),
-  invoices: replaced(first.invoices, then.invoices),
+  // In the order in which they are issued, as they get their numbers in this order: a draft that is issued goes to the end.
+  invoices: replaced(withoutDrafts(first.invoices, then.invoices), then.invoices),
   grants: [...first.grants, ...then.grants],
   entries: [...first.entries, ...then.entries],
   creditNotes: [...first.creditNotes, ...then.creditNotes],
@@ -93,6 +94,11 @@ export const changedBy = (account: Account, change: AccountChange): Account => (
     change.entries,
   ),
 })
+
+const withoutDrafts = (invoices: Invoice[], rewritten: Invoice[]): Invoice[] => {
+  const ids = new Set(rewritten.map(({ id }) => id))
+  return invoices.filter(({ id, status }) => status !== 'draft' || !ids.has(id))
+}
 
 const replaced = <Item extends { id: string }>(items: Item[], by: Item[]): Item[] => [
   ...new Map([...items, ...by].map((item) => [item.id, item])).values(),

@@ -92,6 +92,7 @@ describe('closing many periods at once', () => {
             for (const days of [0, 100, 101, 200]) close(account.at(NOW + (100 + days) * DAY_MS))
             return {
               invoices: [calls, seats].map(({ id }) => account.invoices(id).map(said)),
+              numbers: [calls, seats].map(({ id }) => account.invoices(id).map(({ number }) => number)),
               subscriptions: [calls, seats].map(({ id }) => account.subscriptions.get(id)!.coupons),
               left: account.grants().map(({ id, name }) => [name, account.remaining(id)]),
             }
