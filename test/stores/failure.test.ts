@@ -12,7 +12,8 @@ import {
 import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
 import { openPglite } from '../../src/stores/postgres/pglite.ts'
-import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { freshDatabase, type PostgresBackend, postgresBackends } from '../support/postgres.ts'
+import { real } from '../support/redis.ts'
 
 const errorOf = async (db: Db, statement: SQL): Promise<unknown> => {
   try {
@@ -109,6 +110,22 @@ describe('a Postgres that is not there', () => {
     const error = await query(await db(), sql`select '1' as one`).catch((failure: unknown) => failure)
     expect(error).toMatchObject({ code: 'store_unavailable' })
     expect((error as TollgateError).detail).not.toContain('hunter2')
+  })
+})
+
+describe.runIf(real)('a connection that Postgres ends', () => {
+  it('while it is in use, between two statements, ends nothing else: the next statement fails', async () => {
+    const { url, drop } = await freshDatabase()
+    const { pool, close } = openNodePostgres(url, { max: 2, timeoutMs: 20_000 })
+    const client = await pool.connect()
+    const { rows: found } = await client.query('select pg_backend_pid() as pid')
+    const ended = new Promise((resolve) => client.once('end', resolve))
+    await pool.query('select pg_terminate_backend($1)', [found[0].pid])
+    await ended
+    await expect(client.query('select 1')).rejects.toThrow()
+    client.release(true)
+    await close()
+    await drop()
   })
 })
 

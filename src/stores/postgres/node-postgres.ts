@@ -27,6 +27,8 @@ export function openNodePostgres(
   })
   // Without a listener, an idle connection that the server closes would end the process.
   pool.on('error', (error) => log(`Postgres: ${error.message}`))
+  // So would one that is in use between two statements, or on its way out. Its next statement fails, and says why.
+  pool.on('connect', (client) => client.on('error', () => {}))
   let closed: Promise<void> | undefined
   return {
     db: drizzle(pool, { schema }) as unknown as Db,
