@@ -10,12 +10,16 @@ const REFUSAL_BYTES_MAX = 128 * 1024
 const RECORDED_BYTES_MAX = 2 * 1024 * 1024
 /** Node's bound of all headers together; servers differ above it. */
 const HEAD_BYTES = 8_000
+/** What a socket may hold of a body that a GET has and nobody reads. More of it can cost the answer: the connection is reset before it is read (RFC 9112, 9.6). */
+const UNREAD_BYTES = 65_536
+const isUnread = (request: FuzzRequest): boolean =>
+  request.method === 'GET' && (payloadOf(request)?.length ?? 0) > UNREAD_BYTES
 /** Of HTTP's own layer, for what is no valid HTTP. */
 const PROTOCOL = [400, 404, 405, 408, 411, 413, 414, 417, 421, 426, 431, 501, 505]
 
 /** What wrangler's proxy in front of the Worker says by itself to what is no valid HTTP, or breaks off. */
 const isProxys = (status: number, text: string): boolean =>
-  PROTOCOL.includes(status) || ['Internal Server Error', 'Error: Network connection lost.'].includes(text)
+  PROTOCOL.includes(status) || ['', 'Internal Server Error', 'Error: Network connection lost.'].includes(text)
 
 const LEAKS = [
   /\btg_[0-9A-Za-z]{38}\b/,
@@ -57,7 +61,9 @@ export class Oracle {
     if (outcome.kind === 'timeout') return request.malformed ? [] : [`no answer within ${outcome.ms} ms`]
     const large = headBytes(request) > HEAD_BYTES
     if (outcome.kind === 'closed')
-      return request.malformed || large ? [] : ['the connection was closed without an answer']
+      return request.malformed || large || isUnread(request)
+        ? []
+        : ['the connection was closed without an answer']
     const { response, next } = outcome
     const text = response.body.toString()
     const wrong = [...this.#leaks(text, response, request)]

@@ -44,7 +44,7 @@ export type Report = {
 /** After so many requests two new tenants take over: a tenant's meters and plans are bounded. */
 const REQUESTS_PER_PAIR = 5_000
 const VIOLATIONS_SHOWN = 12
-const TRIES_TO_SUCCEED = 60
+const TRIES_TO_SUCCEED = 300
 const KEEP_ALIVE = 0.15
 /** Of requests with an Idempotency-Key. */
 const SENT_AGAIN = 0.5

@@ -101,6 +101,7 @@ const byName: Record<string, (setting: Setting) => Json> = {
     ),
   ),
   'replayPlan.plan': ({ actor, random }) => named(actor, 'plans', random, 0),
+  'replayPlan.limit': ({ random }) => random.pick([1, 20, 100]),
   version: () => 1,
   overrides: () => [],
   coupons: ({ actor, random }) => (random.chance(0.3) ? [named(actor, 'coupons', random, 0.1)] : []),
