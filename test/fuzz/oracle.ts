@@ -10,10 +10,11 @@ const REFUSAL_BYTES_MAX = 128 * 1024
 const RECORDED_BYTES_MAX = 2 * 1024 * 1024
 /** Node's bound of all headers together; servers differ above it. */
 const HEAD_BYTES = 8_000
-/** What a socket may hold of a body that a GET has and nobody reads. More of it can cost the answer: the connection is reset before it is read (RFC 9112, 9.6). */
+/** What a socket may hold of a body that nobody reads, as it came with a GET or is refused early. More of it can cost the answer: the connection is reset before that is read (RFC 9112, 9.6). */
 const UNREAD_BYTES = 65_536
 const isUnread = (request: FuzzRequest): boolean =>
-  request.method === 'GET' && (payloadOf(request)?.length ?? 0) > UNREAD_BYTES
+  (request.method === 'GET' || request.framing === 'chunked') &&
+  (payloadOf(request)?.length ?? 0) > UNREAD_BYTES
 /** Of HTTP's own layer, for what is no valid HTTP. */
 const PROTOCOL = [400, 404, 405, 408, 411, 413, 414, 417, 421, 426, 431, 501, 505]
 
