@@ -92,11 +92,10 @@ export function refusedBatch(result: RecordResult): TollgateError {
       })
 }
 
-export function backlogFull(scope: 'tenant' | 'partition' | 'dedupe'): TollgateError {
+export function backlogFull(scope: 'tenant' | 'partition'): TollgateError {
   const what = {
     tenant: 'Too much of your usage',
     partition: 'Too much usage',
-    dedupe: 'Too many event ids of one day',
   }[scope]
   return new TollgateError(
     'backlog_full',

@@ -30,8 +30,13 @@ export class Acceptances {
 
   /** The record script was run: a letter says of each event whether it is new. */
   applied(isolate: number, args: string[], reply: unknown): void {
-    const [kind, letters] = reply as [string, string]
-    if (kind !== 'recorded') return
+    const [kind, groups] = reply as [string, string]
+    if (kind !== 'done') return
+    // Of a group that was refused (x) nothing is counted.
+    const letters = groups
+      .split(',')
+      .map((group) => (group[0] === 'x' ? group.slice(1).replaceAll('n', '-') : group.slice(1)))
+      .join('')
     const events = args.flatMap((arg, i) => this.#sent.get(nameOf(args[0]!, arg, args[i + 1] ?? '')) ?? [])
     if (events.length !== letters.length)
       throw new Error('An event is no more sent as its id and its fingerprint, side by side')

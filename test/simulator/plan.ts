@@ -71,11 +71,14 @@ export const setupArbitrary = fc.record({
   tenants: fc.array(fc.constantFrom(...timezones), { minLength: 1, maxLength: 3 }),
   customers: fc.constantFrom(1, 2, 3, 3, 6, 40, 400),
   partitions: fc.constantFrom(1, 1, 2),
-  /** as on Node: single events that arrive at once go in one call */
+  /** as on Node: calls that arrive at once go in one */
   coalesce: fc.boolean(),
   segmentMaxCounters: fc.constantFrom(10_000, 60, 12),
   segmentsPerFlush: fc.constantFrom(15, 3, 1),
+  /** ids in a hash at most */
   dedupeMaxIds: fc.constantFrom(1_000_000, 6, 2),
+  /** or in buckets of so many */
+  dedupeBucketIds: fc.constantFrom(0, 24, 1),
   backlogMaxCounters: fc.constantFrom(1_000_000, 1_000_000, 120),
   /** which store may lose what it had; where none does, everything is checked most strictly */
   goesBack: fc.constantFrom('none', 'redis', 'postgres', 'both'),

@@ -45,6 +45,7 @@ export class World extends Stage<Setup> {
       segmentMaxCounters: setup.segmentMaxCounters,
       segmentsPerFlush: setup.segmentsPerFlush,
       dedupeMaxIds: setup.dedupeMaxIds,
+      dedupeBucketIds: setup.dedupeBucketIds,
       backlogMaxCounters: setup.backlogMaxCounters,
       backlogMaxCountersPerTenant: setup.backlogMaxCounters / 2,
     }
