@@ -1,6 +1,7 @@
 import { luaNamed, script } from '../script.ts'
 import { luaDecimal } from './decimal.ts'
 import { luaIds } from './ids.ts'
+import { luaValues } from './values.ts'
 
 /** What a call says besides its events, by name: ARGV from 1 on, in this order. */
 export const recordHeader = [
@@ -59,7 +60,7 @@ export const recordHeader = [
  */
 export const record = script(
   'record',
-  `${luaDecimal}${luaIds}
+  `${luaDecimal}${luaValues}${luaIds}
 ${luaNamed('call', recordHeader)}
 local tenant, version, meters = call.tenant, tonumber(call.version), tonumber(call.meters)
 local AFTER_HEADER = ${recordHeader.length}
@@ -120,38 +121,7 @@ end
 -- A verdict for each event, and the counters as they would be with the new ones in.
 local state = {}
 local function load(i)
-  local s = state[i]
-  if s then return s end
-  local text = held[i]
-  if not text then return nil end
-  local space = find(text, ' ', 1, true)
-  if not space then
-    local h, m, l = parse(text)
-    return {h, m, l, 0, 0, 0}
-  end
-  local h, m, l = parse(sub(text, 1, space - 1))
-  return {h, m, l, parse(sub(text, space + 1))}
-end
-local ADD, MIN, MAX, LATEST = 97, 110, 120, 108
-local function merged(i, h, m, l, b)
-  local merge, old = string.byte(merges, i - meters), load(i)
-  local bh, bm, bl = 0, 0, 0
-  if b == '1' then bm = 1 elseif b ~= '0' then bh, bm, bl = parse(b) end
-  if not old then return {h, m, l, bh, bm, bl} end
-  if merge == ADD then
-    h, m, l = add(old[1], old[2], old[3], h, m, l)
-    return {h, m, l, add(old[4], old[5], old[6], bh, bm, bl)}
-  end
-  local new = {h, m, l, bh, bm, bl}
-  local new_is_less = less(h, m, l, old[1], old[2], old[3])
-  if merge == MIN then return new_is_less and new or old end
-  if merge == MAX then return new_is_less and old or new end
-  if merge == LATEST then
-    if less(old[4], old[5], old[6], bh, bm, bl) then return new end
-    if less(bh, bm, bl, old[4], old[5], old[6]) then return old end
-    return new_is_less and old or new
-  end
-  return old
+  return state[i] or (held[i] and parse_value(held[i]))
 end
 
 -- Group by group. What a refused one would have done is undone: the states of its counters, and its claims.
@@ -171,7 +141,7 @@ for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
       for d = 1, deltas do
         local i = meters + ARGV[at + 3 * d - 2]
         local h, m, l = parse(ARGV[at + 3 * d - 1])
-        local s = merged(i, h, m, l, ARGV[at + 3 * d])
+        local s = merged(string.byte(merges, i - meters), load(i), h, m, l, ARGV[at + 3 * d])
         if not (in_range(s[1]) and in_range(s[4])) then verdict = 'r' end
         next_states[i] = s
         adds[d] = {meter_of[i - meters], h, m, l}
@@ -252,8 +222,7 @@ local writes, index, added_bytes = {}, {}, 0
 for i = 1, counters do
   local s = state[i]
   if s then
-    local field, value, was = ARGV[fields_at + i], format(s[1], s[2], s[3]), held[i]
-    if s[4] ~= 0 or s[5] ~= 0 or s[6] ~= 0 then value = value .. ' ' .. format(s[4], s[5], s[6]) end
+    local field, value, was = ARGV[fields_at + i], value_text(s), held[i]
     if value ~= was then
       writes[#writes + 1] = field
       writes[#writes + 1] = value
