@@ -70,6 +70,16 @@ end`,
     scripts: { record: replacing(`seen == string.sub(prints[e], 1, #seen) and 'd' or 'c'`, `'d'`) },
   },
   {
+    name: 'a refused batch in company',
+    what: 'what a batch would have counted stays, though it is refused, where others share its call',
+    scripts: { record: replacing('for i, s in pairs(before) do state[i] = s or nil end', '') },
+  },
+  {
+    name: 'buckets of this call alone',
+    what: 'ids are written to their buckets without those that were there before',
+    scripts: { record: replacing(`(texts[name] or '') ..`, '') },
+  },
+  {
     name: 'ids shared by tenants',
     what: 'event ids are remembered without their tenant',
     scripts: {

@@ -14,7 +14,7 @@ import { operation, pace, some } from './operation.ts'
 const values = ['0', '0.5', '1', '2.25', '0.000000000001', '7', '999999999999999.999999999999', '3']
 const changes = ['3', '-1', '0.5', '-0.25', '12', '-12', '0.000000000003', '-999999999999999.5']
 
-const eventArbitrary = fc.record({
+export const eventFields = {
   customer: some,
   gauge: fc.boolean(),
   user: fc.nat(4),
@@ -29,7 +29,8 @@ const eventArbitrary = fc.record({
   stolen: fc.option(some, { freq: 6 }),
   /** stands in the batch twice */
   doubled: fc.constantFrom(false, false, false, false, false, true),
-})
+}
+const eventArbitrary = fc.record(eventFields)
 type Drawn = typeof eventArbitrary extends fc.Arbitrary<infer T> ? T : never
 
 export const send = operation({

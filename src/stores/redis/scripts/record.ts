@@ -252,13 +252,14 @@ claim(tenant, current, claims, id_texts)
 if rotated then keep_for_a_window(tenant, {current, unpack(older)}, layout.window, now) end
 forget(tenant, dead)
 
-if not fits then
+-- Events that no meter counts claim their ids, and touch no segment.
+if #writes > 0 and not fits then
   if partition.open and partition.count > 0 then redis.call('ZADD', SEALED, integer(partition.born), partition.open) end
   partition.ordinal = partition.ordinal + 1
   partition.open = integer(now) .. '-' .. microseconds .. '-' .. call.nonce .. '-' .. integer(partition.ordinal)
   partition.born, partition.count, partition.bytes = now, 0, 0
 end
-write('HSET', segment_key(partition.open), writes)
+if #writes > 0 then write('HSET', segment_key(partition.open), writes) end
 if fresh > 0 then write('ZADD', index_key(partition.open), index) end
 if fresh > 0 or added_bytes ~= 0 then
   partition.partitions = call.partitions
