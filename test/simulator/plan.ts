@@ -17,7 +17,11 @@ const meter = (
   aggregation: Aggregation,
   value = 'quantity',
   groupBy: string[] = [],
-): NewMeter => ({ key, name: null, resourceType, aggregation, value, groupBy })
+): NewMeter => ({
+  ...{ key, name: null, resourceType, aggregation, value, groupBy },
+  missing: 'refuse',
+  filter: [],
+})
 
 export const baseMeters: NewMeter[] = [
   meter('call_digits', 'call', 'sum'),
