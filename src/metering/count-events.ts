@@ -53,7 +53,7 @@ export function deltasOf(
   config: TenantConfig,
   pointer: string,
 ): Counted | Wrong[] {
-  const meters = filtered(active, event, pointer)
+  const meters = active.some(hasFilter) ? filtered(active, event, pointer) : active
   if (isWrong(meters)) return meters
   const wrong: Wrong[] = []
   let skipped = NONE
@@ -88,9 +88,10 @@ export function deltasOf(
   return wrong.length > 0 ? wrong : { deltas, skipped }
 }
 
-/** Those whose filter the event passes: the same list, if none has a filter. */
+const hasFilter = ({ filter }: Meter): boolean => filter.length > 0
+
+/** Those whose filter the event passes. */
 function filtered(meters: Meter[], { properties }: Event, pointer: string): Meter[] | Wrong[] {
-  if (meters.every(({ filter }) => filter.length === 0)) return meters
   const wrong: Wrong[] = []
   const counting = meters.filter((meter) => {
     const verdict = passes(meter.filter, properties)
