@@ -7,6 +7,12 @@ export const METERS_PER_RESOURCE_TYPE = 10
 /** Meters of one tenant, archived ones too. */
 export const METERS_PER_TENANT = 200
 export const GROUP_BY_PROPERTIES = 5
+/** Characters of a property's name, or of the path to it. */
+export const PROPERTY_PATH_CHARS = 256
+/** Terms of a meter's filter; values in the list of one, and characters of each. */
+export const FILTER_TERMS = 10
+export const FILTER_VALUES = 100
+export const FILTER_VALUE_CHARS = 256
 /** UTF-8 bytes of the group values of one counter, as a JSON array: they are part of a Postgres index key. */
 export const GROUP_VALUES_BYTES = 1_024
 /** Characters of a customer's id, of an event's id, of a resource type. */

@@ -53,7 +53,7 @@ export class Acceptances {
    */
   lost(
     tenant: number,
-    kind: Kind,
+    isOf: (event: SimEvent) => boolean,
     countOf: (event: SimEvent) => number,
     relied: (isolate: number) => boolean,
   ): { known: Loss; all: Loss } {
@@ -65,7 +65,7 @@ export class Acceptances {
       loss.quantity += BigInt(events) * quantity
     }
     for (const [event, by] of this.#taken) {
-      if (event.tenant !== tenant || event.kind !== kind) continue
+      if (event.tenant !== tenant || !isOf(event)) continue
       const count = countOf(event)
       const sum = (isolates: [number, number][]) => isolates.reduce((total, [, times]) => total + times, 0)
       add(all, sum([...by]) - count, event.quantity)

@@ -16,17 +16,29 @@ const meter = (
   resourceType: Kind,
   aggregation: Aggregation,
   value = 'quantity',
-  groupBy: string[] = [],
-): NewMeter => ({ key, name: null, resourceType, aggregation, value, groupBy })
+  more: Partial<Pick<NewMeter, 'groupBy' | 'missing' | 'filter'>> = {},
+): NewMeter => ({
+  ...{ key, name: null, resourceType, aggregation, value },
+  ...{ groupBy: [], missing: 'refuse', filter: [], ...more },
+})
+
+/** Where an event says whose it is. */
+export const USER_PATH = '$.in.user.name'
+/** It leaves out the events that aren't rated: those of some users. */
+export const SKIPPING_METER = 'call_mean'
+export const isRated = (user: string): boolean => user !== 'u0' && user !== 'u3'
+
+/** It counts what is half a unit at least. */
+export const PICKY_METER = 'call_min'
 
 export const baseMeters: NewMeter[] = [
   meter('call_digits', 'call', 'sum'),
   meter('call_count', 'call', 'count'),
-  meter('call_min', 'call', 'min', 'v'),
-  meter('call_max', 'call', 'max', 'v'),
-  meter('call_mean', 'call', 'avg', 'v'),
-  meter('call_users', 'call', 'unique_count', 'user'),
-  meter('call_by_user', 'call', 'sum', 'quantity', ['user']),
+  meter(PICKY_METER, 'call', 'min', 'v', { filter: [{ property: 'in.v', op: 'gte', value: '0.5' }] }),
+  meter('call_max', 'call', 'max', "$['in'].list[1]"),
+  meter(SKIPPING_METER, 'call', 'avg', 'in.rated', { missing: 'skip' }),
+  meter('call_users', 'call', 'unique_count', 'in.user.name'),
+  meter('call_by_user', 'call', 'sum', 'quantity', { groupBy: [USER_PATH] }),
   meter('gauge_digits', 'gauge', 'sum'),
   meter('gauge_level', 'gauge', 'weighted_sum', 'change'),
   meter('gauge_last', 'gauge', 'latest', 'v'),

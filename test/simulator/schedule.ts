@@ -77,7 +77,8 @@ async function answerEverything(world: World): Promise<void> {
 }
 
 const PLAIN = {
-  user: 0,
+  // One whom every meter counts.
+  user: 1,
   value: 2,
   change: 0,
   minutesAgo: 0 as const,

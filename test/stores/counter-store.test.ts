@@ -215,6 +215,24 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(left).toEqual(['tg:{0}:dd:<tenant>:1', 'tg:{0}:meta'])
   })
 
+  it('claims the ids of events that no meter counts, and moves no counter for them', async () => {
+    const filter = [{ property: 'region', op: 'eq' as const, value: 'eu' }]
+    const none = { ...config, meters: [meter('calls', 'sum', { filter })] }
+    const ask = (id: string, quantity = 1) => store.record(batch(none, [{ id, quantity }]))
+    expect(await ask('a')).toEqual({ kind: 'recorded', verdicts: ['accepted'] })
+    expect(await ask('a')).toEqual({ kind: 'recorded', verdicts: ['duplicate'] })
+    expect(await ask('a', 2)).toEqual({ kind: 'refused', verdicts: ['conflict'] })
+    expect(await totals()).toEqual([])
+    expect(await sealed()).toEqual([])
+    store = storeWith({ segmentMaxAgeMs: 0 })
+    await store.record(batch(config, [{ id: 'b', quantity: 3 }]))
+    await ask('c')
+    // Nothing was counted after the open segment became too old to be written to: it is in one list only.
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '3', b: '1' }])
+    expect(await sealed()).toHaveLength(1)
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '3', b: '1' }])
+  })
+
   it('opens another segment when the open one is too old, or full', async () => {
     store = storeWith({ segmentMaxAgeMs: 0 })
     await store.record(batch(config, [{ quantity: 1 }]))

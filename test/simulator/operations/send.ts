@@ -6,8 +6,9 @@ import { recordUsage } from '../../../src/metering/record-usage.ts'
 import { unitsOf } from '../expected.ts'
 import type { Isolate } from '../isolate.ts'
 import type { Answer, Batch, SimEvent } from '../oracle.ts'
-import { digitQuantity, type Kind } from '../plan.ts'
+import { digitQuantity, isRated, type Kind, SKIPPING_METER } from '../plan.ts'
 import type { Pace } from '../stage.ts'
+import { laws, Violation } from '../violation.ts'
 import type { World } from '../world.ts'
 import { operation, pace, some } from './operation.ts'
 
@@ -93,13 +94,20 @@ export function newEvent(
         resource_type: kind,
         quantity,
         ...timestamp,
-        properties: { v: value, user, change, d: quantity },
+        properties: {
+          ...{ v: value, change, d: quantity },
+          in: { v: value, list: [null, value], user: { name: user }, ...ratingOf(user, value) },
+        },
       }
       return { quantity: unitsOf(quantity), sent }
     },
     time.nowMs,
   )
 }
+
+/** Who isn't rated has none, or null. */
+const ratingOf = (user: string, value: string): { rated?: string | null } =>
+  isRated(user) ? { rated: value } : user === 'u0' ? { rated: null } : {}
 
 function stolenId(world: World, tenant: number, which: number | null): string | null {
   if (which === null) return null
@@ -135,11 +143,18 @@ export async function sendBatch(
 async function answerOf(world: World, { services }: Isolate, batch: Batch): Promise<Answer> {
   try {
     const config = await services.configs.load(world.tenants[batch.tenant]!.id)
-    const { events } = await recordUsage(services, config, {
+    const { events: recorded } = await recordUsage(services, config, {
       events: batch.events.map(({ sent }, i) => ({ sent, pointer: `#/${i}` })),
       handling: batch.handling,
     })
-    return { kind: 'statuses', statuses: events.map(({ status }) => status) }
+    for (const [i, { status, skipped = [] }] of recorded.entries()) {
+      const { kind, user, id } = batch.events[i]!
+      const counts = status === 'accepted' || status === 'duplicate'
+      const due = counts && kind === 'call' && !isRated(user) ? [SKIPPING_METER] : []
+      if (skipped.join() !== due.join())
+        throw new Violation(laws.answers, `event ${id.id} was answered skipped: [${skipped}], not [${due}]`)
+    }
+    return { kind: 'statuses', statuses: recorded.map(({ status }) => status) }
   } catch (error) {
     if (!(error instanceof TollgateError)) throw error
     switch (error.code) {
