@@ -38,6 +38,7 @@ export class LogFile {
   #changes = 0
   #durable = 0
   #failed = false
+  #retry: NodeJS.Timeout | undefined
   #writing: Promise<void> | null = null
   #rewriting: Promise<void> | null = null
   /** Whether it is certain to be found under its name after a power cut. */
@@ -82,7 +83,7 @@ export class LogFile {
     } catch (error) {
       this.#failed = true
       this.#report(error as Error)
-      setTimeout(() => {
+      this.#retry = setTimeout(() => {
         this.#failed = false
         this.#wake()
       }, RETRY_MS)
@@ -192,21 +193,28 @@ export class LogFile {
 
   /** Rejects if what was appended can't be put on the disk. */
   async close(): Promise<void> {
-    await this.#rewriting?.catch(() => {})
-    await this.rewrite().catch(async (error) => {
-      // As it is it does as well, if only everything is in it.
-      while (this.#writing !== null) await this.#writing
-      if (this.#waiting.length > 0) throw error
-    })
-    while (this.#writing !== null) await this.#writing
-    await this.#place?.handle.close()
+    try {
+      await this.#rewriting?.catch(() => {})
+      await this.rewrite().catch(async (error) => {
+        // As it is it does as well, if only everything is in it.
+        await this.#writing
+        if (this.#waiting.length > 0) throw error
+      })
+      await this.#writing
+    } finally {
+      clearTimeout(this.#retry)
+      await this.#place?.handle.close()
+    }
   }
 }
 
 async function begin(disk: Disk, file: string): Promise<Place> {
   const handle = await disk.create(file)
   const salt = randomBytes(4).readUInt32LE()
-  await disk.write(handle, fileHeader(salt), 0)
+  await disk.write(handle, fileHeader(salt), 0).catch(async (error) => {
+    await handle.close()
+    throw error
+  })
   return { handle, salt, number: 0, end: FILE_HEADER_BYTES, baseEnd: FILE_HEADER_BYTES }
 }
 
