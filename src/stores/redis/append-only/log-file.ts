@@ -8,7 +8,7 @@ import type { Disk } from './disk.ts'
 import { FILE_HEADER_BYTES, type FrameKind, fileHeader, frame } from './frame.ts'
 
 /** What may be appended at least before the file is written anew; and then as much as the base is large. */
-const APPENDED_BYTES = 32 << 20
+const APPENDED_BYTES = 2 << 20
 const BASE_FRAME_BYTES = 256 << 10
 const RETRY_MS = 1_000
 /** A disk that hangs keeps nobody waiting for longer. */
