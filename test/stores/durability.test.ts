@@ -4,13 +4,16 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { defaultLimits } from '../../src/metering/limits.ts'
 import type { Disk } from '../../src/stores/redis/append-only/disk.ts'
 import { FRAME_HEADER_BYTES } from '../../src/stores/redis/append-only/frame.ts'
+import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import {
   type EmbeddedOptions,
   type EmbeddedRedis,
   openEmbeddedRedis,
 } from '../../src/stores/redis/embedded.ts'
+import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { Random } from '../fuzz/random.ts'
 import { temporaryFolder } from '../local/support.ts'
 import { afterCrash, dump, failingDisk, handledDisk, heldBy } from '../support/disks.ts'
@@ -363,6 +366,18 @@ describe('a disk that refuses', () => {
       ])
     },
   )
+
+  it('makes the counters unavailable, which is a 503', async () => {
+    const { disk, failing } = failingDisk()
+    const client = await open({ disk })
+    const counters = new RedisCounterStore(tcpConnection(client), defaultLimits, 1)
+    await counters.publishConfig('tenant', 1)
+    failing.code = 'ENOSPC'
+    for (const version of [2, 3])
+      await expect(counters.publishConfig('tenant', version)).rejects.toMatchObject({
+        code: 'store_unavailable',
+      })
+  })
 
   it('while the file is written anew leaves the old one in use', async () => {
     const { disk, failing } = failingDisk()
