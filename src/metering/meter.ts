@@ -48,8 +48,20 @@ export type TenantConfig = {
   meters: Meter[]
 }
 
-export const activeMeters = (config: TenantConfig, resourceType: string): Meter[] =>
-  config.meters.filter((meter) => meter.resourceType === resourceType && meter.archivedAt === null)
+/** Found once a configuration and type, not for every event: the hot path asks. */
+const feeding = new WeakMap<TenantConfig, Map<string, Meter[]>>()
+
+export function activeMeters(config: TenantConfig, resourceType: string): Meter[] {
+  let ofType = feeding.get(config)
+  if (ofType === undefined) {
+    ofType = Map.groupBy(
+      config.meters.filter((meter) => meter.archivedAt === null),
+      (meter) => meter.resourceType,
+    )
+    feeding.set(config, ofType)
+  }
+  return ofType.get(resourceType) ?? []
+}
 
 export function meterNamed(config: TenantConfig, key: string): Meter {
   const meter = config.meters.find((one) => one.key === key)
