@@ -193,7 +193,7 @@ describe.each(postgresBackends)('what is listed of accounts, on $name', ({ open 
     ).toEqual([])
     expect(await on.store.listGrants(on.tenantId, 'alice', first)).toEqual([])
     expect(await on.store.listCreditEntries(on.tenantId, 'alice', first)).toEqual([])
-    expect(await on.store.listCreditNotes(on.tenantId, invoice.id)).toEqual([])
+    expect(await on.store.listCreditNotes(on.tenantId, invoice.id, first)).toEqual([])
     const november = { startMs: NOVEMBER_MS, endMs: DECEMBER_MS }
     expect(await on.store.invoicesWithin(on.tenantId, ['alice'], november)).toEqual([])
     // Even with the same ids: they are its own rows, with its own numbers.

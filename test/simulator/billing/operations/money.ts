@@ -1,7 +1,7 @@
 // Actors: credit is granted and taken back; invoices are paid, written off, voided and noted.
 
 import fc from 'fast-check'
-import { createCreditNote } from '../../../../src/billing/credit/credit-note.ts'
+import { createCreditNote } from '../../../../src/billing/credit/create-credit-note.ts'
 import { grantCredit, voidGrant } from '../../../../src/billing/credit/grant-credit.ts'
 import { moveInvoice } from '../../../../src/billing/invoices/move-invoice.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
