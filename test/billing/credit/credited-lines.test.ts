@@ -149,6 +149,26 @@ describe('a credit note by line', () => {
     )
   })
 
+  it('takes exactly what is left, by amount, by quantity, and in all, and nothing more', async () => {
+    const noted = new NotedInvoice({ lines: [usageOf('60.00'), feeOf('30.00'), prorationOf('-10.00')] })
+    await noted.note({ lines: [{ line: 1, amount: '10' }] })
+    const lines = [
+      { line: 1, amount: '50' },
+      { line: 2, amount: '20' },
+    ]
+    await expect(
+      noted.note({
+        lines: [
+          { line: 1, amount: '50' },
+          { line: 2, amount: '20.01' },
+        ],
+      }),
+    ).rejects.toMatchObject(refusal(['#/lines', 'must come to at most 70.00']))
+    expect((await noted.note({ lines })).amount).toBe('70.00')
+    const whole = new NotedInvoice({ lines: [usageOf('60.00', '100')] })
+    expect((await whole.note({ lines: [{ line: 1, quantity: '100' }] })).amount).toBe('60.00')
+  })
+
   it('of a line that coupons took off all of has nothing', async () => {
     const noted = invoice({ coupons: [{ percentOff: '100' }] })
     await expect(noted.note({ lines: [{ line: 1 }] })).rejects.toMatchObject(
