@@ -11,6 +11,7 @@ import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts
 import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
+import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import {
   changeOf,
   creditNoteOf,
@@ -45,12 +46,14 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
   let catalog: CatalogStore
   let accounts: PostgresAccountStore
   let coupons: PostgresCouponStore
+  let usage: PostgresUsageStore
   beforeAll(async () => {
     backend = await open()
     access = postgresAccess(backend.db)
     catalog = postgresCatalog(backend.db)
     accounts = new PostgresAccountStore(backend.db)
     coupons = new PostgresCouponStore(backend.db)
+    usage = new PostgresUsageStore(backend.db)
   })
   afterAll(() => backend?.close())
 
@@ -90,6 +93,7 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
       ...{ customerId, name, email: null, plan: n === 1 ? 'pro' : null, metadata: { n: name } },
       taxRates: [{ name, percent: String(n) }],
     })
+    await use(tenantId, customerId, n)
     const subscription = subscriptionOf(customerId, {
       id: ids.subscription,
       coupons: [{ coupon: 'welcome', used: n }],
@@ -113,6 +117,14 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
     expect(await accounts.saveAccounts(tenantId, [change])).toHaveLength(1)
   }
 
+  const use = (tenantId: string, customer: string, quantity: number) =>
+    usage.settle({ id: newId(), partition: 0, bornMs: 0, quarantined: null, offer: '' }, [
+      {
+        ...{ tenantId, customerId: customer, meter: 'calls', bucketMs: NOVEMBER_MS, groups: '[]' },
+        ...{ distinctValue: '', merge: 'add', a: String(quantity), b: '1' },
+      },
+    ])
+
   /** Whatever can be read of a tenant. */
   async function everything(tenantId: string) {
     const [invoice] = ids.invoices
@@ -130,6 +142,14 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
       planOfAnyone: await catalog.planOfCustomer(tenantId, 'nobody'),
       customer: await access.findCustomer(tenantId, customerId),
       customers: await access.listCustomers(tenantId, all),
+      usedCustomers: await usage.settledCustomers(tenantId, '', 100),
+      totals: await usage.totals(
+        {
+          ...{ tenantId, customerIds: [customerId], meters: null, levelMeters: [], groupPositions: [] },
+          boundariesMs: [NOVEMBER_MS, DECEMBER_MS],
+        },
+        [],
+      ),
       coupon: await coupons.findCoupon(tenantId, 'welcome'),
       coupons: await coupons.listCoupons(tenantId, all),
       account: await accounts.loadAccounts(tenantId, [customerId], {
@@ -189,6 +209,12 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
       }),
     ])
     expect(await everything(mine)).toEqual(before)
+  })
+
+  it('is no usage of a customer that has none', async () => {
+    await use(theirs, customerId, 1)
+    expect(await access.findCustomer(mine, customerId)).toEqual({ customer: null, used: false })
+    expect(await access.findCustomer(theirs, customerId)).toEqual({ customer: null, used: true })
   })
 
   it('is no place to go on from in a list', async () => {
