@@ -3,7 +3,7 @@
 import type { PageRequest } from '../kernel/page.ts'
 import type { Account, AccountChange } from './account.ts'
 import type { Coupon, NewCoupon } from './coupon.ts'
-import type { CreditEntry, CreditNote, OpenGrant } from './credit/credit.ts'
+import type { CreditEntry, OpenGrant, StoredNote } from './credit/credit.ts'
 import type { Invoice, InvoiceStatus } from './invoices/invoice.ts'
 import type { Subscription } from './subscriptions/subscription.ts'
 
@@ -24,7 +24,7 @@ export type InvoiceFilter = {
   status?: InvoiceStatus | undefined
 }
 
-/** Lists are newest first, `after` is an id; they give one item more than `limit` if there is one. */
+/** Lists are newest first unless they say otherwise, `after` is an id; they give one item more than `limit` if there is one. */
 export interface AccountStore {
   /** One a customer, in the order that was asked for, also where nothing is there yet. */
   loadAccounts(tenantId: string, customerIds: string[], asked?: Asked): Promise<Account[]>
@@ -51,7 +51,9 @@ export interface AccountStore {
   /** With what is left of them, spent ones too. */
   listGrants(tenantId: string, customerId: string, page: PageRequest): Promise<OpenGrant[]>
   listCreditEntries(tenantId: string, customerId: string, page: PageRequest): Promise<CreditEntry[]>
-  listCreditNotes(tenantId: string, invoiceId: string): Promise<CreditNote[]>
+  findCreditNote(tenantId: string, id: string): Promise<StoredNote | null>
+  /** Of an invoice, the oldest first. */
+  listCreditNotes(tenantId: string, invoiceId: string, page: PageRequest): Promise<StoredNote[]>
 }
 
 export interface CouponStore {

@@ -5,7 +5,7 @@
 import type { TaxRate } from '../access/customer.ts'
 import { decimal } from '../kernel/decimal.ts'
 import type { Coupon } from './coupon.ts'
-import type { CreditEntry, CreditNote, Grant, OpenGrant } from './credit/credit.ts'
+import type { CreditEntry, CreditNote, Grant, OpenGrant, StoredNote } from './credit/credit.ts'
 import type { Invoice } from './invoices/invoice.ts'
 import type { Subscription } from './subscriptions/subscription.ts'
 import type { Terms } from './terms.ts'
@@ -29,8 +29,8 @@ export type Account = {
   terms: PlanTerms[]
   /** every coupon that is attached */
   coupons: Coupon[]
-  /** of the invoices that were asked for */
-  creditNotes: CreditNote[]
+  /** of the invoices that were asked for, in the order of their numbers */
+  creditNotes: StoredNote[]
   customer: { name: string | null; email: string | null; taxRates: TaxRate[] }
 }
 

@@ -12,6 +12,7 @@ import { billingRoutes } from './routes/billing.ts'
 import { closingRoutes } from './routes/closing.ts'
 import { couponRoutes } from './routes/coupons.ts'
 import { creditRoutes } from './routes/credit.ts'
+import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -38,6 +39,7 @@ const groups: Routes[] = [
   invoiceRoutes,
   invoiceDocumentRoutes,
   creditRoutes,
+  creditNoteRoutes,
   tenantRoutes,
   apiKeyRoutes,
   flushRoutes,

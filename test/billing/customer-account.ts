@@ -7,11 +7,9 @@ import type { Account, AccountChange } from '../../src/billing/account.ts'
 import type { Asked, Saved } from '../../src/billing/account-ports.ts'
 import type { PartUsage } from '../../src/billing/charge.ts'
 import type { Coupon } from '../../src/billing/coupon.ts'
-import {
-  type CreditNoteInput,
-  createCreditNote,
-  creditNoteInputSchema,
-} from '../../src/billing/credit/credit-note.ts'
+import { createCreditNote } from '../../src/billing/credit/create-credit-note.ts'
+import type { StoredNote } from '../../src/billing/credit/credit.ts'
+import { type CreditNoteInput, creditNoteInputSchema } from '../../src/billing/credit/credit-note.ts'
 import { grantCredit, grantInputSchema, voidGrant } from '../../src/billing/credit/grant-credit.ts'
 import { closeAccount, openInvoice } from '../../src/billing/invoices/close.ts'
 import { closePeriods, roundsToClose } from '../../src/billing/invoices/close-periods.ts'
@@ -82,7 +80,7 @@ export class CustomerAccount {
   readonly #plans: Plan[] = []
   readonly #coupons: Coupon[] = []
   readonly #events: Event[] = []
-  readonly #change: Pick<AccountChange, 'grants' | 'entries' | 'creditNotes'> = {
+  readonly #change: Pick<AccountChange, 'grants' | 'entries'> & { creditNotes: StoredNote[] } = {
     grants: [],
     entries: [],
     creditNotes: [],
@@ -160,11 +158,10 @@ export class CustomerAccount {
 
   move = (id: string, to: Move): Promise<Invoice> => moveInvoice(this.#services, this.#caller(), { id, to })
 
-  note = (invoiceId: string, input: Partial<CreditNoteInput>) =>
-    createCreditNote(this.#services, this.#caller(), {
-      invoiceId,
-      input: creditNoteInputSchema.parse({ reason: 'Because', ...input }),
-    })
+  note = async (invoiceId: string, input: Partial<CreditNoteInput>) => {
+    const parsed = creditNoteInputSchema.parse({ reason: 'Because', ...input })
+    return (await createCreditNote(this.#services, this.#caller(), { invoiceId, input: parsed })).note
+  }
 
   grant = (input: Input) =>
     grantCredit(

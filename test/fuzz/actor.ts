@@ -25,6 +25,7 @@ export type Actor = {
   invoices: string[]
   drafts: string[]
   grants: string[]
+  creditNotes: string[]
   resourceTypes: string[]
   eventIds: string[]
   cursors: string[]
@@ -59,6 +60,7 @@ type Pool =
   | 'invoices'
   | 'drafts'
   | 'grants'
+  | 'creditNotes'
   | 'resourceTypes'
   | 'eventIds'
   | 'cursors'

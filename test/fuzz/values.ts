@@ -181,10 +181,20 @@ const byName: Record<string, (setting: Setting) => Json> = {
   ]),
   ...idsOf('drafts', ['explainInvoiceLine']),
   ...idsOf('grants', ['voidCreditGrant']),
+  ...idsOf('creditNotes', ['getCreditNote', 'getCreditNotePage', 'getCreditNoteLinesCsv']),
   line: () => '1',
   'grantCredit.currency': () => 'USD',
   'grantCredit.expires_at': () => '2099-01-01T00:00:00Z',
   'createCreditNote.amount': () => '0.01',
+  'createCreditNote.lines': ({ random }) => [
+    new Fields([
+      ['line', 1],
+      random.pick<[string, Json]>([
+        ['amount', '0.01'],
+        ['quantity', '0.05'],
+      ]),
+    ]),
+  ],
   'archiveCoupon.key': ({ actor, random }) => named(actor, 'coupons', random, 0.1),
   'getCoupon.key': ({ actor, random }) => named(actor, 'coupons', random, 0.1),
   subscription_id: ({ actor, random }) => named(actor, 'subscriptions', random, 0.05),
@@ -235,7 +245,10 @@ const byName: Record<string, (setting: Setting) => Json> = {
 }
 
 /** Paths whose `id` is one of these. */
-function idsOf(pool: 'subscriptions' | 'invoices' | 'drafts' | 'grants', operations: string[]) {
+function idsOf(
+  pool: 'subscriptions' | 'invoices' | 'drafts' | 'grants' | 'creditNotes',
+  operations: string[],
+) {
   const pick = ({ actor, random }: Setting) => named(actor, pool, random, 0.05)
   return Object.fromEntries(operations.map((operation) => [`${operation}.id`, pick]))
 }

@@ -108,7 +108,7 @@ async function firstInvoices(
   key: string,
   post: (path: string, body: unknown) => Promise<Fetched['body']>,
   { open, customers }: { open: string; customers: string[] },
-): Promise<Pick<Actor, 'coupons' | 'subscriptions' | 'invoices' | 'drafts' | 'grants'>> {
+): Promise<Pick<Actor, 'coupons' | 'subscriptions' | 'invoices' | 'drafts' | 'grants' | 'creditNotes'>> {
   const fees = [{ key: 'base', amount: '10' }]
   await post('/api/v1/plans', { key: `${open}fees`, currency: 'USD', prices: [], fees })
   await post('/api/v1/coupons', { key: `${open}coupon`, percent_off: '5', duration: 'forever' })
@@ -125,12 +125,15 @@ async function firstInvoices(
   const [first] = await done(
     call(target, key, 'GET', `/api/v1/invoices?status=draft&subscription_id=${kept.id}`),
   ).then((page) => page.data)
+  const invoices: string[] = of('issued', data)
+  const note = { amount: '0.01', reason: `${open} outage` }
   return {
     coupons: [`${open}coupon`],
     subscriptions,
-    invoices: of('issued', data),
+    invoices,
     drafts: [first.id],
     grants: [id],
+    creditNotes: [(await post(`/api/v1/invoices/${invoices[0]}/credit-notes`, note)).id],
   }
 }
 

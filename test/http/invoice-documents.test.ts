@@ -84,6 +84,39 @@ describe('the lines of an invoice as CSV', () => {
   })
 })
 
+describe('a credit note', () => {
+  const noted = async () => {
+    const { id } = await invoiceThat(true)
+    const input = { lines: [{ line: 1, quantity: '1' }], reason: '=Outage <3 November>' }
+    return (await call('POST', `/api/v1/invoices/${id}/credit-notes`, input)).body
+  }
+
+  it('is a page like its invoice', async () => {
+    const { id, number, invoice_number, total } = await noted()
+    const { status, headers, body } = await call('GET', `/api/v1/credit-notes/${id}/page`)
+    expect(status).toBe(200)
+    expect(headers.get('content-type')).toBe(PAGE_TYPE)
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'unsafe-inline';/)
+    expect(body).toContain(`<title>Credit note ${number} · Acme &#60;Cloud&#62;</title>`)
+    for (const part of [invoice_number, '<bdi>Base fee</bdi>', `EUR\u00a0${total}`, '=Outage &#60;3'])
+      expect(body).toContain(part)
+    expect(body).toMatch(/>1 of \d+ days</)
+    expect(body).not.toContain('<3 November')
+  })
+
+  it('has its lines as CSV, named like it', async () => {
+    const { id, number, invoice_number, total } = await noted()
+    const { headers, body } = await call('GET', `/api/v1/credit-notes/${id}/lines.csv`)
+    expect(headers.get('content-type')).toBe(CSV_TYPE)
+    expect(headers.get('content-disposition')).toBe(`attachment; filename="${number}.csv"`)
+    const [head, line] = body.split('\r\n')
+    expect(head).toMatch(/^credit_note,invoice,line,kind,/)
+    expect(line).toMatch(
+      new RegExp(`^${number},${invoice_number},1,fee,,base,"Base fee",,pro,.*,1,,,${total},EUR$`),
+    )
+  })
+})
+
 describe.each(['page', 'lines.csv'])('GET /api/v1/invoices/{id}/%s', (what) => {
   it('is a 404 to another tenant, and where there is no invoice', async () => {
     const { id } = await invoiceThat(true)

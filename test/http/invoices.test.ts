@@ -316,6 +316,95 @@ describe('credit notes', () => {
     expect(await read(id)).toMatchObject({ status: 'paid', total: '3.00', amount_due: '2.00' })
   })
 
+  it('are by line, too, with their tax by rate, and say of each mistake where it is', async () => {
+    await call('POST', '/api/v1/customers', {
+      customer_id: 'alice',
+      tax_rates: [{ name: 'VAT', percent: '19' }],
+    })
+    await subscribe()
+    const [{ id, number, total }] = await invoices()
+    expect(total).toBe('3.57')
+    expect(await note(id, { lines: [{ line: 1, amount: '1' }] })).toMatchObject({
+      status: 201,
+      body: {
+        invoice_id: id,
+        invoice_number: number,
+        lines: [
+          {
+            line: 1,
+            name: expect.any(String),
+            quantity: null,
+            amount: '1.00',
+            tax_rates: [{ name: 'VAT', percent: '19' }],
+          },
+        ],
+        subtotal: '1.00',
+        taxes: [{ name: 'VAT', percent: '19', taxable_amount: '1.00', amount: '0.19' }],
+        total: '1.19',
+        amount: '1.19',
+      },
+    })
+    expect(await read(id)).toMatchObject({ amount_due: '2.38' })
+    for (const [input, errors] of [
+      [{}, ['#/amount: must be there, or lines must: one of them, not both']],
+      [
+        { amount: '1', lines: [{ line: 1 }] },
+        ['#/amount: must be there, or lines must: one of them, not both'],
+      ],
+      [{ lines: [] }, ['#/lines: must have at least 1 item']],
+      [{ lines: [{}] }, ['#/lines/0/line: is required']],
+      [{ lines: [{ line: 0 }] }, ['#/lines/0/line: must be a whole number from 1 to 5000']],
+      [{ lines: [{ line: 1, amount: '0' }] }, ['#/lines/0/amount: must be more than 0']],
+      [{ lines: [{ line: 1, amount: '-1' }] }, ['#/lines/0/amount: must be more than 0']],
+      [
+        { lines: [{ line: 1, amount: '1', quantity: '1' }] },
+        [
+          '#/lines/0/quantity: must not come together with an amount: one of them, or neither for all that is left',
+        ],
+      ],
+      [
+        { lines: [{ line: 1, amount: '2.01' }, { line: 9 }] },
+        [
+          '#/lines/0/amount: must be at most 2.00, which is what is left of line 1 before tax',
+          '#/lines/1/line: must be the number of a line of the invoice: 1 to 1',
+        ],
+      ],
+    ] as const)
+      expect([input, errorsOf(await note(id, input))]).toEqual([input, errors])
+    expect((await note(id, { lines: [{ line: 1 }] })).body).toMatchObject({ subtotal: '2.00', total: '2.38' })
+    expect(await read(id)).toMatchObject({ status: 'paid', amount_due: '0.00' })
+  })
+
+  it('of which more is asked for than is due are refused with what they come to', async () => {
+    await call('POST', '/api/v1/customers', {
+      customer_id: 'alice',
+      tax_rates: [{ name: 'VAT', percent: '19' }],
+    })
+    await grant({ amount: '3' })
+    await subscribe()
+    const [{ id }] = await invoices()
+    expect(errorsOf(await note(id, { lines: [{ line: 1 }] }))).toEqual([
+      '#/lines: must come to at most 0.57, which is what is due; with tax they come to 3.57',
+    ])
+  })
+
+  it('are each read by their id, and listed in pages, the oldest first', async () => {
+    await subscribe()
+    const [{ id }] = await invoices()
+    const made: Json[] = []
+    for (const amount of ['0.10', '0.20', '0.30']) made.push((await note(id, { amount })).body)
+    for (const one of made) expect((await call('GET', `/api/v1/credit-notes/${one.id}`)).body).toEqual(one)
+    const list = (query: string) => call('GET', `${path}/${id}/credit-notes${query}`)
+    expect((await list('')).body).toEqual({ data: made, next_cursor: null })
+    const first = (await list('?limit=2')).body
+    expect(first.data).toEqual(made.slice(0, 2))
+    expect((await list(`?limit=2&cursor=${first.next_cursor}`)).body).toEqual({
+      data: made.slice(2),
+      next_cursor: null,
+    })
+    expect((await list('?cursor=nope')).status).toBe(422)
+  })
+
   it('pay an invoice of which nothing is due any more', async () => {
     await subscribe()
     const [{ id }] = await invoices()
@@ -373,18 +462,20 @@ describe('another tenant', () => {
     await subscribe()
     const [{ id }] = await invoices()
     const other = await newTenant(server)
-    const note = { amount: '1', reason: 'x' }
-    const tries = (of: Call, invoice: string, grantId: string): Promise<Answer>[] => [
+    const note = { amount: '0.50', reason: 'x' }
+    const { id: noted } = (await call('POST', `${path}/${id}/credit-notes`, note)).body
+    const tries = (of: Call, invoice: string, grantId: string, noteId: string): Promise<Answer>[] => [
       of('GET', `${path}/${invoice}`),
       of('GET', `${path}/${invoice}/lines/1/usage`),
       of('GET', `${path}/${invoice}/credit-notes`),
       of('POST', `${path}/${invoice}/credit-notes`, note),
       ...['pay', 'void', 'write-off'].map((verb) => of('POST', `${path}/${invoice}/${verb}`)),
       of('POST', `/api/v1/credit-grants/${grantId}/void`),
+      ...['', '/page', '/lines.csv'].map((part) => of('GET', `/api/v1/credit-notes/${noteId}${part}`)),
     ]
     for (const answer of await Promise.all([
-      ...tries(other.call, id, granted),
-      ...tries(call, nowhere, nowhere),
+      ...tries(other.call, id, granted, noted),
+      ...tries(call, nowhere, nowhere, nowhere),
     ]))
       expect([answer.status, answer.body.code]).toEqual([404, 'not_found'])
     for (const list of [

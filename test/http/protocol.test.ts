@@ -281,6 +281,7 @@ describe('the OpenAPI document', () => {
         ),
         ...['pay', 'write-off', 'void'].map((verb) => `POST /api/v1/invoices/{id}/${verb}`),
         ...['page', 'lines.csv', 'lines/{line}/usage'].map((path) => `GET /api/v1/invoices/{id}/${path}`),
+        ...['', '/page', '/lines.csv'].map((part) => `GET /api/v1/credit-notes/{id}${part}`),
         'POST /api/v1/coupons/{key}/archive',
         'POST /api/v1/credit-grants/{id}/void',
         'POST /api/v1/invoices/preview',

@@ -95,6 +95,24 @@ describe.each(postgresBackends)('what is listed of accounts, on $name', ({ open 
       }
     })
 
+    it('of an invoice’s credit notes is in the order of their numbers, and goes on after the last one', async () => {
+      const [invoice, other] = [issuedOf(customerId), issuedOf(customerId)]
+      await on.save(customerId, { invoices: [invoice, other] })
+      // Neither their ids nor their times are in that order, and another invoice's are between them.
+      const notes = times.map((createdMs) => creditNoteOf(invoice, { createdMs }))
+      for (const note of notes) await on.save(customerId, { creditNotes: [creditNoteOf(other), note] })
+      const ids = async (after: string | null, limit: number) =>
+        (await on.store.listCreditNotes(on.tenantId, invoice.id, { after, limit })).map(({ id }) => id)
+      const expected = notes.map(({ id }) => id)
+      for (let at = 0; at <= expected.length; at++)
+        expect(await ids(expected[at - 1] ?? null, 2)).toEqual(expected.slice(at, at + 3))
+      const { creditNotes } = await on.load(customerId, [invoice.id])
+      expect(creditNotes.map(({ id, number }) => [id, number])).toEqual(
+        notes.map(({ id }, i) => [id, 2 * i + 2]),
+      )
+      expect(await on.store.findCreditNote(on.tenantId, notes[1]!.id)).toEqual({ ...notes[1]!, number: 4 })
+    })
+
     it('of credit entries has them as they were written', async () => {
       const { entries } = await fill()
       expect(await on.store.listCreditEntries(on.tenantId, customerId, first)).toEqual(newestFirst(entries))
@@ -193,7 +211,7 @@ describe.each(postgresBackends)('what is listed of accounts, on $name', ({ open 
     ).toEqual([])
     expect(await on.store.listGrants(on.tenantId, 'alice', first)).toEqual([])
     expect(await on.store.listCreditEntries(on.tenantId, 'alice', first)).toEqual([])
-    expect(await on.store.listCreditNotes(on.tenantId, invoice.id)).toEqual([])
+    expect(await on.store.listCreditNotes(on.tenantId, invoice.id, first)).toEqual([])
     const november = { startMs: NOVEMBER_MS, endMs: DECEMBER_MS }
     expect(await on.store.invoicesWithin(on.tenantId, ['alice'], november)).toEqual([])
     // Even with the same ids: they are its own rows, with its own numbers.

@@ -55,7 +55,7 @@ describe.each(postgresBackends)('numbers on $name', ({ open }) => {
       ]),
     )
     expect(await on.save('alice', { creditNotes: [three] })).toEqual(new Map([[three.id, 3]]))
-    expect(await on.store.listCreditNotes(on.tenantId, invoice.id)).toEqual(
+    expect(await on.store.listCreditNotes(on.tenantId, invoice.id, { after: null, limit: 10 })).toEqual(
       [one, two, three].map((note, i) => ({ ...note, number: i + 1 })),
     )
   })

@@ -3,6 +3,9 @@ import { type Counter, TALLY_CUSTOMER } from '../../src/metering/counter.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import { metaKey } from '../../src/stores/redis/keys.ts'
+import { runScript } from '../../src/stores/redis/script.ts'
+import { readLive } from '../../src/stores/redis/scripts/live.ts'
 import { batch, meter, tenantConfig } from '../support/metering.ts'
 import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
 
@@ -453,6 +456,29 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       const found = await totals(config, [name])
       expect(found.map((counter) => counter.customerId)).toEqual(name === 'a' ? ['a', 'a'] : [name])
     }
+  })
+
+  it('reads every counter of a customer, however many there are, and refuses one more than was asked for', async () => {
+    const many = tenantConfig([meter('calls', 'sum', { groupBy: ['n'] })])
+    const counters = 3_502
+    for (let from = 0; from < counters; from += 1_000) {
+      const some = Array.from({ length: Math.min(1_000, counters - from) }, (_, i) => ({
+        properties: { n: String(from + i) },
+      }))
+      await store.record(batch(many, some))
+    }
+    const { counters: found } = await store.readLive(many.tenantId, ['alice'])
+    expect(new Set(found.map(({ groups }) => groups)).size).toBe(counters)
+    const read = async (most: number) =>
+      (
+        (await runScript(
+          backend.connection,
+          readLive,
+          [metaKey(0)],
+          [many.tenantId, String(most), 'alice'],
+        )) as unknown[]
+      )[0]
+    expect([await read(counters), await read(counters - 1)]).toEqual(['live', 'too_many'])
   })
 
   it('reads segments oldest first, the open one last', async () => {

@@ -41,15 +41,44 @@ export type CreditEntry = {
   createdMs: number
 }
 
-export type CreditNote = {
+export const NOTES_PER_INVOICE = 500
+
+/** What a credit note takes back of one line, before tax. */
+export type CreditedLine = {
+  /** its number in the invoice; null: of the invoice as a whole */
+  line: number | null
+  name: string | null
+  /** of what the line counts (of a fee: its days), where that was said */
+  quantity: string | null
+  amount: string
+}
+
+export type CreditedTax = { name: string; percent: string; taxableAmount: string; amount: string }
+
+/** How the amount of a credit note is made up. */
+export type Split = {
+  lines: CreditedLine[]
+  /** sum of the lines */
+  subtotal: string
+  /** the rates of the invoice, in their order */
+  taxes: CreditedTax[]
+}
+
+type NoteHead = {
   id: string
   customerId: string
   invoiceId: string
   number: number | null
   currency: string
+  /** subtotal + taxes */
   amount: string
   reason: string
   /** how it is settled: off what is due, as credit, or paid back outside of Tollgate */
   settlement: 'invoice' | 'credit' | 'refund'
   createdMs: number
 }
+
+export type CreditNote = NoteHead & Split
+
+/** As it is stored: those that were made when a credit note was nothing but an amount have no split (see creditable.ts). */
+export type StoredNote = NoteHead & Partial<Split>

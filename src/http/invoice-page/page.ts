@@ -4,11 +4,8 @@
 import { type Invoice, type InvoiceStatus, invoiceNumber } from '../../billing/invoices/invoice.ts'
 import { type Html, html, named, nothing } from '../html.ts'
 import { shownAmount, shownDay, shownDayAndTime, shownDays } from './format.ts'
+import { billTo, type Fact, factList, frame, type Issuer } from './frame.ts'
 import { linesTable } from './lines.ts'
-import { pageStyle } from './style.ts'
-
-/** Whose invoice it is, and by whose days. */
-export type Issuer = { name: string; timezone: string }
 
 const statuses: Record<InvoiceStatus, string> = {
   draft: 'Draft',
@@ -22,16 +19,15 @@ export function invoicePage(invoice: Invoice, issuer: Issuer, nowMs: number): st
   const { timezone } = issuer
   const number = invoice.number === null ? null : invoiceNumber(invoice.number)
   const title = number === null ? 'Draft invoice' : `Invoice ${number}`
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${title} · ${issuer.name}</title>${pageStyle(title)}</head><body>
-${stamp(invoice)}<header><p>${named(issuer.name)}</p><h1>${heading(invoice, title)}</h1></header>
-<main>${notice(invoice, timezone, nowMs)}
-<div class="facts">${recipient(invoice)}
-<dl>${facts(invoice, timezone).map(([term, fact]) => html`<dt>${term}</dt><dd>${fact}</dd>`)}</dl></div>
-${linesTable(invoice, timezone)}</main>
-</body></html>
-`.text
+  return frame(issuer, {
+    title,
+    heading: heading(invoice, title),
+    behind: stamp(invoice),
+    main: html`${notice(invoice, timezone, nowMs)}
+<div class="facts">${billTo(invoice)}
+${factList(facts(invoice, timezone))}</div>
+${linesTable(invoice, timezone)}`,
+  })
 }
 
 const isMarked = ({ status }: Invoice): boolean => status === 'draft' || status === 'void'
@@ -51,12 +47,7 @@ function notice({ status }: Invoice, timezone: string, nowMs: number): Html {
   return nothing
 }
 
-function recipient({ recipient, customerId }: Invoice): Html {
-  const { name = null, email = null } = recipient ?? {}
-  return html`<section><h2>Bill to</h2><p>${named(name ?? customerId)}</p>${email === null ? nothing : html`<p>${named(email)}</p>`}</section>`
-}
-
-function facts(invoice: Invoice, timezone: string): [term: string, fact: Html][] {
+function facts(invoice: Invoice, timezone: string): Fact[] {
   const { status, kind, startMs, endMs, customerId, issuedMs, movedMs, totals, currency } = invoice
   const day = (ms: number) => html`${shownDay(timezone, ms)}`
   const moved = movedMs === null ? '' : ` on ${shownDay(timezone, movedMs)}`
@@ -75,7 +66,7 @@ function facts(invoice: Invoice, timezone: string): [term: string, fact: Html][]
         : null,
     ],
   ]
-  return all.filter((one): one is [string, Html] => one[1] !== null)
+  return all.filter((one): one is Fact => one[1] !== null)
 }
 
 const periodLabels: Record<Invoice['kind'], string> = {

@@ -16,8 +16,9 @@ export function totalsRows(invoice: Invoice, timezone: string): Html {
 ${row(html`Subtotal`, subtotal, 'first')}${discounts.map((one) => row(discountLabel(one), negated(one.amount)))}${taxes.map(tax)}${row(html`Total`, total, 'sum')}${credits.map((one) => row(html`Credit: ${named(one.name)}`, negated(one.amount)))}${decimal(creditGranted).eq('0') ? nothing : row(html`Added to your credit`, creditGranted)}${dueRow(invoice, totals, timezone)}</tbody>`
 }
 
-const totalRow = (style: string, label: Html, amount: Html): Html =>
-  html`<tr class="${style}"><th scope="row" colspan="4">${label}</th><td class="n">${amount}</td></tr>
+/** `before`: columns of the table before the amount. */
+export const totalRow = (style: string, label: Html, amount: Html, before = 4): Html =>
+  html`<tr class="${style}"><th scope="row" colspan="${before}">${label}</th><td class="n">${amount}</td></tr>
 `
 
 const discountLabel = ({ coupon, name, percentOff }: Totals['discounts'][number]): Html =>

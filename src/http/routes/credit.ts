@@ -1,12 +1,6 @@
-// Credit: grants, the ledger of what was drawn on them, and credit notes.
+// Credit: grants, and the ledger of what was drawn on them.
 
 import { z } from 'zod'
-import {
-  createCreditNote,
-  creditNoteInputSchema,
-  creditNoteJson,
-  creditNoteSchema,
-} from '../../billing/credit/credit-note.ts'
 import {
   entryJson,
   entrySchema,
@@ -16,7 +10,6 @@ import {
   grantSchema,
   voidGrant,
 } from '../../billing/credit/grant-credit.ts'
-import { findInvoice } from '../../billing/invoices/read-invoice.ts'
 import { pageOf, pageParameters, pageRequest } from '../../kernel/page.ts'
 import { customerIdSchema } from '../../metering/event.ts'
 import { reply } from '../reply.ts'
@@ -26,7 +19,6 @@ import { idSchema, pageSchema } from '../schemas.ts'
 const tag = 'Credit'
 const access = 'tenant'
 const ofCustomer = z.strictObject({ customer_id: customerIdSchema, ...pageParameters })
-const ofInvoice = z.strictObject({ id: idSchema })
 
 export const creditRoutes: Routes = (router, deps) => {
   router.add({
@@ -94,50 +86,6 @@ export const creditRoutes: Routes = (router, deps) => {
       const found = await deps.accounts.listCreditEntries(c.var.tenant.tenantId, query.customer_id, page)
       const { data, next_cursor } = pageOf(list, found, page.limit, ({ id }) => id)
       return reply(c, 200, { data: data.map(entryJson), next_cursor })
-    },
-  })
-
-  router.add({
-    method: 'post',
-    path: '/api/v1/invoices/{id}/credit-notes',
-    id: 'createCreditNote',
-    tag,
-    summary: 'Take back a part of an invoice',
-    description:
-      'Of one that is not paid, it reduces what is due. Of a paid one it becomes credit, or you pay it back. Send an `Idempotency-Key`: without one, a retry makes another.',
-    access,
-    params: ofInvoice,
-    body: creditNoteInputSchema,
-    responses: { 201: { description: 'The credit note.', schema: creditNoteSchema } },
-    errors: ['not_found', 'state_conflict'],
-    handle: async (c, { params, body }) =>
-      reply(
-        c,
-        201,
-        creditNoteJson(await createCreditNote(deps, c.var, { invoiceId: params.id, input: body })),
-      ),
-  })
-
-  router.add({
-    method: 'get',
-    path: '/api/v1/invoices/{id}/credit-notes',
-    id: 'listCreditNotes',
-    tag,
-    summary: 'List an invoice’s credit notes',
-    access,
-    params: ofInvoice,
-    responses: {
-      200: {
-        description: 'All of them, the oldest first.',
-        schema: z.object({ data: z.array(creditNoteSchema) }),
-      },
-    },
-    errors: ['not_found'],
-    handle: async (c, { params }) => {
-      const { tenantId } = c.var.tenant
-      await findInvoice(deps, tenantId, params.id)
-      const notes = await deps.accounts.listCreditNotes(tenantId, params.id)
-      return reply(c, 200, { data: notes.map(creditNoteJson) })
     },
   })
 }

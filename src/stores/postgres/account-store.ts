@@ -4,7 +4,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Account, AccountChange } from '../../billing/account.ts'
 import type { AccountStore, Asked, InvoiceFilter, Saved } from '../../billing/account-ports.ts'
-import type { CreditEntry, CreditNote, OpenGrant } from '../../billing/credit/credit.ts'
+import type { CreditEntry, OpenGrant, StoredNote } from '../../billing/credit/credit.ts'
 import type { Invoice } from '../../billing/invoices/invoice.ts'
 import type { Subscription } from '../../billing/subscriptions/subscription.ts'
 import type { PageRequest } from '../../kernel/page.ts'
@@ -14,7 +14,7 @@ import { saveStatement } from './account-save.ts'
 import type { Db } from './db.ts'
 import { query } from './failure.ts'
 
-type Table = 'subscriptions' | 'invoices' | 'credit_grants' | 'credit_entries'
+type Table = 'subscriptions' | 'invoices' | 'credit_grants' | 'credit_entries' | 'credit_notes'
 
 export class PostgresAccountStore implements AccountStore {
   readonly #db: Db
@@ -132,13 +132,25 @@ export class PostgresAccountStore implements AccountStore {
     )
   }
 
-  async listCreditNotes(tenantId: string, invoiceId: string): Promise<CreditNote[]> {
+  findCreditNote(tenantId: string, id: string): Promise<StoredNote | null> {
+    return this.#find('credit_notes', noteState, tenantId, id)
+  }
+
+  async listCreditNotes(
+    tenantId: string,
+    invoiceId: string,
+    { after, limit }: PageRequest,
+  ): Promise<StoredNote[]> {
     const found = await query<{ state: string }>(
       this.#db,
-      sql`select (${noteState})::text as state from credit_notes
-        where tenant_id = ${tenantId}::uuid and invoice_id = ${invoiceId}::uuid order by number`,
+      sql`
+        select (${noteState})::text as state from credit_notes
+        where tenant_id = ${tenantId}::uuid and invoice_id = ${invoiceId}::uuid
+          and (${after}::uuid is null or number > (
+            select last.number from credit_notes as last where last.tenant_id = ${tenantId}::uuid and last.id = ${after}::uuid))
+        order by number limit ${limit + 1}::int`,
     )
-    return found.map(({ state }) => JSON.parse(state) as CreditNote)
+    return found.map(({ state }) => JSON.parse(state) as StoredNote)
   }
 
   async #find<Item>(table: Table, state: SQL, tenantId: string, id: string): Promise<Item | null> {

@@ -4,6 +4,7 @@ import type { CreditEntry } from '../../../src/billing/credit/credit.ts'
 import type { Invoice, Totals } from '../../../src/billing/invoices/invoice.ts'
 import { Violation } from '../violation.ts'
 import { type Books, isBilled, isIssued, readBooks } from './books.ts'
+import { checkNotes } from './check-notes.ts'
 import { minorOf, percentOf, sum } from './exact.ts'
 import { laws } from './laws.ts'
 import { canonical } from './timeline.ts'
@@ -24,6 +25,10 @@ export async function checkedBooks(year: Year): Promise<Books[]> {
       checkFrozen(year, books, invoice)
       checkAdjusted(books, invoice)
       checkTotals(invoice)
+      checkNotes(
+        invoice,
+        books.notes.filter(({ invoiceId }) => invoiceId === invoice.id),
+      )
     }
     checkLedger(books)
     all.push(books)

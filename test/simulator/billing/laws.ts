@@ -7,6 +7,7 @@ export const laws = {
   fees: 'fees are billed by days, and add up',
   totals: 'an invoice adds up',
   credit: 'credit is spent once, and never more than there is',
+  notes: 'credit notes add up, and take back no more than there is',
   frozen: 'an issued invoice never changes',
   again: 'closing again changes nothing',
   commands: 'what was acknowledged of a subscription holds',

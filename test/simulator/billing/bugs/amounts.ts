@@ -6,7 +6,7 @@ import { totalsOf } from '../../../../src/billing/invoices/totals.ts'
 import { roundedAmount } from '../../../../src/kernel/currency.ts'
 import { decimal, quotient, sum } from '../../../../src/kernel/decimal.ts'
 import type { Bug } from '../../bug.ts'
-import { issuing, writing } from './writing.ts'
+import { accounts, issuing, writing } from './writing.ts'
 
 /** With other amounts for its lines, and totals that go with them: what credit is in it stays as it is. */
 const withAmounts = (amountOf: (line: InvoiceLine, currency: string) => string) =>
@@ -83,6 +83,14 @@ export const amountBugs: Bug[] = [
     accounts: writing((change) => ({
       ...change,
       entries: change.entries.filter(({ kind }) => kind !== 'return'),
+    })),
+  },
+  {
+    name: 'notes forgotten',
+    what: 'a credit note takes no account of those before it',
+    accounts: accounts((real) => ({
+      loadAccounts: async (...asked) =>
+        (await real.loadAccounts(...asked)).map((one) => ({ ...one, creditNotes: [] })),
     })),
   },
 ]

@@ -1,7 +1,7 @@
 // Actors: credit is granted and taken back; invoices are paid, written off, voided and noted.
 
 import fc from 'fast-check'
-import { createCreditNote } from '../../../../src/billing/credit/credit-note.ts'
+import { createCreditNote } from '../../../../src/billing/credit/create-credit-note.ts'
 import { grantCredit, voidGrant } from '../../../../src/billing/credit/grant-credit.ts'
 import { moveInvoice } from '../../../../src/billing/invoices/move-invoice.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
@@ -110,20 +110,31 @@ export async function voidedInCalm(year: Year): Promise<void> {
 const noted = fc.record({
   ...whereOf,
   which: some,
+  by: fc.constantFrom('amount' as const, 'line' as const, 'lines' as const),
   amount: fc.constantFrom('1', '7', '60'),
+  quantity: fc.constantFrom(undefined, '1', '3'),
   settlement: fc.constantFrom(undefined, 'credit' as const, 'refund' as const),
 })
 
 export const note: Operation<Drawn<typeof noted>, Year> = {
   name: 'credit-note',
-  weight: 3,
+  weight: 4,
   arbitrary: noted,
   async run(year, input) {
-    const invoiceId = await anIssued(year, input.tenant, input.which, 'any')
+    const { tenant, which, by, amount, quantity, settlement } = input
+    const invoiceId = await anIssued(year, tenant, which, 'any')
     if (invoiceId === null) return
-    const sent = { amount: input.amount, reason: 'Outage', settlement: input.settlement }
+    const { invoices } = await readBooks(year.postgres, year.tenant(tenant).id)
+    const { lines } = invoices.find(({ id }) => id === invoiceId)!
+    const billing = lines.flatMap((line, i) => (Number(line.amount) > 0 ? [{ line: i + 1 }] : []))
+    if (by !== 'amount' && billing.length === 0) return
+    const one = {
+      ...billing[which % billing.length]!,
+      ...(quantity === undefined ? { amount } : { quantity }),
+    }
+    const what = by === 'amount' ? { amount } : { lines: by === 'line' ? [one] : billing }
     await ask(year, 'note', input, ({ services, caller }) =>
-      createCreditNote(services, caller, { invoiceId, input: sent }),
+      createCreditNote(services, caller, { invoiceId, input: { ...what, reason: 'Outage', settlement } }),
     )
   },
 }
