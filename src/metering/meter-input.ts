@@ -30,6 +30,7 @@ const fields = {
     example: 'api_call',
   }),
   aggregation: z.enum(aggregations).meta({
+    'x-name': 'Aggregation',
     description:
       'How the events become one number. `weighted_sum` is for gauges that are fed with changes (+3, −1): the level, averaged over the period.',
     example: 'sum',

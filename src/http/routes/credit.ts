@@ -124,6 +124,7 @@ export const creditRoutes: Routes = (router, deps) => {
     id: 'listCreditNotes',
     tag,
     summary: 'List an invoice’s credit notes',
+    description: 'All that took back a part of it, the oldest first.',
     access,
     params: ofInvoice,
     responses: {
