@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { apiDocument } from '../clients/document.ts'
-import { type Document, escaped, validatorOf } from '../support/answers.ts'
+import { type Document, escaped, judgeAnswers, validatorOf } from '../support/answers.ts'
 
 type Json = Record<string, unknown>
 const document = JSON.parse(JSON.stringify(apiDocument('https://billing.acme.example'))) as Document & {
@@ -135,5 +135,40 @@ describe('the OpenAPI document', () => {
       )
     })
     expect(wrong).toEqual([])
+  })
+})
+
+describe('an answer is held against the document', () => {
+  const judge = judgeAnswers(document)
+  const json = 'application/json'
+  const problem = (status: number, code: string) => ({
+    method: 'GET',
+    path: '/api/v1/meters/calls?x=1',
+    status,
+    contentType: 'application/problem+json',
+    body: { type: `/errors#${code}`, title: 'T', status, detail: 'D', code, request_id: 'r' },
+  })
+
+  it('and passes as it should be', () => {
+    const page = { data: [], next_cursor: null, later: 'a new field' }
+    expect(
+      judge({ method: 'GET', path: '/api/v1/meters', status: 200, contentType: json, body: page }),
+    ).toBeNull()
+    expect(judge(problem(404, 'not_found'))).toBeNull()
+    expect(judge({ ...problem(404, 'not_found'), path: '/nowhere' })).toBeNull()
+  })
+
+  it.each([
+    ['a status that the operation does not have', { ...problem(409, 'state_conflict') }],
+    ['a code that the operation does not have', problem(404, 'already_priced')],
+    ['a code with another’s status', problem(422, 'not_found')],
+    ['another media type', { ...problem(404, 'not_found'), contentType: json }],
+    [
+      'a page without its cursor',
+      { ...problem(200, ''), path: '/api/v1/meters', contentType: json, body: { data: [] } },
+    ],
+    ['a body where there is none', { ...problem(204, ''), method: 'DELETE', path: '/api/v1/api-keys/1' }],
+  ])('and does not with %s', (_, answer) => {
+    expect(judge(answer)).not.toBeNull()
   })
 })
