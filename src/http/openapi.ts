@@ -31,7 +31,8 @@ export const TAGS = {
 
 const ABOUT = `Usage events in, bills out. Every accepted event is counted exactly once, and a bill is exact at any instant.
 
-Quantities and amounts are decimal strings, times are RFC 3339 in UTC, errors are problem documents (RFC 9457) with a \`code\`.
+Quantities and amounts are decimal strings, times are RFC 3339 in UTC, errors are problem documents (RFC 9457) with a
+\`code\`, which [the list of codes](/errors) explains. A method that an address does not take is answered with 405, and \`Allow\` names those that it does.
 What was answered with 503 may be sent again as it is, after \`Retry-After\` seconds: events that have an \`id\` are counted once however
 often they are sent, and to create the same meter, plan or customer again gives the one that there is. Whatever else writes is executed
 once if it is sent with the same \`Idempotency-Key\` each time.

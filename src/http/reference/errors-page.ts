@@ -9,17 +9,23 @@ import { pageStyle } from './style.ts'
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   validation_failed: '`errors` names each place and what would be right there.',
   unauthorized: 'The answer says which token to send, and how.',
+  not_found: 'Its id or the address may be mistyped. What belongs to another tenant is not found, either.',
+  method_not_allowed: '`Allow` names those that are possible here.',
   already_exists:
     'The same content again is a success; this was other content. The answer says what differs.',
   meaning_would_change: 'The answer says what to do instead.',
   already_priced:
     'At any time one subscription of a customer prices a meter. The answer names the other one.',
+  state_conflict: 'The answer says why, and what is possible instead.',
   event_conflict:
     'Nothing of the batch was counted, or with `Prefer: handling=lenient` nothing of that event. Another event needs another `id`.',
   idempotency_in_progress: 'Send the same request again after `Retry-After` seconds.',
   idempotency_key_reused: 'Send another key with this request.',
   unknown_resource_type: 'Nothing was counted. Create a meter for it, or mend the name.',
+  quantity_out_of_range: 'Nothing was counted. A total has at most 24 digits before the point.',
   batch_too_large: 'Nothing was counted. Send it in parts.',
+  body_too_large: 'Send less at once: a body has at most 1 MiB.',
+  unsupported_media_type: 'The answer says which Content-Type is taken.',
   backlog_full: 'Nothing was counted. Send the same request again after `Retry-After` seconds.',
   too_many_counters: 'Ask for a shorter period or for fewer customers at once.',
   store_unavailable:
