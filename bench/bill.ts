@@ -97,6 +97,8 @@ async function readBills(
     aggregation: 'sum',
     value: 'quantity',
     groupBy: [],
+    missing: 'refuse',
+    filter: [],
   })
   await services.catalog.changePlan(tenant.id, 'default', {
     terms: onlyPrices([{ meter: METER, price: { model: 'per_unit', unit_amount: '0.01' } }]),

@@ -22,7 +22,7 @@ export async function commandsOfACall(
   return least
 }
 
-async function commandsSoFar(redis: Redis): Promise<number> {
+export async function commandsSoFar(redis: Redis): Promise<number> {
   const counts = (await redis.info('commandstats')).matchAll(/^cmdstat_(\S+):calls=(\d+)/gm)
   let total = 0
   for (const [, command, calls] of counts) if (command !== 'info') total += Number(calls)

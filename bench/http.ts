@@ -2,16 +2,29 @@
 
 import { bearer, makeTenant, mustBeExact, type Tenant } from './api.ts'
 import { startServer } from './child.ts'
+import { commandsSoFar } from './commands.ts'
 import type { LoadResult } from './load.ts'
 import { type Load, startLoad } from './load-client.ts'
 import { inTurn, median, medianRatio } from './measure.ts'
 import type { Options } from './options.ts'
-import { atLeast, atMost, faster, latency, perSecond, type Row, type Section } from './report.ts'
+import {
+  atLeast,
+  atMost,
+  faster,
+  latency,
+  type Row,
+  perSecond as rateText,
+  type Section,
+  short,
+  whole,
+} from './report.ts'
 import type { Servers } from './servers.ts'
 
 const CONNECTIONS = 32
 const NAIVE_TOKEN = 'a-key-like-any-other'
 const BATCHES = [10, 100, 500]
+/** Connections that send single events. */
+const AT_ONCE = [1, 8, 32, 128]
 const TIMES_SLOWER = 1.5
 const SINGLE_PER_SECOND = 5_000
 const BATCH_100_PER_SECOND = 60_000
@@ -32,8 +45,9 @@ export async function benchHttp(servers: Servers, { quick }: Options): Promise<S
   const load = startLoad()
   const url = `http://127.0.0.1:${ours.port}`
   try {
-    const naively = (path: string) => () =>
+    const naively = (path: string, perSecond?: number) => () =>
       load.run({
+        ...(perSecond !== undefined && { perSecond }),
         port: naive.port,
         path,
         headers: bearer(NAIVE_TOKEN),
@@ -52,8 +66,26 @@ export async function benchHttp(servers: Servers, { quick }: Options): Promise<S
     }
     await inTurn(ways, warmUpRounds)
     const results = await inTurn(ways, rounds)
+    const together: Together[] = []
+    for (const connections of AT_ONCE) {
+      const before = await commandsSoFar(servers.redis)
+      const loads: LoadResult[] = []
+      for (let round = 0; round < rounds; round++)
+        loads.push(await record(load, ours.port, tenants[1]!, 1, ms, connections))
+      const events = loads.reduce((sum, one) => sum + one.events, 0)
+      const commands = ((await commandsSoFar(servers.redis)) - before) / events
+      together.push({ connections, loads, commands })
+    }
+    const perSecond = median(rates(results.one!)) / 2
+    const paced = await inTurn(
+      {
+        naive: naively('/checked', perSecond),
+        one: () => record(load, ours.port, tenants[1]!, 1, ms, CONNECTIONS, perSecond),
+      },
+      rounds,
+    )
     for (const tenant of Object.values(tenants)) await mustBeExact(url, tenant)
-    return [sectionOf(results)]
+    return [sectionOf(results), togetherOf(together, paced, perSecond)]
   } finally {
     await Promise.all([naive.close(), ours.close(), load.close()])
   }
@@ -66,8 +98,11 @@ export async function record(
   batch: number,
   ms: number,
   connections = CONNECTIONS,
+  perSecond?: number,
 ): Promise<LoadResult> {
-  const result = await load.run({ port, path: tenant.path, headers: tenant.headers, connections, batch, ms })
+  const { path, headers } = tenant
+  const pace = perSecond === undefined ? {} : { perSecond }
+  const result = await load.run({ port, path, headers, connections, batch, ms, ...pace })
   tenant.acknowledged += result.events
   return result
 }
@@ -77,13 +112,39 @@ export const rates = (results: LoadResult[]): number[] =>
 export const latencies = (results: LoadResult[]): string =>
   latency(median(results.map(({ p50Ms }) => p50Ms)), median(results.map(({ p99Ms }) => p99Ms)))
 
+type Together = { connections: number; loads: LoadResult[]; commands: number }
+
+/** Calls that arrive while one is under way go together: the more there are, the fewer commands an event. */
+function togetherOf(
+  together: Together[],
+  paced: Record<'naive' | 'one', LoadResult[]>,
+  perSecond: number,
+): Section {
+  return {
+    title: 'Single events through HTTP on Node, and what they cost Redis',
+    rows: [
+      ...together.map(({ connections, loads, commands }) => ({
+        what: `${connections} ${connections === 1 ? 'connection' : 'connections'}`,
+        figure: `${rateText(median(rates(loads)))}, ${short(commands)} commands an event`,
+        latency: latencies(loads),
+      })),
+      {
+        what: `at half of what it can, ${whole(perSecond)} a second; naive: with a key and a checked body`,
+        figure: rateText(median(rates(paced.one))),
+        naive: rateText(median(rates(paced.naive))),
+        latency: `${latencies(paced.one)} (naive ${latencies(paced.naive)})`,
+      },
+    ],
+  }
+}
+
 function sectionOf(results: Record<string, LoadResult[]>): Section {
   const rate = (name: string) => rates(results[name]!)
   const row = (what: string, name: string, naive = 'naive'): Row => ({
     what,
     ratio: faster(medianRatio(rate(name), rate(naive))),
-    figure: perSecond(median(rate(name))),
-    naive: perSecond(median(rate(naive))),
+    figure: rateText(median(rate(name))),
+    naive: rateText(median(rate(naive))),
     latency: `${latencies(results[name]!)} (naive ${latencies(results[naive]!)})`,
   })
   const single = row('one event a request', 'one')
@@ -91,16 +152,16 @@ function sectionOf(results: Record<string, LoadResult[]>): Section {
     atMost(TIMES_SLOWER, medianRatio(rate('naive'), rate('one')), '× the time'),
     atLeast(SINGLE_PER_SECOND, median(rate('one')), '/s'),
   ]
+  const checked = row(
+    'one event, against a naive server that asks for a key and checks the body',
+    'one',
+    'checked',
+  )
+  checked.targets = [atMost(1, medianRatio(rate('checked'), rate('one')), '× the time')]
   const hundred = row('batches of 100', 'batch 100')
   hundred.targets = [atLeast(BATCH_100_PER_SECOND, median(rate('batch 100')), '/s')]
   return {
     title: `Recording through HTTP on Node, ${CONNECTIONS} connections`,
-    rows: [
-      single,
-      row('one event, against a naive server that asks for a key and checks the body', 'one', 'checked'),
-      row('batches of 10', 'batch 10'),
-      hundred,
-      row('batches of 500', 'batch 500'),
-    ],
+    rows: [single, checked, row('batches of 10', 'batch 10'), hundred, row('batches of 500', 'batch 500')],
   }
 }

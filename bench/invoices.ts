@@ -76,6 +76,8 @@ async function makeTenant(services: Services): Promise<TenantConfig> {
     aggregation: 'sum',
     value: 'quantity',
     groupBy: [],
+    missing: 'refuse',
+    filter: [],
   })
   const prices = [{ meter: METER, price: { model: 'per_unit' as const, unit_amount: '0.01' } }]
   const fees = [{ key: 'base', name: null, amount: '5', due: 'arrears' as const }]

@@ -14,6 +14,8 @@ export type LoadJob = {
   /** events a request; 1 is sent as an object, more as an array */
   batch: number
   ms: number
+  /** requests a second over all connections; as many as it can if absent */
+  perSecond?: number
   /** begins the events' ids: no other job may have it */
   run: string
 }
@@ -44,8 +46,15 @@ async function run(job: LoadJob): Promise<LoadResult> {
   const cpu = process.cpuUsage()
   const startedAt = performance.now()
   const until = startedAt + job.ms
+  // Each connection has its turn, so that requests don't come in bursts.
+  const everyMs = job.perSecond === undefined ? 0 : (1_000 * job.connections) / job.perSecond
   try {
-    await Promise.all(sockets.map((socket) => keepAsking(socket, job, nextBody, until, latencies)))
+    await Promise.all(
+      sockets.map((socket, i) => {
+        const first = startedAt + (i * everyMs) / job.connections
+        return keepAsking(socket, job, nextBody, until, latencies, { first, everyMs })
+      }),
+    )
   } finally {
     for (const socket of sockets) socket.destroy()
   }
@@ -82,13 +91,14 @@ function bodies({ run, batch }: LoadJob): () => string {
   }
 }
 
-/** Sends the next request when the one before it is answered, until the time is over. */
+/** Sends the next request when the one before it is answered, and not before its time, until the time is over. */
 function keepAsking(
   socket: Socket,
   { port, method, path, headers }: LoadJob,
   nextBody: () => string,
   until: number,
   latencies: number[],
+  pace: { first: number; everyMs: number },
 ): Promise<void> {
   const fields = Object.entries({ host: `127.0.0.1:${port}`, ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
@@ -96,6 +106,13 @@ function keepAsking(
   const head = `${method} ${path} HTTP/1.1\r\n${fields.join('')}content-type: application/json\r\ncontent-length: `
   return new Promise((resolve, reject) => {
     let askedAt = 0
+    let dueAt = pace.first
+    const askInTime = () => {
+      const early = dueAt - performance.now()
+      dueAt += pace.everyMs
+      if (early >= 1) setTimeout(ask, early)
+      else ask()
+    }
     const ask = () => {
       const body = method === 'GET' ? '' : nextBody()
       askedAt = performance.now()
@@ -105,13 +122,13 @@ function keepAsking(
       const now = performance.now()
       latencies.push(now - askedAt)
       if (problem !== null) reject(new Error(problem))
-      else if (now < until) ask()
+      else if (now < until) askInTime()
       else resolve()
     })
     socket.on('data', take)
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('The server closed a connection')))
-    ask()
+    askInTime()
   })
 }
 

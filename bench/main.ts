@@ -2,12 +2,13 @@
 
 import { benchBill } from './bill.ts'
 import { closeAll } from './closing.ts'
+import { benchEmbedded } from './embedded.ts'
 import { benchHttp } from './http.ts'
 import { benchInvoices } from './invoices.ts'
 import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
 import { type Section, table } from './report.ts'
-import { machine, openServers, type Servers } from './servers.ts'
+import { machine, openServers, type Servers, thisMachine } from './servers.ts'
 import { benchSettle } from './settle.ts'
 import { benchWorker } from './worker.ts'
 
@@ -17,11 +18,13 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
   bill: benchBill,
   invoices: benchInvoices,
   http: benchHttp,
+  embedded: (_servers, options) => benchEmbedded(options),
   worker: benchWorker,
 }
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
+  if (options.only.every((part) => part === 'embedded')) return await embeddedOnly(options)
   const servers = await openServers(process.env)
   let interrupted = false
   const interrupt = async () => {
@@ -40,13 +43,23 @@ async function main(): Promise<void> {
       console.error(`${part} …`)
       sections.push(...(await benches[part](servers, options)))
     }
-    const quick = options.quick ? ' · quick: figures for orientation only' : ''
-    console.log(`${about}${quick}\n\n${table(sections)}`)
+    show(about, sections, options)
   } catch (error) {
     if (!interrupted) throw error
   } finally {
     if (!interrupted) await servers.close()
   }
+}
+
+/** Without the servers that the others are measured on. */
+async function embeddedOnly(options: Options): Promise<void> {
+  process.once('SIGINT', () => closeAll().then(() => process.exit(130)))
+  show(thisMachine(), await benchEmbedded(options), options)
+}
+
+function show(about: string, sections: Section[], { quick }: Options): void {
+  const note = quick ? ' · quick: figures for orientation only' : ''
+  console.log(`${about}${note}\n\n${table(sections)}`)
 }
 
 await main().catch((error: Error) => {

@@ -1,6 +1,6 @@
 // The command line of `npm run bench`.
 
-export const parts = ['record', 'settle', 'bill', 'invoices', 'http', 'worker'] as const
+export const parts = ['record', 'settle', 'bill', 'invoices', 'http', 'embedded', 'worker'] as const
 export type Part = (typeof parts)[number]
 
 export type Options = {
@@ -11,7 +11,7 @@ export type Options = {
 
 export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick]
 
-It needs two real servers, which it leaves as it found them:
+It needs two real servers, which it leaves as it found them (--only embedded needs none):
   REDIS_URL      such as redis://127.0.0.1:6379      it works in logical database 9, which has to be empty
   DATABASE_URL   such as postgres://127.0.0.1:5432/postgres   it creates a database tollgate_bench, and drops it
 

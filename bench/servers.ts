@@ -1,6 +1,7 @@
 // The two servers that everything is measured on: a logical database of Redis that was empty, and a Postgres database of
 // its own. Both are left as they were found.
 
+import { availableParallelism } from 'node:os'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { migrateNodePostgres } from '../src/stores/postgres/migrate.ts'
@@ -95,9 +96,11 @@ export async function inDatabase(url: string, statement: string): Promise<pg.Que
   return await client.query(statement).finally(() => client.end())
 }
 
+export const thisMachine = (): string =>
+  `${availableParallelism()} cores for all of it · Node ${process.versions.node}`
+
 /** One line on what it was measured with. */
 export async function machine({ redis, databaseUrl }: Servers): Promise<string> {
-  const { availableParallelism } = await import('node:os')
   const info = await redis.info('server')
   const appendonly = (await redis.config('GET', 'appendonly').catch(() => [])) as string[]
   const { rows } = await inDatabase(
@@ -107,8 +110,7 @@ export async function machine({ redis, databaseUrl }: Servers): Promise<string> 
   )
   const { version, fsync, commit } = rows[0] as Record<string, string>
   return [
-    `${availableParallelism()} cores for all of it`,
-    `Node ${process.versions.node}`,
+    thisMachine(),
     `Redis ${/redis_version:(\S+)/.exec(info)?.[1]} (appendonly ${appendonly[1] ?? 'unknown'})`,
     `Postgres ${version!.split(' ')[0]} (fsync ${fsync}, synchronous_commit ${commit})`,
   ].join(' · ')

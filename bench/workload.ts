@@ -24,6 +24,8 @@ export const tenantConfig = (tenantId: string = crypto.randomUUID()): TenantConf
       aggregation: 'sum',
       value: 'quantity',
       groupBy: [],
+      missing: 'refuse',
+      filter: [],
       createdAt: new Date(0),
       archivedAt: null,
     },

@@ -30,7 +30,7 @@ export async function composeNode(env: Record<string, unknown>, log: Log): Promi
   }
   try {
     const adminToken = config.ADMIN_TOKEN ?? (await madeAdminToken(config, log))
-    // Before anything is opened: an embedded Redis takes its snapshot off the disk.
+    // Before anything is opened: what is wrong here needs no store to be found.
     limitsOf(config, 'remote')
     checkAdminToken(adminToken)
     const postgres = await openPostgres(config, log)
@@ -87,12 +87,20 @@ async function openRedis(
       close: async () => {},
     }
   }
-  await mkdir(config.DATA_DIR, { recursive: true })
-  const { client, close } = await openEmbeddedRedis({ snapshotFile: join(config.DATA_DIR, 'redis.json') })
+  const file = join(config.DATA_DIR, 'redis.aof')
+  const oldSnapshot = join(config.DATA_DIR, 'redis.json')
+  const { client, close } = await openEmbeddedRedis({
+    file,
+    oldSnapshot,
+    log: (line) => log(`Redis: ${line}`),
+  })
   log(
-    'Redis: EMBEDDED, IN MEMORY ONLY. Up to a minute of usage is lost if this process is killed; a clean stop keeps it.',
+    `Redis: EMBEDDED, for one process on one machine. What is answered is in ${file} before it is answered, and`,
   )
-  log('       Set REDIS_URL (or UPSTASH_REDIS_REST_URL and its token) before anybody pays by these numbers.')
+  log(
+    '       survives a kill of this process. It holds the ids of a day’s events in this process’s memory, and has',
+  )
+  log('       no replica. Set REDIS_URL (or UPSTASH_REDIS_REST_URL and its token) where that is not enough.')
   return { redis: tcpConnection(client), counters: 'embedded', close }
 }
 

@@ -69,7 +69,7 @@ export async function startLocalBackends(options: BackendOptions): Promise<Local
       UPSTASH_REDIS_REST_TOKEN: token,
       DATABASE_URL: neonBridge.connectionString,
       NEON_FETCH_ENDPOINT: neonBridge.fetchEndpoint,
-      // Counters in memory can't come back from the past: no fence, and a flush settles everything at once.
+      // Embedded counters can't come back from the past: no fence, and a flush settles everything at once.
       ...(options.redisUrl === undefined && { SEGMENT_MAX_AGE_SECONDS: '0', SETTLE_AFTER_SECONDS: '0' }),
     }
     return { env, redis: redis.client, postgres: postgres.backend, close }
@@ -85,7 +85,9 @@ async function openRedis({
   log,
 }: BackendOptions): Promise<{ client: Redis; close(): Promise<void> }> {
   if (redisUrl === undefined) {
-    return openEmbeddedRedis(dataDir === null ? {} : { snapshotFile: join(dataDir, 'redis.snapshot') })
+    if (dataDir === null) return openEmbeddedRedis()
+    const [file, oldSnapshot] = [join(dataDir, 'redis.aof'), join(dataDir, 'redis.snapshot')]
+    return openEmbeddedRedis({ file, oldSnapshot, ...(log && { log }) })
   }
   const { client, connection, close } = openTcpRedis(redisUrl, { timeoutMs: TIMEOUT_MS, ...(log && { log }) })
   let outage = ''

@@ -21,7 +21,7 @@ export function welcome(shown: Shown): string {
       : 'settled usage in the database at DATABASE_URL'
   const counted =
     redisUrl === undefined
-      ? 'counters in memory until they are settled: Ctrl-C keeps them, a crash loses them (set REDIS_URL to a Redis that lasts)'
+      ? `counters until they are settled, and event ids, in memory and in ${dataDir}: Ctrl-C and a crash keep them`
       : 'counters in the Redis at REDIS_URL'
   return `
 Tollgate is at  ${url}   (reference: ${url}/docs)

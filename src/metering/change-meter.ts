@@ -1,16 +1,16 @@
-// Changes a meter: its name, and nothing else. What was counted keeps its meaning.
+// Changes a meter: its name, and whether it skips events from now on. What was counted keeps its meaning.
 
 import { TollgateError } from '../kernel/errors.ts'
 import { type AnnounceServices, announceConfig } from './announce-config.ts'
 import type { Meter, TenantConfig } from './meter.ts'
-import { changedMeaning, type MeterChange } from './meter-input.ts'
+import { changedMeaning, idleMissing, type MeterChange } from './meter-input.ts'
 import type { MeterStore } from './meter-store.ts'
 
-type Services = AnnounceServices & { catalog: Pick<MeterStore, 'findMeter' | 'renameMeter'> }
+type Services = AnnounceServices & { catalog: Pick<MeterStore, 'findMeter' | 'changeMeter'> }
 
 export const noMeter = (key: string) => new TollgateError('not_found', `There is no meter "${key}".`)
 
-/** Throws meaning_would_change if more than the name would be another. */
+/** Throws meaning_would_change if more than that would be another. */
 export async function changeMeter(
   services: Services,
   { tenant }: { tenant: TenantConfig },
@@ -18,16 +18,25 @@ export async function changeMeter(
 ): Promise<Meter> {
   const meter = await services.catalog.findMeter(tenant.tenantId, key)
   if (meter === null) throw noMeter(key)
-  const { name, ...meaning } = change
+  const { name, missing, ...meaning } = change
   refuseOtherMeaning(meter, meaning)
-  if (name === undefined) return meter
-  const renamed = await services.catalog.renameMeter(tenant.tenantId, key, name)
-  if (renamed === null) throw noMeter(key)
-  await announceConfig(services, tenant.tenantId, renamed.version)
-  return renamed.meter
+  const idle = missing === undefined ? null : idleMissing(missing, meter)
+  if (idle !== null) {
+    throw new TollgateError('validation_failed', `"${key}" can’t skip: ${idle}.`, {
+      issues: [{ pointer: '#/missing', detail: idle }],
+    })
+  }
+  if (name === undefined && missing === undefined) return meter
+  const changed = await services.catalog.changeMeter(tenant.tenantId, key, {
+    ...(name !== undefined && { name }),
+    ...(missing !== undefined && { missing }),
+  })
+  if (changed === null) throw noMeter(key)
+  await announceConfig(services, tenant.tenantId, changed.version)
+  return changed.meter
 }
 
-function refuseOtherMeaning(meter: Meter, sent: Omit<MeterChange, 'name'>): void {
+function refuseOtherMeaning(meter: Meter, sent: Omit<MeterChange, 'name' | 'missing'>): void {
   const changed = changedMeaning(meter, sent)
   if (changed.length === 0) return
   throw new TollgateError(

@@ -5,10 +5,11 @@ import { digest128 } from '../kernel/digest.ts'
 import { bucketStartMs } from '../kernel/time.ts'
 import { type Counter, counterField, type Merge } from './counter.ts'
 import type { Event, Wrong } from './event.ts'
-import { escapePointer } from './event.ts'
+import { passes } from './filter.ts'
 import { GROUP_VALUES_BYTES } from './limits.ts'
 import type { Aggregation, Meter, TenantConfig } from './meter.ts'
 import type { CountedEvent, RecordBatch } from './ports.ts'
+import { LOST_DIGITS, lostDigits, property, propertyPointer } from './property.ts'
 import { quantityText } from './quantity.ts'
 
 /** How the counters of an aggregation merge, and what one event adds: `value` is a decimal, or for unique_count any text. */
@@ -38,14 +39,24 @@ export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggreg
 
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
-/** What one event adds to each of these meters, or what is wrong with it for one of them. */
+/** `skipped`: the keys of the meters that leave the event out for what it lacks. */
+export type Counted = { deltas: Delta[]; skipped: readonly string[] }
+const NONE: readonly string[] = []
+
+/**
+ * What one event adds to each of these meters, or what is wrong with it for one of them. It may add nothing to any: its id
+ * counts as used all the same.
+ */
 export function deltasOf(
   event: Event,
-  meters: Meter[],
+  active: Meter[],
   config: TenantConfig,
   pointer: string,
-): Delta[] | Wrong[] {
+): Counted | Wrong[] {
+  const meters = active.some(hasFilter) ? filtered(active, event, pointer) : active
+  if (isWrong(meters)) return meters
   const wrong: Wrong[] = []
+  let skipped = NONE
   const onlyUp =
     event.quantity.startsWith('-') && meters.find(({ aggregation }) => aggregation !== 'weighted_sum')
   if (onlyUp) return [{ pointer: `${pointer}/quantity`, detail: notBelowZero(onlyUp) }]
@@ -53,6 +64,10 @@ export function deltasOf(
   const bucketMs = bucketStartMs(config.timezone, event.timestampMs)
   for (const meter of meters) {
     const value = valueFor(meter, event, pointer)
+    if (value === null) {
+      skipped = [...skipped, meter.key]
+      continue
+    }
     const groups = groupsFor(meter, event, pointer)
     if (typeof value !== 'string') wrong.push(value)
     else if (typeof groups !== 'string') wrong.push(groups)
@@ -70,42 +85,57 @@ export function deltasOf(
       deltas.push({ field: counterField(counter), meter: meter.key, merge, ...delta(value, event, bucketMs) })
     }
   }
-  return wrong.length > 0 ? wrong : deltas
+  return wrong.length > 0 ? wrong : { deltas, skipped }
 }
 
-function valueFor(meter: Meter, event: Event, pointer: string): string | Wrong {
+const hasFilter = ({ filter }: Meter): boolean => filter.length > 0
+
+/** Those whose filter the event passes. */
+function filtered(meters: Meter[], { properties }: Event, pointer: string): Meter[] | Wrong[] {
+  const wrong: Wrong[] = []
+  const counting = meters.filter((meter) => {
+    const verdict = passes(meter.filter, properties)
+    if (typeof verdict === 'boolean') return verdict
+    wrong.push({ pointer: placeOf(verdict.lostDigits, properties, pointer), detail: LOST_DIGITS })
+    return false
+  })
+  return wrong.length > 0 ? wrong : counting
+}
+
+const isWrong = (list: Meter[] | Wrong[]): list is Wrong[] => list.length > 0 && 'pointer' in list[0]!
+
+const placeOf = (written: string, properties: Event['properties'], pointer: string): string =>
+  `${pointer}/properties${propertyPointer(properties, written)}`
+
+/** null: the event has none, and the meter leaves it out. */
+function valueFor(meter: Meter, event: Event, pointer: string): string | Wrong | null {
   if (meter.aggregation === 'count') return '1'
   if (meter.value === 'quantity') return event.quantity
-  const sent = property(event, meter.value)
-  const at = `${pointer}/properties/${escapePointer(meter.value)}`
-  if (sent === undefined || sent === null)
-    return { pointer: at, detail: `is required: the meter ${meter.key} aggregates it` }
+  const sent = property(event.properties, meter.value)
+  const absent = sent === undefined || sent === null
+  if (absent && meter.missing === 'skip') return null
+  const at = () => placeOf(meter.value, event.properties, pointer)
+  if (absent) return { pointer: at(), detail: `is required: the meter ${meter.key} aggregates it` }
   if (meter.aggregation === 'unique_count') {
-    if (lostDigits(sent)) return { pointer: at, detail: LOST_DIGITS }
+    if (lostDigits(sent)) return { pointer: at(), detail: LOST_DIGITS }
     return typeof sent === 'object'
       ? {
-          pointer: at,
+          pointer: at(),
           detail: `must be a string, a number or a boolean: the meter ${meter.key} counts its values`,
         }
       : String(sent)
   }
   const quantity = quantityText(sent)
   if ('wrong' in quantity)
-    return { pointer: at, detail: `${quantity.wrong} (the meter ${meter.key} aggregates it)` }
+    return { pointer: at(), detail: `${quantity.wrong} (the meter ${meter.key} aggregates it)` }
   if (quantity.ok.startsWith('-') && meter.aggregation !== 'weighted_sum') {
     return {
-      pointer: at,
+      pointer: at(),
       detail: notBelowZero(meter),
     }
   }
   return quantity.ok
 }
-
-/** A whole number so large that JSON has taken another for it: two of them might become one. */
-const lostDigits = (sent: unknown): boolean =>
-  typeof sent === 'number' &&
-  !(Number.isSafeInteger(sent) || (Number.isFinite(sent) && !Number.isInteger(sent)))
-const LOST_DIGITS = 'has more digits than a JSON number keeps: send a string'
 
 const notBelowZero = (meter: Meter): string =>
   `must not be below 0: the meter ${meter.key} is a ${meter.aggregation}, only weighted_sum takes negative changes`
@@ -114,15 +144,14 @@ function groupsFor(meter: Meter, event: Event, pointer: string): string | Wrong 
   if (meter.groupBy.length === 0) return '[]'
   const values: (string | null)[] = []
   for (const name of meter.groupBy) {
-    const sent = property(event, name)
+    const sent = property(event.properties, name)
     if (typeof sent === 'object' && sent !== null) {
       return {
-        pointer: `${pointer}/properties/${escapePointer(name)}`,
+        pointer: placeOf(name, event.properties, pointer),
         detail: `must be a string, a number or a boolean: the meter ${meter.key} groups by it`,
       }
     }
-    if (lostDigits(sent))
-      return { pointer: `${pointer}/properties/${escapePointer(name)}`, detail: LOST_DIGITS }
+    if (lostDigits(sent)) return { pointer: placeOf(name, event.properties, pointer), detail: LOST_DIGITS }
     values.push(sent === undefined || sent === null ? null : String(sent))
   }
   const groups = JSON.stringify(values)
@@ -137,9 +166,6 @@ function groupsFor(meter: Meter, event: Event, pointer: string): string | Wrong 
   }
   return groups
 }
-
-const property = (event: Event, name: string): unknown =>
-  Object.hasOwn(event.properties, name) ? event.properties[name] : undefined
 
 /** The batch as the counter store takes it: each counter named once, and the events pointing at them. */
 export function batchOf(

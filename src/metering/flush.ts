@@ -4,7 +4,7 @@
 import { TollgateError } from '../kernel/errors.ts'
 import { newId } from '../kernel/ids.ts'
 import { TALLY_CUSTOMER } from './counter.ts'
-import type { Limits } from './limits.ts'
+import { FORGETS_PER_FLUSH, type Limits } from './limits.ts'
 import { type CounterStore, type SegmentRef, SegmentRefused, type UsageStore } from './ports.ts'
 
 export type FlushServices = { clock: () => number; limits: Limits; counters: CounterStore; usage: UsageStore }
@@ -74,6 +74,9 @@ async function flushPartition(
   if (sealed.kind === 'leased') {
     report.leased.push(partition)
     return 0
+  }
+  if (sealed.idsToForget) {
+    for (let calls = 1; await counters.forgetIds(partition); calls++) if (calls === FORGETS_PER_FLUSH) break
   }
   const old = sealed.segments.filter((segment) => segment.bornMs + limits.settleAfterMs <= sealed.nowMs)
   report.tooYoung += sealed.segments.length - old.length

@@ -7,6 +7,12 @@ export const METERS_PER_RESOURCE_TYPE = 10
 /** Meters of one tenant, archived ones too. */
 export const METERS_PER_TENANT = 200
 export const GROUP_BY_PROPERTIES = 5
+/** Characters of a property's name, or of the path to it. */
+export const PROPERTY_PATH_CHARS = 256
+/** Terms of a meter's filter; values in the list of one, and characters of each. */
+export const FILTER_TERMS = 10
+export const FILTER_VALUES = 100
+export const FILTER_VALUE_CHARS = 256
 /** UTF-8 bytes of the group values of one counter, as a JSON array: they are part of a Postgres index key. */
 export const GROUP_VALUES_BYTES = 1_024
 /** Characters of a customer's id, of an event's id, of a resource type. */
@@ -27,6 +33,11 @@ export const LIVE_CHARS_PER_READ = 2_000_000
 export const ROWS_PER_READ = 20_000
 export const WINDOWS_PER_READ = 1_000
 
+/** Ids in a bucket, where commands are what the store is paid for. */
+export const IDS_PER_BUCKET = 24
+/** Calls that forget old ids, in one flush: each takes some 5,000 buckets. */
+export const FORGETS_PER_FLUSH = 5
+
 export type Limits = {
   /** Record writes only to an open segment younger than this. Infinity where the counters can't come back from the past. */
   segmentMaxAgeMs: number
@@ -43,7 +54,12 @@ export type Limits = {
   backlogMaxCountersPerTenant: number
   /** An event id is known for at least this long. */
   dedupeWindowMs: number
-  /** Ids in one dedupe generation: at 88 bytes each, 1,000,000 stay below a record of 100 MB. */
+  /**
+   * How ids are laid out, by what the store is paid for. 0: in hashes, which take the least time. More: in buckets of about so
+   * many, which take the same few commands however many ids there are, and no record that grows.
+   */
+  dedupeBucketIds: number
+  /** Ids in one hash at most. */
   dedupeMaxIds: number
   /** A settled segment's counters are kept for so long, to be offered again should Postgres be put back. */
   keepSettledMs: number
@@ -62,7 +78,8 @@ export const defaultLimits: Limits = {
   backlogMaxCounters: 1_000_000,
   backlogMaxCountersPerTenant: 250_000,
   dedupeWindowMs: 86_400_000,
-  dedupeMaxIds: 1_000_000,
+  dedupeBucketIds: 0,
+  dedupeMaxIds: Number.POSITIVE_INFINITY,
   keepSettledMs: 3_600_000,
   segmentsPerFlush: 15,
   eventMaxAgeMs: 35 * 86_400_000,

@@ -2,20 +2,19 @@
 
 import { z } from 'zod'
 import { knownFields } from '../kernel/object-schema.ts'
+import { canonicalJson } from '../kernel/same-json.ts'
 import { keySchema, line } from '../kernel/text.ts'
+import { filterSchema, filterTerms } from './filter-schema.ts'
 import { GROUP_BY_PROPERTIES, RESOURCE_TYPE_CHARS } from './limits.ts'
-import { type Aggregation, aggregations, type Meter } from './meter.ts'
+import { type Aggregation, aggregations, type Meter, type Missing, missingChoices } from './meter.ts'
+import { parsePath } from './property-path.ts'
+import { propertySchema, writtenSchema } from './property-schema.ts'
 
 const METER_NAME_CHARS = 200
-const PROPERTY_NAME_CHARS = 128
 const QUANTITY = 'quantity'
 
 export type NewMeter = Omit<Meter, 'createdAt' | 'archivedAt'>
 
-const propertyName = line(PROPERTY_NAME_CHARS).refine(
-  (name) => name !== '__proto__',
-  'must not be "__proto__", a name that no event can carry',
-)
 const nameSchema = line(METER_NAME_CHARS)
   .nullable()
   .meta({ description: 'For people to read.', example: 'API calls' })
@@ -35,19 +34,32 @@ const fields = {
       'How the events become one number. `weighted_sum` is for gauges that are fed with changes (+3, −1): the level, averaged over the period.',
     example: 'sum',
   }),
-  value: propertyName.meta({
+  value: propertySchema.meta({
     description:
-      '`quantity`, or the name of the property whose value is aggregated. `unique_count` needs a property; for `count` it has no part.',
+      "`quantity`, or the property whose value is aggregated: its name, or the path to it, such as `usage.total_tokens` or `$.choices[0]['total tokens']`. A property whose name is just what is written goes first, dots and all. `unique_count` needs a property; for `count` it has no part.",
     example: QUANTITY,
   }),
   group_by: z
-    .array(propertyName)
+    .array(propertySchema)
     .max(GROUP_BY_PROPERTIES)
-    .refine((names) => new Set(names).size === names.length, 'must not name a property twice')
+    .refine((names) => new Set(names.map(placeOf)).size === names.length, 'must not name a property twice')
     .meta({
-      description: `Properties whose values are counted apart, ${GROUP_BY_PROPERTIES} at most.`,
+      description: `Properties whose values are counted apart, by name or path, ${GROUP_BY_PROPERTIES} at most. Groups, prices and answers name them as they are written here. An event without one counts in the group null.`,
       example: ['region'],
     }),
+  missing: z.enum(missingChoices).meta({
+    'x-name': 'MissingProperty',
+    description:
+      'What becomes of an event that lacks the property in `value`, or has null there: `refuse` refuses it for all meters, with a 422; `skip` leaves it out of this meter, counts it in the others, and names this meter in its `skipped`.',
+    example: 'refuse',
+  }),
+  filter: filterSchema,
+}
+
+/** Equal for two ways to write the same place. */
+function placeOf(written: string): string {
+  const path = parsePath(written)
+  return 'wrong' in path ? written : JSON.stringify(path.names)
 }
 
 export const meterInputSchema = knownFields('A meter', {
@@ -57,9 +69,13 @@ export const meterInputSchema = knownFields('A meter', {
   aggregation: fields.aggregation,
   value: fields.value.default(QUANTITY),
   group_by: fields.group_by.default([]),
-}).superRefine(({ aggregation, value }, context) => {
+  missing: fields.missing.default('refuse'),
+  filter: fields.filter.default([]),
+}).superRefine(({ aggregation, value, missing }, context) => {
   const message = wrongValue(aggregation, value)
   if (message !== null) context.addIssue({ code: 'custom', path: ['value'], message })
+  const idle = message === null ? idleMissing(missing, { aggregation, value }) : null
+  if (idle !== null) context.addIssue({ code: 'custom', path: ['missing'], message: idle })
 })
 export type MeterInput = z.output<typeof meterInputSchema>
 
@@ -73,14 +89,29 @@ function wrongValue(aggregation: Aggregation, value: string): string | null {
   return null
 }
 
-/** Only the name can change. The other fields are known here, so that sending them back unchanged is fine. */
+/** Why no event could ever be skipped by such a meter: null if one could, or if it isn't asked to. */
+export function idleMissing(
+  missing: Missing,
+  { aggregation, value }: Pick<Meter, 'aggregation' | 'value'>,
+): string | null {
+  if (missing === 'refuse' || (aggregation !== 'count' && value !== QUANTITY)) return null
+  return `must be "refuse": the meter ${aggregation === 'count' ? 'counts events' : 'takes the quantity'}, which no event lacks; to leave out those without a property, filter on it with "exists"`
+}
+
+/** `name` and `missing` can change. The other fields are known here, so that sending them back unchanged is fine. */
 export const meterChangeSchema = knownFields('A change of a meter', {
   name: nameSchema.optional(),
+  missing: fields.missing.optional(),
   key: fields.key.optional(),
   resource_type: fields.resource_type.optional(),
   aggregation: fields.aggregation.optional(),
-  value: fields.value.optional(),
-  group_by: fields.group_by.optional(),
+  value: writtenSchema.meta({ example: QUANTITY }).optional(),
+  group_by: z
+    .array(writtenSchema)
+    .max(GROUP_BY_PROPERTIES)
+    .meta({ example: ['region'] })
+    .optional(),
+  filter: fields.filter.optional(),
 })
 export type MeterChange = z.output<typeof meterChangeSchema>
 
@@ -91,9 +122,13 @@ export const newMeter = (input: MeterInput): NewMeter => ({
   aggregation: input.aggregation,
   value: input.value,
   groupBy: input.group_by,
+  missing: input.missing,
+  filter: filterTerms(input.filter),
 })
 
-type Meaning = { [Field in 'key' | 'resource_type' | 'aggregation' | 'value' | 'group_by']: unknown }
+type Meaning = {
+  [Field in 'key' | 'resource_type' | 'aggregation' | 'value' | 'group_by' | 'filter']: unknown
+}
 
 const meaningOf = (meter: NewMeter): Meaning => ({
   key: meter.key,
@@ -101,27 +136,29 @@ const meaningOf = (meter: NewMeter): Meaning => ({
   aggregation: meter.aggregation,
   value: meter.value,
   group_by: meter.groupBy,
+  filter: meter.filter,
 })
 
 /** The fields, of those that were sent, which would give the meter another meaning. */
-export function changedMeaning(
-  meter: Meter,
-  sent: Partial<Meaning>,
-): { field: string; is: string; sent: string }[] {
-  return Object.entries(meaningOf(meter)).flatMap(([field, value]) => {
-    const wanted = sent[field as keyof Meaning]
-    const [is, asked] = [JSON.stringify(value), JSON.stringify(wanted)]
-    return wanted === undefined || is === asked ? [] : [{ field, is, sent: asked }]
-  })
+export function changedMeaning(meter: Meter, sent: Partial<Meaning>): Difference[] {
+  const { filter } = sent
+  const asked: Partial<Meaning> = Array.isArray(filter) ? { ...sent, filter: filterTerms(filter) } : sent
+  return differing(meaningOf(meter), asked)
 }
 
 /** The fields in which an existing meter is another than the one to be created. */
-export const differences = (
-  existing: Meter,
-  wanted: NewMeter,
-): { field: string; is: string; sent: string }[] => [
-  ...changedMeaning(existing, meaningOf(wanted)),
-  ...(existing.name === wanted.name
-    ? []
-    : [{ field: 'name', is: JSON.stringify(existing.name), sent: JSON.stringify(wanted.name) }]),
+export const differences = (existing: Meter, wanted: NewMeter): Difference[] => [
+  ...differing(meaningOf(existing), meaningOf(wanted)),
+  ...differing(settings(existing), settings(wanted)),
 ]
+
+type Difference = { field: string; is: string; sent: string }
+
+const settings = ({ name, missing }: NewMeter) => ({ name, missing })
+
+const differing = (is: Record<string, unknown>, sent: Record<string, unknown>): Difference[] =>
+  Object.entries(is).flatMap(([field, value]) => {
+    const wanted = sent[field]
+    if (wanted === undefined || canonicalJson(value) === canonicalJson(wanted)) return []
+    return [{ field, is: JSON.stringify(value), sent: JSON.stringify(wanted) }]
+  })

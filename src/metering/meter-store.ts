@@ -13,10 +13,11 @@ export type MeterCreated =
 export interface MeterStore {
   createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated>
   /** null: no such meter. */
-  renameMeter(
+  /** Sets what is there; the rest stays. */
+  changeMeter(
     tenantId: string,
     key: string,
-    name: string | null,
+    change: Partial<Pick<Meter, 'name' | 'missing'>>,
   ): Promise<{ meter: Meter; version: number } | null>
   /** Archiving it again changes nothing. null: no such meter. */
   archiveMeter(tenantId: string, key: string): Promise<{ meter: Meter; version: number } | null>

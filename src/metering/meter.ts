@@ -1,6 +1,7 @@
 // A meter says how the events of one resource type become a number.
 
 import { TollgateError } from '../kernel/errors.ts'
+import type { FilterTerm } from './filter.ts'
 
 export const aggregations = [
   'sum',
@@ -14,16 +15,23 @@ export const aggregations = [
 ] as const
 export type Aggregation = (typeof aggregations)[number]
 
+/** What becomes of an event that lacks the property whose value a meter aggregates: refused, or counted by the others only. */
+export const missingChoices = ['refuse', 'skip'] as const
+export type Missing = (typeof missingChoices)[number]
+
 export type Meter = {
   /** The tenant's own name for it; never used again for another meaning. */
   key: string
   name: string | null
   resourceType: string
   aggregation: Aggregation
-  /** `quantity`, or the name of the property whose value is aggregated (for `count` it has no part). */
+  /** `quantity`, or the property whose value is aggregated, as written: a name or a path (for `count` it has no part). */
   value: string
   /** Properties whose values keep separate counters. */
   groupBy: string[]
+  missing: Missing
+  /** It counts the events on which all of these hold. */
+  filter: FilterTerm[]
   createdAt: Date
   archivedAt: Date | null
 }
@@ -40,8 +48,20 @@ export type TenantConfig = {
   meters: Meter[]
 }
 
-export const activeMeters = (config: TenantConfig, resourceType: string): Meter[] =>
-  config.meters.filter((meter) => meter.resourceType === resourceType && meter.archivedAt === null)
+/** Found once a configuration and type, not for every event: the hot path asks. */
+const feeding = new WeakMap<TenantConfig, Map<string, Meter[]>>()
+
+export function activeMeters(config: TenantConfig, resourceType: string): Meter[] {
+  let ofType = feeding.get(config)
+  if (ofType === undefined) {
+    ofType = Map.groupBy(
+      config.meters.filter((meter) => meter.archivedAt === null),
+      (meter) => meter.resourceType,
+    )
+    feeding.set(config, ofType)
+  }
+  return ofType.get(resourceType) ?? []
+}
 
 export function meterNamed(config: TenantConfig, key: string): Meter {
   const meter = config.meters.find((one) => one.key === key)

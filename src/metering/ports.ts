@@ -31,7 +31,7 @@ export type RecordOutcome =
   | { kind: 'refused'; verdicts: Verdict[] }
   /** the tenant's configuration is a newer one than the caller's: nothing was counted */
   | { kind: 'stale_config'; version: number }
-  | { kind: 'backlog_full'; scope: 'tenant' | 'partition' | 'dedupe' }
+  | { kind: 'backlog_full'; scope: 'tenant' | 'partition' }
 
 export type SegmentRef = {
   id: string
@@ -43,8 +43,9 @@ export type SegmentRef = {
 }
 
 export type SealOutcome =
-  /** `segments`: every sealed one, oldest first; `nowMs`: Redis's clock */
-  { kind: 'sealed'; nowMs: number; segments: SegmentRef[] } | { kind: 'leased'; untilMs: number }
+  /** `segments`: every sealed one, oldest first; `nowMs`: Redis's clock; `idsToForget`: forgetIds has something to do */
+  | { kind: 'sealed'; nowMs: number; segments: SegmentRef[]; idsToForget: boolean }
+  | { kind: 'leased'; untilMs: number }
 
 export type LiveCounter = Counter & { segment: string }
 
@@ -96,6 +97,8 @@ export interface CounterStore {
   dropMissing(segment: SegmentRef): Promise<boolean>
   /** Marks a segment that Postgres refuses for its content. */
   quarantine(segment: SegmentRef, reason: string): Promise<void>
+  /** Forgets a bounded number of event ids whose time is over; gives whether there may be more. */
+  forgetIds(partition: number): Promise<boolean>
   /** Gives back the lease. */
   release(partition: number, owner: string): Promise<void>
   /** Every counter of these customers that is not yet discarded, and the configuration's version as Redis knows it (null: unknown). */

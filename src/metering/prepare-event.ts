@@ -1,7 +1,7 @@
 // What an event becomes before it is sent to the counters: checked, and joined with the meters that it feeds.
 
 import type { NewId } from '../kernel/ids.ts'
-import { type Delta, deltasOf } from './count-events.ts'
+import { type Counted, deltasOf } from './count-events.ts'
 import { type Event, parseEvent, type Wrong } from './event.ts'
 import type { Limits } from './limits.ts'
 import { activeMeters, type TenantConfig } from './meter.ts'
@@ -10,7 +10,7 @@ const TYPES_NAMED = 20
 const TYPES_CHARS = 300
 
 export type Prepared = { pointer: string } & (
-  | { event: Event; deltas: Delta[] }
+  | ({ event: Event } & Counted)
   | { wrong: Wrong[]; unknownType?: true }
 )
 
@@ -60,8 +60,9 @@ export function prepareEvent(event: Event | Wrong[], pointer: string, config: Te
         : `has no meter; these have one: ${listed(known)}. Create one with POST /api/v1/meters`
     return { pointer, wrong: [{ pointer: `${pointer}/resource_type`, detail }], unknownType: true }
   }
-  const deltas = deltasOf(event, meters, config, pointer)
-  return isWrong(deltas) ? { pointer, wrong: deltas } : { pointer, event, deltas }
+  const counted = deltasOf(event, meters, config, pointer)
+  if (Array.isArray(counted)) return { pointer, wrong: counted }
+  return { pointer, event, deltas: counted.deltas, skipped: counted.skipped }
 }
 
 /** Not so long that a batch of such events is answered with megabytes. */
@@ -69,5 +70,3 @@ function listed(types: string[]): string {
   const text = types.slice(0, TYPES_NAMED).join(', ')
   return text.length > TYPES_CHARS ? `${text.slice(0, TYPES_CHARS).toWellFormed()}…` : text
 }
-
-const isWrong = (deltas: Delta[] | Wrong[]): deltas is Wrong[] => deltas.length > 0 && 'pointer' in deltas[0]!

@@ -14,7 +14,7 @@ export type UsageQuery = {
   meter: string | null
   /** ascending instants at bucket boundaries; window i is [boundariesMs[i], boundariesMs[i + 1]) */
   boundariesMs: number[]
-  /** properties of the meter's group_by to keep apart; only with `meter` */
+  /** entries of the meter's group_by to keep apart, each or several with commas between them; only with `meter` */
   groupBy: string[]
 }
 
@@ -37,7 +37,8 @@ export async function readUsage(
 ): Promise<{ config: TenantConfig; quantities: UsageQuantity[] }> {
   const { config, live } = await readLive(services, tenant, query.customerIds)
   const meters = query.meter === null ? config.meters : [meterNamed(config, query.meter)]
-  const groupPositions = query.groupBy.map((property) => positionOf(meters[0]!, property))
+  const groupBy = entriesOf(meters[0], query.groupBy)
+  const groupPositions = groupBy.map((property) => positionOf(meters[0]!, property))
   const rows = await services.usage.totals(
     {
       tenantId: tenant.tenantId,
@@ -52,7 +53,10 @@ export async function readUsage(
   if (rows.length > ROWS_PER_READ) throw tooManyRows()
   return {
     config,
-    quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.key, meter])), query),
+    quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.key, meter])), {
+      ...query,
+      groupBy,
+    }),
   }
 }
 
@@ -82,6 +86,11 @@ const tooManyRows = () =>
     'validation_failed',
     `The answer would have more than ${ROWS_PER_READ} rows: ask for fewer customers, windows or groups.`,
   )
+
+/** What is an entry as a whole, commas and all, is that one. */
+const entriesOf = (meter: Meter | undefined, sent: string[]): string[] => [
+  ...new Set(sent.flatMap((one) => (meter?.groupBy.includes(one) ? [one] : one.split(',')))),
+]
 
 function positionOf(meter: Meter, property: string): number {
   const position = meter.groupBy.indexOf(property)

@@ -12,8 +12,8 @@ export type EventStatus = 'accepted' | 'duplicate' | 'conflict' | 'invalid'
 export type RecordResult = {
   accepted: number
   duplicates: number
-  /** in the order sent; `errors` for conflict and invalid */
-  events: { id: string | null; status: EventStatus; errors?: Wrong[] }[]
+  /** in the order sent; `errors` for conflict and invalid; `skipped`: keys of meters that left it out, if any did */
+  events: { id: string | null; status: EventStatus; errors?: Wrong[]; skipped?: readonly string[] }[]
 }
 
 export function resultOf(
@@ -30,9 +30,11 @@ export function resultOf(
     }
     const verdict = verdicts[next++]!
     const { id } = one.event
+    const { skipped } = one
     if (verdict === 'accepted') result.accepted++
     if (verdict === 'duplicate') result.duplicates++
-    if (verdict === 'accepted' || verdict === 'duplicate') result.events.push({ id, status: verdict })
+    if (verdict === 'accepted' || verdict === 'duplicate')
+      result.events.push(skipped.length === 0 ? { id, status: verdict } : { id, status: verdict, skipped })
     else if (verdict === 'conflict')
       result.events.push({
         id,
@@ -92,11 +94,10 @@ export function refusedBatch(result: RecordResult): TollgateError {
       })
 }
 
-export function backlogFull(scope: 'tenant' | 'partition' | 'dedupe'): TollgateError {
+export function backlogFull(scope: 'tenant' | 'partition'): TollgateError {
   const what = {
     tenant: 'Too much of your usage',
     partition: 'Too much usage',
-    dedupe: 'Too many event ids of one day',
   }[scope]
   return new TollgateError(
     'backlog_full',

@@ -48,6 +48,8 @@ export const meter = (key: string, aggregation: Aggregation = 'sum', groupBy: st
   aggregation,
   value: 'quantity',
   groupBy,
+  missing: 'refuse',
+  filter: [],
   createdAt: new Date(0),
   archivedAt: null,
 })

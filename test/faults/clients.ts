@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.ts'
 import { call, describe, isTemporary } from './calls.ts'
 import type { Ledger, LedgerEvent } from './ledger.ts'
-import type { Site } from './site.ts'
+import type { Served } from './site.ts'
 import { read, type Tenant } from './tenant.ts'
 import type { Workload } from './workload.ts'
 
@@ -14,7 +14,7 @@ const TRIES = 200
 const PATIENCE_MS = 20_000
 
 export type Load = {
-  site: Site
+  site: Served
   ledger: Ledger
   workload: Workload
   tenant: Tenant

@@ -2,8 +2,10 @@
 // is billed, at the end of every round.
 //   node test/faults/main.ts --rounds 50 --seed 1       a failed round prints how to repeat it
 //   node test/faults/main.ts --round 17 --seed 1        that round only
+//   node test/faults/main.ts --embedded --rounds 100    a kill a round, of the app over its embedded stores
 
 import { parseArgs } from 'node:util'
+import { embeddedRounds } from './embedded-rounds.ts'
 import { openMachine } from './machine.ts'
 import { type RoundResult, runRound } from './round.ts'
 
@@ -16,10 +18,13 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
     round: { type: 'string' },
     sabotage: { type: 'boolean', default: false },
+    embedded: { type: 'boolean', default: false },
   },
 })
 const only = values.round === undefined ? null : Number(values.round)
 const rounds = only === null ? Array.from({ length: Number(values.rounds) }, (_, i) => i + 1) : [only]
+
+if (values.embedded) process.exit((await embeddedRounds(values.seed, rounds.length, values.sabotage)) ? 0 : 1)
 
 console.log(`seed ${values.seed}, ${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'}`)
 const machine = await openMachine().catch((error: Error) => {

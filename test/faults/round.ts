@@ -16,6 +16,8 @@ const SECONDS = 5
 /** Long enough for segments to be settled while the load goes on. */
 const FENCED_SECONDS = 20
 
+type SiteLoad = Load & { site: Site }
+
 export type RoundResult = {
   events: number
   unknown: number
@@ -65,7 +67,7 @@ export async function runRound(
     const until = performance.now() + loadMs
     let faultsLeft = true
     const over = () => (performance.now() > until && !faultsLeft) || site.violations.length > 0
-    const load: Load = { site, ledger, workload, tenant, random, over, counts }
+    const load: SiteLoad = { site, ledger, workload, tenant, random, over, counts }
     await Promise.all([
       ...Array.from({ length: CLIENTS }, () => sendUntilOver(load)),
       ...Array.from({ length: READERS }, () => readUntilOver(load)),
@@ -86,7 +88,7 @@ export async function runRound(
 }
 
 /** What goes wrong and when is decided beforehand; chance in the order of things remains. */
-async function strike({ site, random }: Load, loadMs: number, names: string[]): Promise<void> {
+async function strike({ site, random }: SiteLoad, loadMs: number, names: string[]): Promise<void> {
   const catalogue = faultsFor(site.options.appendfsync === 'always')
   const plan = Array.from({ length: 3 + random.int(4) + Math.floor(loadMs / 4_000) }, () => {
     const [name, fault] = random.pick(catalogue)
@@ -104,7 +106,7 @@ async function strike({ site, random }: Load, loadMs: number, names: string[]): 
   )
 }
 
-async function endOfRound(load: Load, sabotage: boolean): Promise<number> {
+async function endOfRound(load: SiteLoad, sabotage: boolean): Promise<number> {
   const { site } = load
   if (site.violations.length > 0) return 0
   await site.heal()

@@ -19,12 +19,20 @@ export type SiteOptions = {
   env?: Record<string, string>
 }
 
+/** What clients need of it: something that serves, and where to tell what must not happen. */
+export type Served = {
+  readonly apps: App[]
+  readonly adminToken: string
+  readonly violations: string[]
+  breakLease(): Promise<void>
+}
+
 export type Machine = { folder: string; redis: RedisServer; postgres: PostgresServer }
 
 /** How far apart two nodes' clocks may be: what `src/config.ts` adds to a segment's age limit. */
 const FENCE_SLACK_SECONDS = 15
 
-export class Site {
+export class Site implements Served {
   readonly redis: RedisServer
   readonly postgres: PostgresServer
   readonly wires: { redis: Wire; postgres: Wire }

@@ -2,12 +2,12 @@
 
 import { call, describe, must } from './calls.ts'
 import type { Quantities } from './ledger.ts'
-import type { Site } from './site.ts'
+import type { Served } from './site.ts'
 import { meters } from './workload.ts'
 
 export type Tenant = { id: string; key: string }
 
-export async function newTenant(site: Site, name: string): Promise<Tenant> {
+export async function newTenant(site: Served, name: string): Promise<Tenant> {
   const app = site.apps[0]!
   const made = await must(app, {
     method: 'POST',
@@ -43,7 +43,7 @@ type ReadResult = Shown | 'unavailable' | { wrong: string }
 /** How a customer's quantities are read: two routes that must tell the same. */
 export async function read(
   kind: 'bill' | 'usage',
-  site: Site,
+  site: Served,
   appNumber: number,
   { tenant, customer, period }: { tenant: Tenant; customer: string; period: Period },
 ): Promise<ReadResult> {

@@ -12,7 +12,10 @@ type SentEvent = {
   type?: unknown
   source?: unknown
   quantity?: unknown
+  properties?: Properties
+  data?: Properties
 }
+type Properties = Record<string, { tokens?: unknown } | null | undefined> | null
 type Recorded = { accepted: number; duplicates: number; events: { id: string; status: string }[] }
 
 const FRACTION_DIGITS = 12
@@ -22,6 +25,8 @@ export class Ledger {
   readonly #actor: Actor
   readonly #counts = new Map<string, number>()
   #sum = 0n
+  /** events of the summed type that say their tokens */
+  #withTokens = 0
   accepted = 0
 
   constructor(actor: Actor) {
@@ -52,11 +57,19 @@ export class Ledger {
       if (status !== 'accepted' || !event) continue
       // Made by the server, and known from now on.
       if (event.id === undefined) this.#actor.timesSent.set(id, 1)
+      this.#look(event)
       // A CloudEvent has no quantity of its own.
       if (isCloudEvent(request)) this.count(String(event.type), 1)
       else this.count(String(event.resource_type), event.quantity)
     }
     return wrong
+  }
+
+  #look({ type, resource_type, data, properties }: SentEvent): void {
+    if ((type ?? resource_type) !== `${this.#actor.open}call`) return
+    const found = properties ?? data ?? {}
+    const named = found['$.usage.tokens'] ?? (Object.hasOwn(found, 'usage') ? found.usage?.tokens : null)
+    if (named !== undefined && named !== null) this.#withTokens++
   }
 
   count(resourceType: string, quantity: unknown): void {
@@ -84,6 +97,11 @@ export class Ledger {
     const sum = await total(sumMeter)
     if (sum !== this.#sum)
       found.push(`tenant ${this.#actor.name}: ${sumMeter} is ${sum}, accepted was ${this.#sum} (·10^-12)`)
+    const [tokens, withTokens] = [await total(`${this.#actor.open}tokens`), BigInt(this.#withTokens) * SCALE]
+    if (tokens !== withTokens)
+      found.push(
+        `tenant ${this.#actor.name}: ${tokens / SCALE} events have tokens by the filter, accepted were ${this.#withTokens}`,
+      )
     return found
   }
 }

@@ -53,7 +53,8 @@ function properties(setting: Setting): Json {
     return random.chance(0.85) ? secretText(setting) : random.pick<Json>([true, null, 12, 'plain', ''])
   }
   const names = ['region', 'user_id', 'size', ...PROPERTY_NAMES.filter(() => random.chance(0.2))]
-  return new Fields([...new Set(names)].map((name) => [name, values(name)]))
+  const flat = [...new Set(names)].map((name): [string, Json] => [name, values(name)])
+  return new Fields(random.chance(0.5) ? [...flat, ['usage', nested(setting)]] : flat)
 }
 
 const resourceType = ({ operation, actor, random }: Setting): string =>
@@ -64,8 +65,63 @@ const resourceType = ({ operation, actor, random }: Setting): string =>
       ? random.pick(PROTOTYPE_NAMES)
       : named(actor, 'resourceTypes', random)
 
-const propertyName = ({ random }: Setting): string =>
-  random.chance(0.05) ? random.pick(PROTOTYPE_NAMES) : random.pick(PROPERTY_NAMES)
+const PATHS = [
+  ...[
+    'usage.tokens',
+    '$.usage.tokens',
+    "$.usage['ki nd']",
+    'usage.list[0]',
+    '$["usage"].list[1].deep',
+    'a.b',
+  ],
+  ...["$['a.b']", 'usage.constructor', 'usage.list.length', '$price', 'price (eur)'],
+]
+/** What no path can be. */
+const BROKEN_PATHS = [
+  '$',
+  '$..usage',
+  'usage[*]',
+  'a..b',
+  'usage[',
+  "usage['",
+  'a.__proto__',
+  "$['\\u0000']",
+  ']',
+]
+
+function propertyName({ random }: Setting): string {
+  if (random.chance(0.05)) return random.pick(PROTOTYPE_NAMES)
+  if (random.chance(0.03)) return random.pick(BROKEN_PATHS)
+  return random.pick(random.chance(0.3) ? PATHS : PROPERTY_NAMES)
+}
+
+const nested = (setting: Setting): Json =>
+  new Fields([
+    ['tokens', setting.random.chance(0.2) ? null : quantity(setting)],
+    ['ki nd', setting.random.pick<Json>(['chat', 1, true, secretText(setting)])],
+    ['list', [quantity(setting), new Fields([['deep', secretText(setting)]])]],
+  ])
+
+function filterOf(setting: Setting): Json {
+  const { random } = setting
+  const scalar = () => random.pick<Json>([secretText(setting), 'chat', '200', 1, 0.5, true, false])
+  return Array.from({ length: random.int(3) }, () => {
+    const op = random.pick(['eq', 'ne', 'in', 'exists', 'gt', 'gte', 'lt', 'lte'])
+    const value =
+      op === 'in'
+        ? [scalar(), scalar()]
+        : op === 'exists'
+          ? random.chance(0.5)
+          : /^[gl]t/.test(op)
+            ? random.pick<Json>(['0', '1.5', 100])
+            : scalar()
+    return new Fields([
+      ['property', propertyName(setting)],
+      ['op', op],
+      ['value', value],
+    ])
+  })
+}
 
 function metadata(setting: Setting): Json {
   const names = setting.random.chance(0.2) ? PROTOTYPE_NAMES.slice(1, 5) : ['crm_id', 'note']
@@ -138,6 +194,7 @@ const byName: Record<string, (setting: Setting) => Json> = {
   value: (setting) => (setting.random.chance(0.4) ? 'quantity' : propertyName(setting)),
   'createMeter.group_by': (setting) =>
     [...new Set([propertyName(setting), propertyName(setting)])].slice(0, setting.random.int(3)),
+  'createMeter.filter': filterOf,
   'readUsage.meter': ({ actor, random }) =>
     random.chance(0.5)
       ? random.pick([actor.sumMeter, ...Object.values(actor.countMeters)])

@@ -59,6 +59,14 @@ export async function newActor(
     { key: `${open}sum`, resource_type: `${open}call`, aggregation: 'sum', group_by: ['region'] },
     { key: `${open}level`, resource_type: `${open}gauge`, aggregation: 'weighted_sum' },
     { key: `${open}users`, resource_type: `${open}seat`, aggregation: 'unique_count', value: 'user_id' },
+    {
+      ...{ key: `${open}tokens`, resource_type: `${open}call`, aggregation: 'count' },
+      filter: [{ property: '$.usage.tokens', op: 'exists' }],
+    },
+    {
+      ...{ key: `${open}rated`, resource_type: `${open}seat`, aggregation: 'unique_count' },
+      ...{ value: "usage['ki nd']", group_by: ['usage.list[1].deep'], missing: 'skip' },
+    },
     { key: `${open}last`, resource_type: `${open}seat`, aggregation: 'latest' },
   ]
   for (const meter of more) await post('/api/v1/meters', { ...meter, name: `${secret} meter` })

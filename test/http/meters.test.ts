@@ -19,6 +19,8 @@ describe('creating a meter', () => {
       name: null,
       value: 'quantity',
       group_by: [],
+      missing: 'refuse',
+      filter: [],
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       archived_at: null,
     })
@@ -76,6 +78,80 @@ describe('creating a meter', () => {
     [{ ...sum, group_by: ['a', 'b', 'a'] }, ['#/group_by: must not name a property twice']],
     [{ ...sum, group_by: ['1', '2', '3', '4', '5', '6'] }, ['#/group_by: must have at most 5 items']],
     [{ ...sum, group_by: 'region' }, ['#/group_by: must be a list']],
+    [{ ...sum, group_by: ['a.b', "$['a'].b"] }, ['#/group_by: must not name a property twice']],
+    [
+      { ...sum, value: '$..tokens', group_by: ['model', 'a[*]'] },
+      [
+        expect.stringContaining('#/value: must be a name or a path: it has two dots at character 3'),
+        expect.stringContaining(
+          '#/group_by/1: must be a name or a path: it has "*" in brackets at character 3',
+        ),
+      ],
+    ],
+    [{ ...sum, value: 'a.__proto__' }, [expect.stringContaining('#/value: must not name "__proto__"')]],
+    [{ ...sum, missing: 'ignore' }, ['#/missing: must be one of "refuse", "skip"']],
+    [
+      { ...sum, missing: 'skip' },
+      [expect.stringMatching(/^#\/missing: must be "refuse": the meter takes the quantity.*"exists"/)],
+    ],
+    [
+      { ...sum, aggregation: 'count', missing: 'skip' },
+      [expect.stringContaining('#/missing: must be "refuse": the meter counts events')],
+    ],
+    [{ ...sum, filter: { property: 'a' } }, ['#/filter: must be a list']],
+    [
+      { ...sum, filter: [{ property: 'a', op: 'eq', value: 1 }, { property: 'a', op: 'is' }, {}] },
+      [
+        expect.stringContaining('#/filter/1/op: must be one of "eq", "ne", "in"'),
+        '#/filter/2/property: is required',
+        '#/filter/2/op: is required',
+      ],
+    ],
+    [
+      {
+        ...sum,
+        filter: [
+          { property: 'a', op: 'eq' },
+          { property: 'a', op: 'ne', value: ['x'] },
+          { property: 'a', op: 'in', value: 'x' },
+          { property: 'a', op: 'in', value: [] },
+          { property: 'a', op: 'in', value: ['x', 1.123456789012345, 'a\n'] },
+          { property: 'a', op: 'exists', value: 'yes' },
+          { property: 'a', op: 'gt', value: 'many' },
+          { property: 'a', op: 'lte', value: true },
+          { property: 'a', op: 'gte' },
+        ],
+      },
+      [
+        '#/filter/0/value: is required (op "eq")',
+        '#/filter/1/value: must be one value: a list goes with "in" (op "ne")',
+        '#/filter/2/value: must be a list, such as ["chat", "completion"] (op "in")',
+        '#/filter/3/value: must have 1 to 100 items (op "in")',
+        expect.stringContaining('#/filter/4/value/1: has more than 15 significant digits'),
+        '#/filter/4/value/2: must be one line of valid Unicode, without control characters',
+        '#/filter/5/value: must be true or false (op "exists")',
+        expect.stringMatching(/^#\/filter\/6\/value: must be a plain decimal.*\(op "gt"\)$/),
+        expect.stringMatching(/^#\/filter\/7\/value: must be a decimal.*\(op "lte"\)$/),
+        expect.stringContaining('#/filter/8/value: is required'),
+      ],
+    ],
+    [
+      { ...sum, filter: [{ property: 'a[', op: 'exists', vlaue: true }] },
+      [
+        expect.stringContaining('#/filter/0/property: must be a name or a path'),
+        expect.stringContaining(
+          '#/filter/0/vlaue: must not have "vlaue": a filter term has property, op, value',
+        ),
+      ],
+    ],
+    [
+      { ...sum, filter: [{ property: 'quantity', op: 'gt', value: 0 }] },
+      [expect.stringMatching(/^#\/filter\/0\/property: must be a property.*"\$\.quantity"/)],
+    ],
+    [
+      { ...sum, filter: Array(11).fill({ property: 'a', op: 'exists' }) },
+      ['#/filter: must have at most 10 items'],
+    ],
     [{ ...sum, agregation: 'sum' }, [expect.stringMatching(/#\/agregation: .*resource_type, aggregation/)]],
     [[sum], [expect.stringContaining('#: must be an object')]],
     [null, [expect.stringContaining('#: must be an object')]],
@@ -117,6 +193,7 @@ describe('changing a meter', () => {
     ['aggregation', 'max'],
     ['value', 'size'],
     ['group_by', ['region']],
+    ['filter', [{ property: 'region', op: 'eq', value: 'eu' }]],
   ])('%s is refused with the way to do it instead, and nothing is changed', async (field, value) => {
     const { call } = await newTenant(server)
     await call('POST', '/api/v1/meters', sum)
@@ -127,9 +204,49 @@ describe('changing a meter', () => {
     expect((await call('GET', '/api/v1/meters/calls')).body).toMatchObject({ ...sum, name: null })
   })
 
+  it('turns skipping on and off for events from then on', async () => {
+    const { call } = await newTenant(server)
+    await call('POST', '/api/v1/meters', { ...sum, value: 'cost' })
+    const send = () => call('POST', '/api/v1/usage', { customer_id: 'alice', resource_type: 'call' })
+    expect((await send()).status).toBe(422)
+    const changed = await call('PATCH', '/api/v1/meters/calls', { missing: 'skip' })
+    expect(changed.body).toMatchObject({ missing: 'skip', name: null, value: 'cost' })
+    expect((await send()).body.events).toEqual([expect.objectContaining({ skipped: ['calls'] })])
+    await call('PATCH', '/api/v1/meters/calls', { missing: 'refuse', name: 'Cost' })
+    expect((await send()).status).toBe(422)
+    expect((await call('GET', '/api/v1/meters/calls')).body).toMatchObject({
+      missing: 'refuse',
+      name: 'Cost',
+    })
+  })
+
+  it('that no event could be skipped by does not turn it on', async () => {
+    const { call } = await newTenant(server)
+    await call('POST', '/api/v1/meters', sum)
+    const answer = await call('PATCH', '/api/v1/meters/calls', { missing: 'skip' })
+    expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed' } })
+    expect(errorsOf(answer)).toEqual([expect.stringContaining('#/missing: must be "refuse"')])
+    expect((await call('PATCH', '/api/v1/meters/calls', { missing: 'refuse' })).status).toBe(200)
+  })
+
   it('to what it is already is no change of meaning', async () => {
     const { call } = await newTenant(server)
-    const { body } = await call('POST', '/api/v1/meters', sum)
+    const { body } = await call('POST', '/api/v1/meters', {
+      ...sum,
+      value: "$.usage['total tokens']",
+      group_by: ['usage.model'],
+      missing: 'skip',
+      filter: [
+        { property: 'usage.kind', op: 'in', value: ['chat', 1, true] },
+        { value: '0.5', op: 'gte', property: 'size' },
+        { property: 'user', op: 'exists' },
+      ],
+    })
+    expect(body.filter[2]).toEqual({ property: 'user', op: 'exists', value: true })
+    expect(
+      (await call('POST', '/api/v1/meters', { ...body, created_at: undefined, archived_at: undefined }))
+        .status,
+    ).toBe(200)
     const { created_at, archived_at, ...fields } = body
     expect((await call('PATCH', '/api/v1/meters/calls', { ...fields, name: 'Calls' })).body.name).toBe(
       'Calls',

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { flush } from '../../src/metering/flush.ts'
-import { loadSnapshot, saveSnapshot } from '../../src/stores/redis/embedded-snapshot.ts'
+import { loadSnapshot } from '../../src/stores/redis/embedded-snapshot.ts'
 import { tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { saveSnapshot } from '../support/redis-snapshot.ts'
 import { send, totals, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend

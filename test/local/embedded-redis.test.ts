@@ -1,19 +1,20 @@
 import { existsSync } from 'node:fs'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type EmbeddedRedis, openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
+import { saveSnapshot } from '../support/redis-snapshot.ts'
 import { temporaryFolder } from './support.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
-let snapshotFile: string
+let file: string
 let opened: EmbeddedRedis[] = []
 
 beforeEach(async () => {
   folder = await temporaryFolder()
-  snapshotFile = join(folder.path, 'redis.snapshot')
+  file = join(folder.path, 'redis.aof')
 })
 afterEach(async () => {
   for (const redis of opened) await redis.close()
@@ -22,7 +23,7 @@ afterEach(async () => {
 })
 
 async function open(): Promise<EmbeddedRedis> {
-  const redis = await openEmbeddedRedis({ snapshotFile })
+  const redis = await openEmbeddedRedis({ file })
   opened.push(redis)
   return redis
 }
@@ -80,7 +81,7 @@ describe('a clean restart', () => {
     expect(await client.exists('soon')).toBe(0)
   })
 
-  test('is not hindered by keys that expire while the snapshot is written', async () => {
+  test('is not hindered by keys that expire while the file is written anew', async () => {
     const first = await open()
     for (let i = 0; i < 300; i++) await first.client.set(`k${i}`, 'v', 'PX', 20 + (i % 30))
     await first.client.set('kept', 'v')
@@ -104,25 +105,52 @@ describe('a clean restart', () => {
   })
 })
 
-describe('a snapshot', () => {
-  test('is gone as soon as it is loaded, so that a crash does not bring it back', async () => {
-    const first = await open()
-    await first.client.set('k', 'old')
-    await first.close()
-    const second = await open()
-    expect(existsSync(snapshotFile)).toBe(false)
-    await second.client.set('k', 'new')
-    // The crash: nobody closes the second. What comes after it starts with nothing, rather than with the past.
-    const third = await open()
-    expect(await third.client.get('k')).toBeNull()
-    opened = [third]
-  })
-
+describe('the file', () => {
   test('is readable by its owner only', async () => {
     const redis = await open()
     await redis.client.set('k', 'v')
     await redis.close()
-    expect((await stat(snapshotFile)).mode & 0o777).toBe(0o600)
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
+  test('is not written where none was asked for', async () => {
+    const redis = await openEmbeddedRedis()
+    await redis.client.set('k', 'v')
+    await redis.close()
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  test('is open in one process at a time, and free again after it', async () => {
+    const first = await open()
+    await expect(open()).rejects.toThrow(`${file} is open in this process already`)
+    await first.close()
+    await (await open()).close()
+    expect(await readdir(folder.path)).toEqual(['redis.aof'])
+  })
+})
+
+describe('the snapshot of a version before the append-only file', () => {
+  const oldSnapshot = () => join(folder.path, 'redis.json')
+  const openOver = async () => {
+    const redis = await openEmbeddedRedis({ file, oldSnapshot: oldSnapshot() })
+    opened.push(redis)
+    return redis
+  }
+
+  test('is taken over once', async () => {
+    const old = await openEmbeddedRedis()
+    await fill(old.client)
+    await old.client.pexpire('string', 1_000_000)
+    const before = await contents(old.client)
+    await saveSnapshot(old.client, oldSnapshot())
+    await old.close()
+    const first = await openOver()
+    expect(await contents(first.client)).toEqual(before)
+    expect(await first.client.pttl('string')).toBeGreaterThan(900_000)
+    expect(existsSync(oldSnapshot())).toBe(false)
+    await first.client.flushall()
+    await first.close()
+    expect(await (await openOver()).client.dbsize()).toBe(0)
   })
 
   test.each([
@@ -130,19 +158,14 @@ describe('a snapshot', () => {
     ['without its end', (text: string) => text.slice(0, text.lastIndexOf('{'))],
     ['with a line missing', (text: string) => text.split('\n').toSpliced(1, 1).join('\n')],
   ])('that is damaged (%s) is refused by name, and left where it is', async (_name, damage) => {
-    const redis = await open()
-    await fill(redis.client)
-    await redis.close()
-    await writeFile(snapshotFile, damage(await readFile(snapshotFile, 'utf8')))
-    await expect(open()).rejects.toThrow(snapshotFile)
-    expect(existsSync(snapshotFile)).toBe(true)
-  })
-
-  test('is not written where none was asked for', async () => {
-    const redis = await openEmbeddedRedis()
-    await redis.client.set('k', 'v')
-    await redis.close()
-    expect(existsSync(snapshotFile)).toBe(false)
+    const old = await openEmbeddedRedis()
+    await fill(old.client)
+    await saveSnapshot(old.client, oldSnapshot())
+    await old.close()
+    await writeFile(oldSnapshot(), damage(await readFile(oldSnapshot(), 'utf8')))
+    await expect(openOver()).rejects.toThrow(oldSnapshot())
+    expect(existsSync(oldSnapshot())).toBe(true)
+    expect(existsSync(file)).toBe(false)
   })
 })
 

@@ -30,8 +30,13 @@ export class Acceptances {
 
   /** The record script was run: a letter says of each event whether it is new. */
   applied(isolate: number, args: string[], reply: unknown): void {
-    const [kind, letters] = reply as [string, string]
-    if (kind !== 'recorded') return
+    const [kind, groups] = reply as [string, string]
+    if (kind !== 'done') return
+    // Of a group that was refused (x) nothing is counted.
+    const letters = groups
+      .split(',')
+      .map((group) => (group[0] === 'x' ? group.slice(1).replaceAll('n', '-') : group.slice(1)))
+      .join('')
     const events = args.flatMap((arg, i) => this.#sent.get(nameOf(args[0]!, arg, args[i + 1] ?? '')) ?? [])
     if (events.length !== letters.length)
       throw new Error('An event is no more sent as its id and its fingerprint, side by side')
@@ -48,7 +53,7 @@ export class Acceptances {
    */
   lost(
     tenant: number,
-    kind: Kind,
+    isOf: (event: SimEvent) => boolean,
     countOf: (event: SimEvent) => number,
     relied: (isolate: number) => boolean,
   ): { known: Loss; all: Loss } {
@@ -60,7 +65,7 @@ export class Acceptances {
       loss.quantity += BigInt(events) * quantity
     }
     for (const [event, by] of this.#taken) {
-      if (event.tenant !== tenant || event.kind !== kind) continue
+      if (event.tenant !== tenant || !isOf(event)) continue
       const count = countOf(event)
       const sum = (isolates: [number, number][]) => isolates.reduce((total, [, times]) => total + times, 0)
       add(all, sum([...by]) - count, event.quantity)

@@ -1,7 +1,7 @@
 // Whether reconciliation tells the truth: nothing where nothing is lost, and where something is, how much.
 
 import type { MeterAccount, Reconciliation } from '../../src/metering/reconcile.ts'
-import { unitsOf } from './expected.ts'
+import { isCountedBy, unitsOf } from './expected.ts'
 import type { SimEvent } from './oracle.ts'
 import { baseMeters, digitsMeter, kinds } from './plan.ts'
 import type { Tenant } from './stage.ts'
@@ -27,9 +27,6 @@ export function checkLosses(
   countOf: (event: SimEvent) => number,
 ): void {
   for (const kind of kinds) {
-    const { known, all } = world.acceptances.lost(tenant.number, kind, countOf, (isolate) =>
-      world.isReliable(isolate),
-    )
     const check = (what: string, named: bigint, atLeast: bigint, atMost: bigint) => {
       if (named >= atLeast && named <= atMost) return
       const bounds = atLeast === atMost ? `${atLeast}` : `${atLeast} to ${atMost}`
@@ -40,6 +37,12 @@ export function checkLosses(
     }
     for (const { meter, drift, reason } of meters) {
       if (!baseMeters.some(({ key, resourceType }) => key === meter && resourceType === kind)) continue
+      const { known, all } = world.acceptances.lost(
+        tenant.number,
+        (event) => event.kind === kind && isCountedBy(meter, event),
+        countOf,
+        (isolate) => world.isReliable(isolate),
+      )
       // Less than nothing is missing: what Redis has forgotten is in Postgres, and nobody knows of a loss.
       const missing = reason !== null && reason !== 'counters_went_back'
       const events = missing ? BigInt(drift.events) : 0n

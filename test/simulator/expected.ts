@@ -1,7 +1,7 @@
 // What every meter shows for a multiset of events, computed with BigInt in units of 10^-12 from nothing but the events.
 
 import type { SimEvent } from './oracle.ts'
-import { DIGITS, type Kind } from './plan.ts'
+import { DIGITS, isRated, type Kind, PICKY_METER, SKIPPING_METER } from './plan.ts'
 
 export const UNIT = 10n ** 12n
 
@@ -32,6 +32,12 @@ function ratio(a: bigint, b: bigint): bigint {
 
 const total = (values: bigint[]): bigint => values.reduce((sum, value) => sum + value, 0n)
 
+/** Whether a meter of the event's resource type counts it. */
+export function isCountedBy(meter: string, { user, value }: SimEvent): boolean {
+  if (meter === SKIPPING_METER) return isRated(user)
+  return meter !== PICKY_METER || value >= UNIT / 2n
+}
+
 /** By meter; a meter that shows nothing is absent. `events`: one entry for each time that an event is counted. */
 export function expectedOf(
   kind: Kind,
@@ -44,15 +50,15 @@ export function expectedOf(
   const values = events.map(({ value }) => value)
   if (kind === 'call') {
     result.set('call_count', n * UNIT)
-    result.set(
-      'call_min',
-      values.reduce((a, b) => (b < a ? b : a)),
-    )
+    // What shows nothing is 0 here.
+    const picked = events.filter((event) => isCountedBy(PICKY_METER, event)).map(({ value }) => value)
+    result.set(PICKY_METER, picked.length === 0 ? 0n : picked.reduce((a, b) => (b < a ? b : a)))
     result.set(
       'call_max',
       values.reduce((a, b) => (b > a ? b : a)),
     )
-    result.set('call_mean', ratio(total(values), n))
+    const rated = events.filter((event) => isCountedBy(SKIPPING_METER, event)).map(({ value }) => value)
+    result.set(SKIPPING_METER, rated.length === 0 ? 0n : ratio(total(rated), BigInt(rated.length)))
     result.set('call_users', BigInt(new Set(events.map(({ user }) => user)).size) * UNIT)
     result.set('call_by_user', total(events.map(({ quantity }) => quantity)))
     return result

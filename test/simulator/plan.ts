@@ -16,17 +16,29 @@ const meter = (
   resourceType: Kind,
   aggregation: Aggregation,
   value = 'quantity',
-  groupBy: string[] = [],
-): NewMeter => ({ key, name: null, resourceType, aggregation, value, groupBy })
+  more: Partial<Pick<NewMeter, 'groupBy' | 'missing' | 'filter'>> = {},
+): NewMeter => ({
+  ...{ key, name: null, resourceType, aggregation, value },
+  ...{ groupBy: [], missing: 'refuse', filter: [], ...more },
+})
+
+/** Where an event says whose it is. */
+export const USER_PATH = '$.in.user.name'
+/** It leaves out the events that aren't rated: those of some users. */
+export const SKIPPING_METER = 'call_mean'
+export const isRated = (user: string): boolean => user !== 'u0' && user !== 'u3'
+
+/** It counts what is half a unit at least. */
+export const PICKY_METER = 'call_min'
 
 export const baseMeters: NewMeter[] = [
   meter('call_digits', 'call', 'sum'),
   meter('call_count', 'call', 'count'),
-  meter('call_min', 'call', 'min', 'v'),
-  meter('call_max', 'call', 'max', 'v'),
-  meter('call_mean', 'call', 'avg', 'v'),
-  meter('call_users', 'call', 'unique_count', 'user'),
-  meter('call_by_user', 'call', 'sum', 'quantity', ['user']),
+  meter(PICKY_METER, 'call', 'min', 'v', { filter: [{ property: 'in.v', op: 'gte', value: '0.5' }] }),
+  meter('call_max', 'call', 'max', "$['in'].list[1]"),
+  meter(SKIPPING_METER, 'call', 'avg', 'in.rated', { missing: 'skip' }),
+  meter('call_users', 'call', 'unique_count', 'in.user.name'),
+  meter('call_by_user', 'call', 'sum', 'quantity', { groupBy: [USER_PATH] }),
   meter('gauge_digits', 'gauge', 'sum'),
   meter('gauge_level', 'gauge', 'weighted_sum', 'change'),
   meter('gauge_last', 'gauge', 'latest', 'v'),
@@ -71,11 +83,14 @@ export const setupArbitrary = fc.record({
   tenants: fc.array(fc.constantFrom(...timezones), { minLength: 1, maxLength: 3 }),
   customers: fc.constantFrom(1, 2, 3, 3, 6, 40, 400),
   partitions: fc.constantFrom(1, 1, 2),
-  /** as on Node: single events that arrive at once go in one call */
+  /** as on Node: calls that arrive at once go in one */
   coalesce: fc.boolean(),
   segmentMaxCounters: fc.constantFrom(10_000, 60, 12),
   segmentsPerFlush: fc.constantFrom(15, 3, 1),
+  /** ids in a hash at most */
   dedupeMaxIds: fc.constantFrom(1_000_000, 6, 2),
+  /** or in buckets of so many */
+  dedupeBucketIds: fc.constantFrom(0, 24, 1),
   backlogMaxCounters: fc.constantFrom(1_000_000, 1_000_000, 120),
   /** which store may lose what it had; where none does, everything is checked most strictly */
   goesBack: fc.constantFrom('none', 'redis', 'postgres', 'both'),

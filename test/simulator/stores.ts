@@ -7,6 +7,7 @@ import { migratePglite } from '../../src/stores/postgres/migrate.ts'
 import { openPglite } from '../../src/stores/postgres/pglite.ts'
 import type { Reply, Script } from '../../src/stores/redis/connection.ts'
 import { type EmbeddedRedis, openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
+import { forgetIds } from '../../src/stores/redis/scripts/ids.ts'
 import {
   liveCustomers,
   noteDrift,
@@ -42,6 +43,7 @@ const scripts: Script[] = [
   readAccepted,
   noteDrift,
   reoffer,
+  forgetIds,
 ]
 const byHash = new Map(scripts.map((script) => [script.hash, script]))
 const byText = new Map(scripts.map((script) => [script.text, script]))
@@ -55,7 +57,7 @@ export const scriptNamed = (hashOrText: string): Script | undefined =>
  */
 const OUT_OF_MEMORY = `
 local redis_call, dirty = redis.call, false
-local needs_memory = {HSET=1, ZADD=1, SET=1, HSETNX=1, HINCRBY=1}
+local needs_memory = {HSET=1, ZADD=1, SET=1, MSET=1, HSETNX=1, HINCRBY=1}
 local writes = {UNLINK=1, DEL=1, HDEL=1, ZREM=1, PEXPIRE=1, ZREMRANGEBYSCORE=1, PERSIST=1}
 local OOM = "OOM command not allowed when used memory > 'maxmemory'."
 local function go(command, ...)
@@ -73,6 +75,13 @@ local redis = {
   end,
 }
 `
+
+/** How a whole key of a type is read. */
+const READS: Record<string, (key: string) => [string, ...string[]]> = {
+  hash: (key) => ['HGETALL', key],
+  zset: (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'],
+  string: (key) => ['GET', key],
+}
 
 type Entry = { key: string; type: string; elements: string[]; expiresAtMs: number }
 export type Image = Entry[]
@@ -133,9 +142,9 @@ export class RedisServer {
     const result: Image = []
     for (const key of await client.keys('*')) {
       const type = await client.type(key)
-      const read = type === 'hash' ? ['HGETALL', key] : ['ZRANGE', key, '0', '-1', 'WITHSCORES']
-      if (type !== 'hash' && type !== 'zset') throw new Error(`An image can't hold a ${type}`)
-      const elements = (await client.call(...(read as [string]))) as string[]
+      const read = READS[type]
+      if (read === undefined) throw new Error(`An image can't hold a ${type}`)
+      const elements = [await client.call(...read(key))].flat() as string[]
       result.push({ key, type, elements, expiresAtMs: (await client.call('PEXPIRETIME', key)) as number })
     }
     return result
@@ -146,6 +155,7 @@ export class RedisServer {
     await client.flushall()
     for (const { key, type, elements, expiresAtMs } of image) {
       if (type === 'hash') await client.call('HSET', key, ...elements)
+      else if (type === 'string') await client.call('SET', key, elements[0]!)
       else {
         const pairs = elements.flatMap((element, i) => (i % 2 === 0 ? [elements[i + 1]!, element] : []))
         await client.call('ZADD', key, ...pairs)

@@ -45,6 +45,7 @@ export class World extends Stage<Setup> {
       segmentMaxCounters: setup.segmentMaxCounters,
       segmentsPerFlush: setup.segmentsPerFlush,
       dedupeMaxIds: setup.dedupeMaxIds,
+      dedupeBucketIds: setup.dedupeBucketIds,
       backlogMaxCounters: setup.backlogMaxCounters,
       backlogMaxCountersPerTenant: setup.backlogMaxCounters / 2,
     }
@@ -55,18 +56,17 @@ export class World extends Stage<Setup> {
     await this.redis.empty()
     await this.postgres.empty()
     const tenants = this.tenants.map(({ id, number, timezone }) => ({ id, name: `t${number}`, timezone }))
-    const meters = this.tenants.flatMap(({ id }) =>
-      baseMeters.map((meter) => ({ ...meter, tenant: id, groupBy: JSON.stringify(meter.groupBy) })),
-    )
+    const meters = this.tenants.flatMap(({ id }) => baseMeters.map((meter) => ({ ...meter, tenant: id })))
     await this.postgres.look(sql`
       with made as (
         insert into tenants (id, name, timezone, currency)
         select id, name, timezone, 'USD' from json_to_recordset(${JSON.stringify(tenants)}::json) as t (id uuid, name text, timezone text)
       )
-      insert into meters (tenant_id, key, resource_type, aggregation, value, group_by)
-      select tenant, key, "resourceType", aggregation, value, "groupBy"::jsonb
+      insert into meters (tenant_id, key, resource_type, aggregation, value, group_by, missing, filter)
+      select tenant, key, "resourceType", aggregation, value, "groupBy", missing, filter
       from json_to_recordset(${JSON.stringify(meters)}::json)
-        as m (tenant uuid, key text, "resourceType" text, aggregation text, value text, "groupBy" text)`)
+        as m (tenant uuid, key text, "resourceType" text, aggregation text, value text, "groupBy" jsonb,
+          missing text, filter jsonb)`)
   }
 
   /** Tells what goes out, as it goes out; what becomes of it is seen on the wire. */

@@ -24,6 +24,11 @@ const meter = (more: Partial<NewMeter> = {}): NewMeter => ({
   aggregation: 'sum',
   value: 'quantity',
   groupBy: ['region', 'a "quoted" one'],
+  missing: 'skip',
+  filter: [
+    { property: "$['a b'].kind", op: 'in', value: ['x "y"', 1.5, true] },
+    { property: 'size', op: 'gte', value: '0.000000000001' },
+  ],
   ...more,
 })
 const plan = (more: Partial<NewPlan> = {}): NewPlan => ({
@@ -163,12 +168,20 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       const config = await access.loadConfig(tenantId)
       expect(config).toMatchObject({ version: 2, meters: [created.kind === 'created' && created.meter] })
 
-      expect(await catalog.renameMeter(tenantId, 'calls', 'Calls')).toMatchObject({
+      expect(await catalog.changeMeter(tenantId, 'calls', { name: 'Calls' })).toMatchObject({
         version: 3,
         meter: { name: 'Calls' },
       })
+      expect(await catalog.changeMeter(tenantId, 'calls', { missing: 'refuse' })).toMatchObject({
+        version: 4,
+        meter: { name: 'Calls', missing: 'refuse' },
+      })
+      expect(await catalog.changeMeter(tenantId, 'calls', { name: null })).toMatchObject({
+        version: 5,
+        meter: { name: null, missing: 'refuse', filter: meter().filter },
+      })
       const archived = await catalog.archiveMeter(tenantId, 'calls')
-      expect(archived).toMatchObject({ version: 4, meter: { archivedAt: expect.any(Date) } })
+      expect(archived).toMatchObject({ version: 6, meter: { archivedAt: expect.any(Date) } })
       expect((await catalog.archiveMeter(tenantId, 'calls'))?.meter).toEqual(archived?.meter)
       expect((await access.loadConfig(tenantId)).meters).toEqual([archived?.meter])
     })
@@ -184,7 +197,7 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
     })
 
     it('that there is not can’t be changed, and the version stays', async () => {
-      expect(await catalog.renameMeter(tenantId, 'nope', 'x')).toBeNull()
+      expect(await catalog.changeMeter(tenantId, 'nope', { name: 'x' })).toBeNull()
       expect(await catalog.archiveMeter(tenantId, 'nope')).toBeNull()
       expect(await version()).toBe(1)
     })
@@ -419,7 +432,7 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       await Promise.all(
         Array.from({ length: 24 }, (_, i) =>
           [
-            () => catalog.renameMeter(tenantId, 'ab'[i % 2]!, `n${i}`),
+            () => catalog.changeMeter(tenantId, 'ab'[i % 2]!, { name: `n${i}` }),
             () =>
               catalog.changePlan(tenantId, 'ab'[i % 2]!, { name: `n${i}`, seenVersion: 1, default: true }),
             () => catalog.archiveMeter(tenantId, 'ab'[i % 2]!),

@@ -1,6 +1,6 @@
 // Builders for metering tests.
 
-import { batchOf, type Delta, deltasOf } from '../../src/metering/count-events.ts'
+import { batchOf, deltasOf } from '../../src/metering/count-events.ts'
 import { parseEvent } from '../../src/metering/event.ts'
 import type { Aggregation, Meter, TenantConfig } from '../../src/metering/meter.ts'
 import type { RecordBatch } from '../../src/metering/ports.ts'
@@ -12,6 +12,8 @@ export const meter = (key: string, aggregation: Aggregation, more: Partial<Meter
   aggregation,
   value: 'quantity',
   groupBy: [],
+  missing: 'refuse',
+  filter: [],
   createdAt: new Date(0),
   archivedAt: null,
   ...more,
@@ -55,9 +57,9 @@ export function batch(
     const meters = config.meters.filter(
       (one) => one.resourceType === event.resourceType && one.archivedAt === null,
     )
-    const deltas = deltasOf(event, meters, config, '#')
-    if (deltas.some((delta) => 'pointer' in delta)) throw new Error(JSON.stringify(deltas))
-    return { event, deltas: deltas as Delta[] }
+    const counted = deltasOf(event, meters, config, '#')
+    if (Array.isArray(counted)) throw new Error(JSON.stringify(counted))
+    return { event, deltas: counted.deltas }
   })
   return batchOf(counted, config, handling)
 }

@@ -6,7 +6,8 @@ import { keySchema } from '../../kernel/text.ts'
 import { archiveMeter } from '../../metering/archive-meter.ts'
 import { changeMeter, noMeter } from '../../metering/change-meter.ts'
 import { createMeter } from '../../metering/create-meter.ts'
-import { aggregations, type Meter } from '../../metering/meter.ts'
+import { filterTermOutputSchema } from '../../metering/filter-schema.ts'
+import { aggregations, type Meter, missingChoices } from '../../metering/meter.ts'
 import { meterChangeSchema, meterInputSchema } from '../../metering/meter-input.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
@@ -20,6 +21,15 @@ const meterSchema = z
     aggregation: z.enum(aggregations).meta({ 'x-name': 'Aggregation', example: 'sum' }),
     value: z.string().meta({ example: 'quantity' }),
     group_by: z.array(z.string()).meta({ example: ['region'] }),
+    missing: z.enum(missingChoices).meta({
+      'x-name': 'MissingProperty',
+      description: 'What becomes of an event without the property in `value`.',
+      example: 'refuse',
+    }),
+    filter: z.array(filterTermOutputSchema).meta({
+      description: 'It counts the events on which all of these hold.',
+      example: [{ property: 'status', op: 'eq', value: 'ok' }],
+    }),
     created_at: instant('When it was created.'),
     archived_at: instant('When it was archived; null: it counts.').nullable(),
   })
@@ -32,6 +42,8 @@ const meterJson = (meter: Meter): z.input<typeof meterSchema> => ({
   aggregation: meter.aggregation,
   value: meter.value,
   group_by: meter.groupBy,
+  missing: meter.missing,
+  filter: meter.filter,
   created_at: meter.createdAt.toISOString(),
   archived_at: meter.archivedAt?.toISOString() ?? null,
 })
@@ -111,9 +123,9 @@ export const meterRoutes: Routes = (router, deps) => {
     path: '/api/v1/meters/{key}',
     id: 'changeMeter',
     tag,
-    summary: 'Rename a meter',
+    summary: 'Change a meter',
     description:
-      'Only the name can change: what was counted keeps its meaning. To count otherwise, create another meter and archive this one.',
+      'Its name can change, and `missing`, for events from now on. Nothing else can: what was counted keeps its meaning. To count otherwise, create another meter and archive this one.',
     access,
     params,
     body: bodies.change,

@@ -44,6 +44,14 @@ const recordedSchema = z
           description: 'conflict and invalid come only with Prefer: handling=lenient.',
         }),
         errors: z.array(issueSchema).optional(),
+        skipped: z
+          .array(z.string())
+          .optional()
+          .meta({
+            description:
+              'Keys of the meters that left it out, for it lacks the property that they aggregate (`missing: skip`). Absent if none did.',
+            example: ['cost'],
+          }),
       }),
     ),
   })
@@ -130,11 +138,11 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
           .meta({ description: 'Cuts the period; one window if absent.', example: 'day' }),
         group_by: z
           .union([z.string(), z.array(z.string())])
-          .transform((sent) => [...new Set([sent].flat().flatMap((names) => names.split(',')))])
+          .transform((sent) => [sent].flat())
           .optional()
           .meta({
             description:
-              'Properties of the meter’s group_by to keep apart, with commas between them. Needs `meter`.',
+              'Properties of the meter’s group_by to keep apart, as they are written there, with commas between them or each as a parameter of its own. One that has a comma needs the latter. Needs `meter`.',
             example: 'model',
           }),
         ...pageParameters,

@@ -44,9 +44,11 @@ export class PostgresMeterStore implements MeterStore {
             and seen.existing is null and not tenant_full and not type_full
           returning tenants.id, tenants.config_version
         ), created as (
-          insert into meters (tenant_id, key, name, resource_type, aggregation, value, group_by)
+          insert into meters (tenant_id, key, name, resource_type, aggregation, value, group_by,
+            missing, filter)
           select moved.id, ${meter.key}::text, ${meter.name}::text, ${meter.resourceType}::text, ${meter.aggregation}::text,
-            ${meter.value}::text, ${JSON.stringify(meter.groupBy)}::text::jsonb
+            ${meter.value}::text, ${JSON.stringify(meter.groupBy)}::text::jsonb,
+            ${meter.missing}::text, ${JSON.stringify(meter.filter)}::text::jsonb
           from moved
           returning *
         )
@@ -62,12 +64,17 @@ export class PostgresMeterStore implements MeterStore {
     return row!.type_full === 'true' ? { kind: 'too_many', of: 'resource_type' } : null
   }
 
-  renameMeter(
+  changeMeter(
     tenantId: string,
     key: string,
-    name: string | null,
+    { name, missing }: Partial<Pick<Meter, 'name' | 'missing'>>,
   ): Promise<{ meter: Meter; version: number } | null> {
-    return this.#change(tenantId, key, sql`name = ${name}::text`)
+    const newName = name === undefined ? sql`meters.name` : sql`${name}::text`
+    return this.#change(
+      tenantId,
+      key,
+      sql`name = ${newName}, missing = coalesce(${missing ?? null}::text, meters.missing)`,
+    )
   }
 
   archiveMeter(tenantId: string, key: string): Promise<{ meter: Meter; version: number } | null> {

@@ -4,8 +4,8 @@ import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
+import { lockFolder } from '../folder-lock.ts'
 import type { Db } from './db.ts'
-import { lockFolder } from './folder-lock.ts'
 import * as schema from './schema.ts'
 
 /** `dataDir`: the folder, made if it is missing; null keeps everything in memory. One process at a time can open it. */

@@ -5,6 +5,7 @@ import type { Customer } from '../../access/customer.ts'
 import type { Tenant } from '../../access/tenant.ts'
 import type { Coupon } from '../../billing/coupon.ts'
 import type { Plan } from '../../billing/plan.ts'
+import { filterTerms } from '../../metering/filter-schema.ts'
 import type { Aggregation, Meter, TenantConfig } from '../../metering/meter.ts'
 
 type Row = Record<string, unknown>
@@ -38,6 +39,9 @@ const meter = (row: Row): Meter => ({
   aggregation: row.aggregation as Aggregation,
   value: row.value as string,
   groupBy: row.group_by as string[],
+  missing: row.missing as Meter['missing'],
+  // Postgres keeps the keys in another order than the API has them.
+  filter: filterTerms(row.filter as Meter['filter']),
   createdAt: date(row.created_at),
   archivedAt: dateOrNull(row.archived_at),
 })

@@ -59,6 +59,10 @@ export const meters = pgTable(
     aggregation: text('aggregation').notNull(),
     value: text('value').notNull(),
     groupBy: jsonb('group_by').$type<string[]>().notNull(),
+    /** refuse or skip: an event that lacks what is aggregated */
+    missing: text('missing').notNull().default('refuse'),
+    /** [{property, op, value}]: which events it counts */
+    filter: jsonb('filter').notNull().default([]),
     createdAt: instant('created_at').notNull().defaultNow(),
     archivedAt: instant('archived_at'),
   },

@@ -1,32 +1,42 @@
-// Single events that arrive at once, sent as one call. Only where requests may share I/O: in Node, never in a Worker. It adds
-// no delay: what arrives while a tenant's call is under way goes with the next one.
+// Group commit: calls that arrive while one of their tenant is under way go together in the next one. Only where requests may
+// share I/O: in Node, never in a Worker. Nobody waits for a timer.
 
-import type { CountedEvent, RecordBatch, RecordOutcome } from '../../metering/ports.ts'
+import type { RecordBatch, RecordOutcome } from '../../metering/ports.ts'
 
-type Send = (batch: RecordBatch) => Promise<RecordOutcome>
+/** Sends batches of one tenant and configuration as one call; an outcome for each, in order. */
+type Send = (batches: RecordBatch[]) => Promise<RecordOutcome[]>
 type Waiting = {
   batch: RecordBatch
+  bytes: number
   resolve: (outcome: RecordOutcome) => void
   reject: (error: unknown) => void
 }
 
-/** Events of one call at most: so many still take well under a millisecond of Redis's time. */
+/** A batch of more is a call of its own, at once: it has little to gain, and others would wait for it. */
+const EVENTS_JOINED = 32
+/** Of one call at most: so much still takes well under a millisecond of Redis's time. */
 const EVENTS_PER_CALL = 128
+const BYTES_PER_CALL = 256 * 1024
+
+const BYTES_PER_EVENT = 60
 
 /**
- * Batches of one event are joined by tenant and configuration; each gets the outcome that it would have had alone. Others
- * are sent as they are: they count as a whole or not at all.
+ * Each batch keeps its own answer: counted as a whole or not at all, with its own conflicts. `harmed`: whether an error may come
+ * of one batch alone; then each is sent by itself, so that no other is harmed.
  */
-export function coalesced(send: Send): Send {
+export function coalesced(
+  send: Send,
+  harmed: (error: unknown) => boolean,
+): (batch: RecordBatch) => Promise<RecordOutcome> {
   const queues = new Map<string, Waiting[]>()
 
   async function pump(key: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await sendJoined(queue.splice(0, EVENTS_PER_CALL), send)
+    while (queue.length > 0) await sendJoined(queue.splice(0, fitting(queue)), send, harmed)
     queues.delete(key)
   }
 
   return (batch) => {
-    if (batch.events.length !== 1) return send(batch)
+    if (batch.events.length > EVENTS_JOINED) return send([batch]).then(([outcome]) => outcome!)
     return new Promise((resolve, reject) => {
       const key = `${batch.tenantId} ${batch.configVersion}`
       let queue = queues.get(key)
@@ -37,53 +47,46 @@ export function coalesced(send: Send): Send {
         // After the requests that have arrived already.
         setImmediate(() => pump(key, started))
       }
-      queue.push({ batch, resolve, reject })
+      queue.push({ batch, bytes: bytesOf(batch), resolve, reject })
     })
   }
 }
 
-async function sendJoined(waiting: Waiting[], send: Send): Promise<void> {
+const bytesOf = ({ counters, events }: RecordBatch): number =>
+  counters.reduce((sum, { field }) => sum + field.length, events.length * BYTES_PER_EVENT)
+
+/** How many of the first go into one call: one at least. */
+function fitting(queue: Waiting[]): number {
+  let [count, events, bytes] = [0, 0, 0]
+  for (const one of queue) {
+    events += one.batch.events.length
+    bytes += one.bytes
+    if (count > 0 && (events > EVENTS_PER_CALL || bytes > BYTES_PER_CALL)) break
+    count++
+  }
+  return count
+}
+
+async function sendJoined(
+  waiting: Waiting[],
+  send: Send,
+  harmed: (error: unknown) => boolean,
+): Promise<void> {
   if (waiting.length === 1) return sendAlone(waiting[0]!, send)
   try {
-    const outcome = await send(joined(waiting.map(({ batch }) => batch)))
+    const outcomes = await send(waiting.map(({ batch }) => batch))
     // Together they may be too much where one alone is not.
-    if (outcome.kind === 'backlog_full') for (const one of waiting) await sendAlone(one, send)
-    else for (const [i, one] of waiting.entries()) one.resolve(outcomeOf(one.batch, outcome, i))
+    if (outcomes[0]!.kind === 'backlog_full') return await sendEach(waiting, send)
+    for (const [i, one] of waiting.entries()) one.resolve(outcomes[i]!)
   } catch (error) {
+    if (harmed(error)) return await sendEach(waiting, send)
     for (const one of waiting) one.reject(error)
   }
 }
 
+async function sendEach(waiting: Waiting[], send: Send): Promise<void> {
+  for (const one of waiting) await sendAlone(one, send)
+}
+
 const sendAlone = ({ batch, resolve, reject }: Waiting, send: Send): Promise<void> =>
-  send(batch).then(resolve, reject)
-
-/** What the batch of this one event would have been answered alone. */
-function outcomeOf({ handling }: RecordBatch, outcome: RecordOutcome, i: number): RecordOutcome {
-  if (outcome.kind !== 'recorded') return outcome
-  const verdict = outcome.verdicts[i]!
-  const counted = verdict === 'accepted' || verdict === 'duplicate'
-  return { kind: counted || handling === 'lenient' ? 'recorded' : 'refused', verdicts: [verdict] }
-}
-
-/** One lenient batch: a verdict each. */
-function joined(batches: RecordBatch[]): RecordBatch {
-  const [{ tenantId, configVersion }] = batches as [RecordBatch]
-  const meters = new Map<string, number>()
-  const positions = new Map<string, number>()
-  const counters: RecordBatch['counters'] = []
-  const position = (batch: RecordBatch, index: number): number => {
-    const { field, merge, meter } = batch.counters[index]!
-    const known = positions.get(field)
-    if (known !== undefined) return known
-    const key = batch.meters[meter]!
-    if (!meters.has(key)) meters.set(key, meters.size)
-    positions.set(field, counters.length)
-    return counters.push({ field, merge, meter: meters.get(key)! }) - 1
-  }
-  const events = batches.map((batch): CountedEvent => {
-    const { idDigest, fingerprint, deltas } = batch.events[0]!
-    const placed = deltas.map(({ counter, a, b }) => ({ counter: position(batch, counter), a, b }))
-    return { idDigest, fingerprint, deltas: placed }
-  })
-  return { tenantId, configVersion, handling: 'lenient', meters: [...meters.keys()], counters, events }
-}
+  send([batch]).then(([outcome]) => resolve(outcome!), reject)

@@ -20,14 +20,17 @@ import { coalesced } from './coalesce.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
 import { metaKey } from './keys.ts'
 import { partitionOf } from './partition.ts'
-import { milliseconds, recordArguments, recordOutcome } from './record-call.ts'
-import { runScript } from './script.ts'
+import { milliseconds, recordArguments, recordCall, recordOutcomes } from './record-call.ts'
+import { runScript, scriptFailed } from './script.ts'
+import { forgetIds } from './scripts/ids.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
 import { record } from './scripts/record.ts'
 import { partitionsOf, release, seal, state } from './scripts/seal.ts'
 import { discard, dropMissing, markMissing, quarantine, readSegment, reoffer } from './scripts/segment.ts'
 
 const REOFFERED_AT_ONCE = 500
+/** Some milliseconds of Redis's time. */
+const BUCKETS_FORGOTTEN_AT_ONCE = 5_000
 
 export class RedisCounterStore implements CounterStore {
   readonly #connection: RedisConnection
@@ -36,7 +39,7 @@ export class RedisCounterStore implements CounterStore {
   #verified = false
   readonly partitions: number
 
-  /** `coalesce`: sends single events that arrive at once as one call; only where requests may share I/O. */
+  /** `coalesce`: sends what arrives at once as one call; only where requests may share I/O. */
   constructor(
     connection: RedisConnection,
     limits: Limits,
@@ -46,21 +49,22 @@ export class RedisCounterStore implements CounterStore {
     this.#connection = connection
     this.#limits = limits
     this.partitions = partitions
-    const send = (batch: RecordBatch) => this.#record(batch)
-    this.record = coalesce ? coalesced(send) : send
+    const send = (batches: RecordBatch[]) => this.#record(batches)
+    this.record = coalesce ? coalesced(send, isOfTheCall) : async (batch) => (await send([batch]))[0]!
   }
 
   readonly record: (batch: RecordBatch) => Promise<RecordOutcome>
 
-  async #record(batch: RecordBatch): Promise<RecordOutcome> {
-    const partition = partitionOf(batch.tenantId, this.partitions)
+  async #record(batches: RecordBatch[]): Promise<RecordOutcome[]> {
+    const call = recordCall(batches)
+    const partition = partitionOf(call.tenantId, this.partitions)
     // Before the arguments are made, not after: they say how far this process knows the accounts when the call goes out.
     if (!this.#verified) await this.#verifyPartitions()
-    const args = recordArguments(batch, this.#limits, this.partitions, this.#answered)
+    const args = recordArguments(call, this.#limits, this.partitions, this.#answered)
     const reply = await this.#run(record, partition, args)
-    const outcome = recordOutcome(reply, batch, this.#answered)
-    if ('wrongPartitions' in outcome) throw this.#wrongPartitions(outcome.wrongPartitions)
-    return outcome
+    const outcomes = recordOutcomes(reply, call, this.#answered)
+    if ('wrongPartitions' in outcomes) throw this.#wrongPartitions(outcomes.wrongPartitions)
+    return outcomes
   }
 
   async seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome> {
@@ -70,11 +74,16 @@ export class RedisCounterStore implements CounterStore {
       milliseconds(this.#limits.settleAfterMs),
       String(this.partitions),
     ]
-    const reply = (await this.#run(seal, partition, args)) as [string, string, Reply[], string]
-    const [kind, detail, listed, offer] = reply
+    const reply = (await this.#run(seal, partition, args)) as [string, string, Reply[], string, number]
+    const [kind, detail, listed, offer, idsToForget] = reply
     if (kind === 'leased') return { kind, untilMs: Number(detail) }
     if (kind !== 'sealed') throw this.#wrongPartitions(detail)
-    return { kind, nowMs: Number(detail), segments: segmentRefs(partition, listed, offer) }
+    return {
+      kind,
+      nowMs: Number(detail),
+      segments: segmentRefs(partition, listed, offer),
+      idsToForget: idsToForget === 1,
+    }
   }
 
   async readSegment(segment: SegmentRef): Promise<Counter[]> {
@@ -121,6 +130,10 @@ export class RedisCounterStore implements CounterStore {
 
   async release(partition: number, owner: string): Promise<void> {
     await this.#run(release, partition, [owner])
+  }
+
+  async forgetIds(partition: number): Promise<boolean> {
+    return (await this.#run(forgetIds, partition, [String(BUCKETS_FORGOTTEN_AT_ONCE)])) === 1
   }
 
   async readLive(
@@ -242,6 +255,9 @@ export class RedisCounterStore implements CounterStore {
     })
   }
 }
+
+/** What store_unavailable hides: whether the script failed on what was in the call. */
+const isOfTheCall = (error: unknown): boolean => error instanceof TollgateError && scriptFailed(error.cause)
 
 function* fieldsOf(flat: string[]): Generator<[field: string, value: string]> {
   for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!]

@@ -1,42 +1,66 @@
-// Redis inside this process, without a port: js-redis-server behind a real ioredis client. In memory only; a clean
-// close can leave a snapshot, so that a restart keeps event ids and counters. A crash keeps nothing.
+// Redis inside this process, without a port: js-redis-server behind a real ioredis client. In memory; with a file it keeps
+// what it holds in an append-only file, so that a restart, also after a kill, goes on from where it was.
+//
+// What comes back is what was there at some instant after the last reply that anybody got: a reply of any command, reads too, waits
+// until all changes before it are on the disk, and the changes are a sequence of which a beginning comes back. So nobody can have
+// acted on what is gone, the aggregator neither: a segment that it saw sealed is sealed, and one that Postgres has is never open
+// again. That is why there is no fence of a segment's age here (segmentMaxAge and settleAfter are 0). `test/stores/durability.test.ts` shows it.
 
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { AbstractConnector, Redis } from 'ioredis'
 import { createRedisCommandExecutor, createVirtualConnection, RedisServerState } from 'js-redis-server/core'
-import { loadSnapshot, saveSnapshot } from './embedded-snapshot.ts'
+import { lockFolder } from '../folder-lock.ts'
+import { type Disk, realDisk } from './append-only/disk.ts'
+import { type AppendOnlyLog, openLog } from './append-only/open-log.ts'
+import { loadSnapshot } from './embedded-snapshot.ts'
 
 /** The commands and their replies are those of this version, which Upstash and most servers have. */
 const COMPATIBILITY = 'redis-7.0'
 
 export type EmbeddedRedis = {
   client: Redis
-  /** Writes the snapshot, if there is a file for it, and lets go of everything. */
+  /** Writes the file in its shortest form, if there is one, and lets go of everything. */
   close(): Promise<void>
 }
 
-/**
- * `snapshotFile` is read and removed at once when it is there, and written again by `close`. After a crash there is
- * none: a state that Postgres has overtaken must never come back.
- */
-export async function openEmbeddedRedis(options: { snapshotFile?: string } = {}): Promise<EmbeddedRedis> {
+export type EmbeddedOptions = {
+  /** Keeps everything, from command to command; its folder is made if it is missing. One process at a time can open it. Absent: in memory only. */
+  file?: string
+  /** What a version before the append-only file left at a clean stop; taken over if there is no file yet. */
+  oldSnapshot?: string
+  log?: (line: string) => void
+  /** for tests */
+  appendedBytes?: number
+  disk?: Disk
+}
+
+export async function openEmbeddedRedis(options: EmbeddedOptions = {}): Promise<EmbeddedRedis> {
   const state = new RedisServerState({ compatibility: COMPATIBILITY })
   withoutCopies(state)
-  const client = connect(state)
-  const { snapshotFile } = options
+  if (options.file !== undefined) await mkdir(dirname(options.file), { recursive: true })
+  const unlock = options.file === undefined ? () => {} : lockFolder(options.file)
+  let kept: AppendOnlyLog | null
   try {
-    if (snapshotFile !== undefined) await loadSnapshot(client, snapshotFile)
+    kept = await openKept(state, options)
   } catch (error) {
-    client.disconnect()
     state.close()
+    unlock()
     throw error
   }
+  const client = connect(state, kept)
   let closed: Promise<void> | undefined
   const close = async () => {
     try {
-      if (snapshotFile !== undefined) await saveSnapshot(client, snapshotFile)
+      // The answer to the first waits for all before it. Where the file can't be written it is an error, which is told below.
+      await client
+        .ping()
+        .then(() => client.quit())
+        .catch(() => client.disconnect())
+      await kept?.close()
     } finally {
-      await client.quit()
       state.close()
+      unlock()
     }
   }
   return {
@@ -48,8 +72,29 @@ export async function openEmbeddedRedis(options: { snapshotFile?: string } = {})
   }
 }
 
-function connect(state: RedisServerState): Redis {
-  const executor = createRedisCommandExecutor({ compatibility: COMPATIBILITY })
+async function openKept(
+  state: RedisServerState,
+  { file, oldSnapshot, log = () => {}, appendedBytes, disk }: EmbeddedOptions,
+): Promise<AppendOnlyLog | null> {
+  if (file === undefined) return null
+  const kept = await openLog(state.getDatabase(0), { file, log, appendedBytes, disk }, async () => {
+    if (oldSnapshot === undefined) return
+    const client = connect(state, null)
+    await loadSnapshot(client, oldSnapshot).finally(() => client.disconnect())
+  })
+  if (oldSnapshot !== undefined) {
+    await rm(oldSnapshot, { force: true })
+    await realDisk.syncFolder(oldSnapshot)
+  }
+  return kept
+}
+
+function connect(state: RedisServerState, kept: AppendOnlyLog | null): Redis {
+  const executor = createRedisCommandExecutor({
+    compatibility: COMPATIBILITY,
+    ...(kept !== null && { policies: [kept.recorder.policy] }),
+  })
+  kept?.recorder.watch(executor, () => kept.replies.failure)
   class InProcess extends AbstractConnector {
     constructor() {
       super(0)
@@ -58,11 +103,27 @@ function connect(state: RedisServerState): Redis {
     override async connect() {
       this.connecting = true
       const { clientSocket } = createVirtualConnection({ state, executor })
+      if (kept !== null) holdReplies(clientSocket, kept)
       this.stream = clientSocket as unknown as NonNullable<AbstractConnector['stream']>
       return this.stream
     }
   }
   return new Redis({ Connector: InProcess, retryStrategy: () => null, maxRetriesPerRequest: 1 })
+}
+
+type ClientSocket = ReturnType<typeof createVirtualConnection>['clientSocket']
+
+/** A reply is one chunk: in its place may stand an error. */
+function holdReplies(socket: ClientSocket, { replies, changes }: AppendOnlyLog): void {
+  if (typeof socket.feedClient !== 'function' || typeof socket.endClient !== 'function')
+    throw new Error('This version of js-redis-server can’t hold its replies back.')
+  const feed = socket.feedClient.bind(socket)
+  const end = socket.endClient.bind(socket)
+  socket.feedClient = (chunk) =>
+    replies.hold(changes(), (failure) =>
+      feed(failure === null ? chunk : Buffer.from(`-MISCONF ${failure.replaceAll(/\s+/g, ' ')}\r\n`)),
+    )
+  socket.endClient = () => replies.hold(changes(), end)
 }
 
 type Internals = {

@@ -7,7 +7,9 @@
 //   tg:{p}:quarantine   hash   id of a segment that Postgres refuses → why
 //   tg:{p}:seg:<id>     hash   a segment's counters: field (metering/counter.ts) → "a" or "a b"
 //   tg:{p}:idx:<id>     zset   the same fields in byte order, all scored 0: one customer's are a range
-//   tg:{p}:dd:<tenant>:<n>  hash   a dedupe generation: digest of an event's id → fingerprint of its content
+//   tg:{p}:dd:<tenant>:<n>      hash    a generation of event ids: digest of an id → fingerprint of its event's content
+//   tg:{p}:dd:<tenant>:<n>:<b>  string  or a bucket of one (scripts/ids.ts)
+//   tg:{p}:forgetting           zset    generations in buckets, scored by when they are to be forgotten (ms): "tenant:n:buckets[:from]"
 
 export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
 
@@ -18,18 +20,19 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  *                              written; how many segments were opened; counters not yet discarded; the open segment (or -),
  *                              its birth (ms), counters and their size
  *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters not yet
- *                              discarded, its dedupe generations, newest first: "n:born:ids:window_ms" and then "n:closed"
+ *                              discarded, its generations of ids, newest first: "n:born:ids:window_ms:buckets", then "n:closed:buckets"
  *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter took from the callers in this slot; and if some of it is known
  *                              to be lost, " events quantity since_ms" of that
  *   d:<tenant>                 since when its accounts disagree (ms)
  *   lease_owner, lease_until   who is settling at present
  *   last_flush                 when the aggregator last looked (ms)
+ *   looked_for_ids             when it last looked for ids to be forgotten, and found none (ms)
  *   offer                      when kept segments were last offered again
  */
 export const luaKeys = `
 local META = KEYS[1]
 local BASE = string.sub(META, 1, -5)
-local SEALED, KEPT, QUARANTINE = BASE .. 'sealed', BASE .. 'kept', BASE .. 'quarantine'
+local SEALED, KEPT, QUARANTINE, FORGETTING = BASE .. 'sealed', BASE .. 'kept', BASE .. 'quarantine', BASE .. 'forgetting'
 local function segment_key(id) return BASE .. 'seg:' .. id end
 local function index_key(id) return BASE .. 'idx:' .. id end
 local function dedupe_key(tenant, n) return BASE .. 'dd:' .. tenant .. ':' .. n end

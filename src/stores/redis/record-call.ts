@@ -1,10 +1,11 @@
-// A batch as the arguments of the record script, and the script's reply as an outcome.
+// Batches as the arguments of one call of the record script, and the script's reply as an outcome for each.
 
 import { type Merge, tallyField } from '../../metering/counter.ts'
 import type { Limits } from '../../metering/limits.ts'
-import type { RecordBatch, RecordOutcome, Verdict } from '../../metering/ports.ts'
+import type { CountedEvent, RecordBatch, RecordOutcome, Verdict } from '../../metering/ports.ts'
 import type { Answered } from './answered.ts'
 import type { Reply } from './connection.ts'
+import { recordHeader } from './scripts/record.ts'
 
 const MERGE_LETTERS: Record<Merge, string> = { add: 'a', min: 'n', max: 'x', latest: 'l', once: 'o' }
 const VERDICTS: Record<string, Verdict> = {
@@ -13,35 +14,72 @@ const VERDICTS: Record<string, Verdict> = {
   c: 'conflict',
   r: 'out_of_range',
 }
-/** Generations of event ids that one tenant may have alive: 64 million ids a window with the default size. */
-const DEDUPE_GENERATIONS = 64
+const HANDLING_LETTERS: Record<RecordBatch['handling'], string> = { strict: 's', lenient: 'l' }
 
-/** In the order that scripts/record.ts names. */
+/** What goes out in one call: meters and counters named once, and the events of every batch, in order. */
+export type RecordCall = Pick<
+  RecordBatch,
+  'tenantId' | 'configVersion' | 'meters' | 'counters' | 'events'
+> & {
+  groups: Pick<RecordBatch, 'handling' | 'events'>[]
+}
+
+/** `batches`: of one tenant and configuration. */
+export function recordCall(batches: RecordBatch[]): RecordCall {
+  const [first] = batches as [RecordBatch]
+  if (batches.length === 1) return { ...first, groups: batches }
+  const meters = new Map<string, number>()
+  const positions = new Map<string, number>()
+  const counters: RecordBatch['counters'] = []
+  const position = (batch: RecordBatch, index: number): number => {
+    const { field, merge, meter } = batch.counters[index]!
+    const known = positions.get(field)
+    if (known !== undefined) return known
+    const key = batch.meters[meter]!
+    if (!meters.has(key)) meters.set(key, meters.size)
+    positions.set(field, counters.length)
+    return counters.push({ field, merge, meter: meters.get(key)! }) - 1
+  }
+  const events = batches.flatMap((batch) =>
+    batch.events.map(
+      ({ idDigest, fingerprint, deltas }): CountedEvent => ({
+        idDigest,
+        fingerprint,
+        deltas: deltas.map(({ counter, a, b }) => ({ counter: position(batch, counter), a, b })),
+      }),
+    ),
+  )
+  const { tenantId, configVersion } = first
+  return { tenantId, configVersion, meters: [...meters.keys()], counters, events, groups: batches }
+}
+
+/** As scripts/record.ts takes them. */
 export function recordArguments(
-  { tenantId, configVersion, handling, meters, counters, events }: RecordBatch,
+  { tenantId, configVersion, meters, counters, events, groups }: RecordCall,
   limits: Limits,
   partitions: number,
   answered: Answered,
 ): string[] {
-  const args = [
-    tenantId,
-    String(configVersion),
-    String(partitions),
-    handling,
-    crypto.randomUUID().slice(0, 8),
-    milliseconds(limits.segmentMaxAgeMs),
-    String(limits.segmentMaxCounters),
-    String(limits.segmentMaxBytes),
-    String(limits.backlogMaxCounters),
-    String(limits.backlogMaxCountersPerTenant),
-    milliseconds(limits.dedupeWindowMs),
-    String(limits.dedupeMaxIds),
-    String(DEDUPE_GENERATIONS),
-    String(meters.length),
-    counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
-    counters.map((counter) => counter.meter + 1).join(','),
-    answered.slot,
-  ]
+  const header: Record<(typeof recordHeader)[number], string> = {
+    tenant: tenantId,
+    version: String(configVersion),
+    partitions: String(partitions),
+    groups: groups.map((group) => HANDLING_LETTERS[group.handling] + group.events.length).join(','),
+    nonce: crypto.randomUUID().slice(0, 8),
+    slot: answered.slot,
+    segment_max_age_ms: milliseconds(limits.segmentMaxAgeMs),
+    segment_max_counters: String(limits.segmentMaxCounters),
+    segment_max_bytes: String(limits.segmentMaxBytes),
+    backlog_max_counters: String(limits.backlogMaxCounters),
+    backlog_max_counters_of_tenant: String(limits.backlogMaxCountersPerTenant),
+    dedupe_window_ms: milliseconds(limits.dedupeWindowMs),
+    dedupe_max_ids: milliseconds(limits.dedupeMaxIds),
+    dedupe_bucket_ids: String(limits.dedupeBucketIds),
+    meters: String(meters.length),
+    merges: counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
+    meter_of: counters.map((counter) => counter.meter + 1).join(','),
+  }
+  const args: string[] = recordHeader.map((name) => header[name])
   for (const meter of meters) args.push(meter, answered.of(tenantId, meter))
   for (const meter of meters) args.push(tallyField(tenantId, meter, answered.slot))
   for (const counter of counters) args.push(counter.field)
@@ -52,28 +90,30 @@ export function recordArguments(
   return args
 }
 
-export function recordOutcome(
+/** An outcome for each batch of the call, in order. */
+export function recordOutcomes(
   reply: Reply,
-  { tenantId, meters }: RecordBatch,
+  { tenantId, meters, groups }: RecordCall,
   answered: Answered,
-): RecordOutcome | { wrongPartitions: string } {
+): RecordOutcome[] | { wrongPartitions: string } {
   const [kind, detail, taken = []] = reply as [string, string, string[]?]
   switch (kind) {
-    case 'recorded':
+    case 'done':
       for (const [i, account] of taken.entries()) answered.add(tenantId, meters[i]!, account)
-      return { kind, verdicts: verdictsOf(detail) }
-    case 'refused':
-      return { kind, verdicts: verdictsOf(detail) }
+      return detail.split(',').map(outcomeOf)
     case 'stale':
-      return { kind: 'stale_config', version: Number(detail) }
+      return groups.map(() => ({ kind: 'stale_config', version: Number(detail) }))
     case 'backlog':
-      return { kind: 'backlog_full', scope: detail as 'tenant' | 'partition' | 'dedupe' }
+      return groups.map(() => ({ kind: 'backlog_full', scope: detail as 'tenant' | 'partition' }))
     default:
       return { wrongPartitions: detail }
   }
 }
 
-const verdictsOf = (letters: string): Verdict[] => [...letters].map((letter) => VERDICTS[letter]!)
+const outcomeOf = (letters: string): RecordOutcome => ({
+  kind: letters[0] === 'x' ? 'refused' : 'recorded',
+  verdicts: [...letters.slice(1)].map((letter) => VERDICTS[letter]!),
+})
 
 /** As a script takes them; endless ones are 285,000 years. */
 export const milliseconds = (ms: number): string => (Number.isFinite(ms) ? String(ms) : '9000000000000000')

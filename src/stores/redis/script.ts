@@ -9,6 +9,14 @@ export function script(name: string, body: string): Script {
   return { name, text, hash: createHash('sha1').update(text).digest('hex') }
 }
 
+/** Lua: `local <table> = {first = ARGV[1], …}`. */
+export const luaNamed = (table: string, names: readonly string[]): string =>
+  `local ${table} = {${names.map((name, i) => `${name} = ARGV[${i + 1}]`).join(', ')}}`
+
+/** Whether the script itself failed, before it wrote: for what was in this call, and not for the store's state. */
+export const scriptFailed = (error: unknown): boolean =>
+  error instanceof Error && /\buser_script\b|Error running script/.test(error.message)
+
 export async function runScript(
   connection: RedisConnection,
   { hash, text }: Script,

@@ -14,7 +14,11 @@ const meter = (
   aggregation: Aggregation,
   value: string,
   groupBy: string[] = [],
-): NewMeter => ({ key, name: null, resourceType, aggregation, value, groupBy })
+): NewMeter => ({
+  ...{ key, name: null, resourceType, aggregation, value, groupBy },
+  missing: 'refuse',
+  filter: [],
+})
 
 export const meters: NewMeter[] = [
   meter('calls', 'call', 'sum', 'quantity', ['model']),

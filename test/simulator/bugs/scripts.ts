@@ -21,13 +21,13 @@ return all`,
     name: 'no dedupe across generations',
     what: 'an id is looked up only in the newest generation of ids',
     scripts: {
-      record: replacing('for _, generation in ipairs(older) do look_up(generation.n) end', ''),
+      record: replacing('for _, generation in ipairs(older) do alive[#alive + 1] = generation end', ''),
     },
   },
   {
     name: 'ids forgotten too early',
     what: 'a closed generation of ids is dropped after a minute, not after the window',
-    scripts: { record: replacing('tonumber(at) + window > now', 'tonumber(at) + 60000 > now') },
+    scripts: { record: replacing('tonumber(closed) + window > now', 'tonumber(closed) + 60000 > now') },
   },
   {
     name: 'floats',
@@ -59,7 +59,7 @@ end`,
     what: 'a segment is named by an ordinal alone, which comes back after a failover',
     scripts: {
       record: replacing(
-        `integer(now) .. '-' .. microseconds .. '-' .. ARGV[5] .. '-' .. integer(partition.ordinal)`,
+        `integer(now) .. '-' .. microseconds .. '-' .. call.nonce .. '-' .. integer(partition.ordinal)`,
         `integer(partition.ordinal) .. '-' .. BASE`,
       ),
     },
@@ -67,7 +67,17 @@ end`,
   {
     name: 'other content is a duplicate',
     what: 'the same id with another content is answered like a retry',
-    scripts: { record: replacing(`seen == prints[e] and 'd' or 'c'`, `'d'`) },
+    scripts: { record: replacing(`seen == string.sub(prints[e], 1, #seen) and 'd' or 'c'`, `'d'`) },
+  },
+  {
+    name: 'a refused batch in company',
+    what: 'what a batch would have counted stays, though it is refused, where others share its call',
+    scripts: { record: replacing('for i, s in pairs(before) do state[i] = s or nil end', '') },
+  },
+  {
+    name: 'buckets of this call alone',
+    what: 'ids are written to their buckets without those that were there before',
+    scripts: { record: replacing(`(texts[name] or '') ..`, '') },
   },
   {
     name: 'ids shared by tenants',
@@ -104,7 +114,7 @@ end`,
     name: 'a tally of some events',
     what: 'the tally of a batch takes only its first event',
     scripts: {
-      record: replacing('t[1] + 1, t[2] + value[2]', 't[1] + (e == 1 and 1 or 0), t[2] + value[2]'),
+      record: replacing('t[1] + 1, t[2] + value[2]', 't[1] + (t[1] == 0 and 1 or 0), t[2] + value[2]'),
     },
   },
   {

@@ -20,12 +20,14 @@ import { overlap } from './overlap.ts'
 import { bill, customers, readGroups, readUsage } from './read.ts'
 import { reconcile, reoffer } from './repair.ts'
 import { retry } from './retry.ts'
+import { rush } from './rush.ts'
 import { send } from './send.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each operation has an input of its own
 export const operations: Operation<any>[] = [
   send,
   retry,
+  rush,
   flush,
   readUsage,
   readGroups,

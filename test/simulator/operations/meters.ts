@@ -29,12 +29,13 @@ export const meters = operation({
       world.extras.push(extra)
     }
     const changed: Extra = extra
-    const { key, name, resourceType, aggregation, value, groupBy } = extraMeter(input.n)
+    const { key, name, resourceType, aggregation, value, groupBy, missing, filter } = extraMeter(input.n)
     const { services } = isolate
     if (changed.createdAt === null) {
       await world.start('create-meter', isolate, input.pace, async () => {
         const config = await services.configs.load(tenant.id)
-        const made = { key, name, resource_type: resourceType, aggregation, value, group_by: groupBy }
+        const type = { resource_type: resourceType, aggregation, value, group_by: groupBy }
+        const made = { key, name, ...type, missing, filter }
         await createMeter(services, { tenant: config }, made).catch((error: unknown) => {
           // Another run of this has been faster, and the meter was archived since.
           if (

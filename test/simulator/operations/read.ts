@@ -7,7 +7,7 @@ import { TollgateError } from '../../../src/kernel/errors.ts'
 import { listUsedCustomers } from '../../../src/metering/list-used-customers.ts'
 import { checkTotals, owedNow } from '../check-totals.ts'
 import { countsOf, unitsOf } from '../expected.ts'
-import { digitsMeter, periodOfTenant } from '../plan.ts'
+import { digitsMeter, periodOfTenant, USER_PATH } from '../plan.ts'
 import { laws, Violation } from '../violation.ts'
 import { operation, pace, some } from './operation.ts'
 
@@ -67,7 +67,7 @@ export const readGroups = operation({
         customerIds: [customer],
         meter: 'call_by_user',
         boundariesMs: periodOfTenant(tenant.timezone),
-        groupBy: ['user'],
+        groupBy: [USER_PATH],
       })
       const events = world.oracle.eventsOf(tenant.number, customer, 'call')
       let sum = 0n
@@ -75,10 +75,10 @@ export const readGroups = operation({
         const units = unitsOf(text(quantity))
         sum += units
         for (const [digit, count] of countsOf(units).counts.entries()) {
-          if (count > 0 && events[digit]?.user !== group.user)
+          if (count > 0 && events[digit]?.user !== group[USER_PATH])
             throw new Violation(
               laws.merges,
-              `groups of ${customer}: ${group.user} has what is ${events[digit]?.user}'s`,
+              `groups of ${customer}: ${group[USER_PATH]} has what is ${events[digit]?.user}'s`,
             )
         }
       }

@@ -6,15 +6,16 @@ import { recordUsage } from '../../../src/metering/record-usage.ts'
 import { unitsOf } from '../expected.ts'
 import type { Isolate } from '../isolate.ts'
 import type { Answer, Batch, SimEvent } from '../oracle.ts'
-import { digitQuantity, type Kind } from '../plan.ts'
+import { digitQuantity, isRated, type Kind, SKIPPING_METER } from '../plan.ts'
 import type { Pace } from '../stage.ts'
+import { laws, Violation } from '../violation.ts'
 import type { World } from '../world.ts'
 import { operation, pace, some } from './operation.ts'
 
 const values = ['0', '0.5', '1', '2.25', '0.000000000001', '7', '999999999999999.999999999999', '3']
 const changes = ['3', '-1', '0.5', '-0.25', '12', '-12', '0.000000000003', '-999999999999999.5']
 
-const eventArbitrary = fc.record({
+export const eventFields = {
   customer: some,
   gauge: fc.boolean(),
   user: fc.nat(4),
@@ -29,7 +30,8 @@ const eventArbitrary = fc.record({
   stolen: fc.option(some, { freq: 6 }),
   /** stands in the batch twice */
   doubled: fc.constantFrom(false, false, false, false, false, true),
-})
+}
+const eventArbitrary = fc.record(eventFields)
 type Drawn = typeof eventArbitrary extends fc.Arbitrary<infer T> ? T : never
 
 export const send = operation({
@@ -92,13 +94,20 @@ export function newEvent(
         resource_type: kind,
         quantity,
         ...timestamp,
-        properties: { v: value, user, change, d: quantity },
+        properties: {
+          ...{ v: value, change, d: quantity },
+          in: { v: value, list: [null, value], user: { name: user }, ...ratingOf(user, value) },
+        },
       }
       return { quantity: unitsOf(quantity), sent }
     },
     time.nowMs,
   )
 }
+
+/** Who isn't rated has none, or null. */
+const ratingOf = (user: string, value: string): { rated?: string | null } =>
+  isRated(user) ? { rated: value } : user === 'u0' ? { rated: null } : {}
 
 function stolenId(world: World, tenant: number, which: number | null): string | null {
   if (which === null) return null
@@ -134,11 +143,18 @@ export async function sendBatch(
 async function answerOf(world: World, { services }: Isolate, batch: Batch): Promise<Answer> {
   try {
     const config = await services.configs.load(world.tenants[batch.tenant]!.id)
-    const { events } = await recordUsage(services, config, {
+    const { events: recorded } = await recordUsage(services, config, {
       events: batch.events.map(({ sent }, i) => ({ sent, pointer: `#/${i}` })),
       handling: batch.handling,
     })
-    return { kind: 'statuses', statuses: events.map(({ status }) => status) }
+    for (const [i, { status, skipped = [] }] of recorded.entries()) {
+      const { kind, user, id } = batch.events[i]!
+      const counts = status === 'accepted' || status === 'duplicate'
+      const due = counts && kind === 'call' && !isRated(user) ? [SKIPPING_METER] : []
+      if (skipped.join() !== due.join())
+        throw new Violation(laws.answers, `event ${id.id} was answered skipped: [${skipped}], not [${due}]`)
+    }
+    return { kind: 'statuses', statuses: recorded.map(({ status }) => status) }
   } catch (error) {
     if (!(error instanceof TollgateError)) throw error
     switch (error.code) {

@@ -1,59 +1,87 @@
-import { script } from '../script.ts'
+import { luaNamed, script } from '../script.ts'
 import { luaDecimal } from './decimal.ts'
+import { luaIds } from './ids.ts'
+import { luaValues } from './values.ts'
+
+/** What a call says besides its events, by name: ARGV from 1 on, in this order. */
+export const recordHeader = [
+  'tenant',
+  /** of the caller's configuration */
+  'version',
+  /** number of partitions */
+  'partitions',
+  /** the callers that share the call, in order, with commas between them: s(trict) or l(enient), and how many events are its */
+  'groups',
+  /** for a new segment's id */
+  'nonce',
+  /** the caller's */
+  'slot',
+  'segment_max_age_ms',
+  'segment_max_counters',
+  'segment_max_bytes',
+  'backlog_max_counters',
+  'backlog_max_counters_of_tenant',
+  'dedupe_window_ms',
+  /** how ids are laid out: scripts/ids.ts */
+  'dedupe_max_ids',
+  'dedupe_bucket_ids',
+  /** number of meters */
+  'meters',
+  /** how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce) */
+  'merges',
+  /** which meter each counter is of, by position (from 1), with commas between them */
+  'meter_of',
+] as const
 
 /**
- * Claims the ids of a batch's events and counts the new ones, in one step. A script is not rolled back when it fails
+ * Claims the ids of a call's events and counts the new ones, in one step. A script is not rolled back when it fails
  * midway, so it reads everything, decides everything, and only then writes.
  *
+ * Several callers may share a call. Each has its group of events, and its own answer: if one is strict and has a bad event,
+ * nothing of its group is counted, and the others don't notice.
+ *
  * KEYS  1  the partition's meta
- * ARGV  1  tenant                     2  the caller's configuration version   3  number of partitions
- *       4  strict or lenient          5  nonce: for a new segment's id            6  segment_max_age_ms
- *       7  segment_max_counters       8  segment_max_bytes                    9  backlog_max_counters
- *      10  … of one tenant           11  dedupe_window_ms                    12  dedupe_max_ids
- *      13  dedupe_max_generations    14  number of meters
- *      15  how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce)
- *      16  which meter each counter is of, by position (from 1), with commas between them
- *      17  the caller's slot
- *      18… for each meter: its key, and the account of the slot as the caller knows it, "events quantity" ('' if it doesn't);
+ * ARGV  1… recordHeader; then
+ *          for each meter: its key, and the account of the slot as the caller knows it, "events quantity" ('' if it doesn't);
  *          for each meter the field of its tally; for each counter its field;
- *          then for each event: id digest, fingerprint, number of deltas, and for each delta: the counter's position
- *          (from 1), a, b
+ *          for each event: id digest, fingerprint, number of deltas, and for each delta: the counter's position (from 1), a, b
  *
  * A tally is a counter, too: how many events a meter took in this segment through this slot, and the sum of their values.
  * The account of all that it took through the slot stands in meta. It only grows: where a caller was answered with a larger
  * one, Redis has lost what it had acknowledged. The difference is kept as lost, with the time, and the account goes on from
  * where the caller knew it.
  *
- * Returns  {'recorded', verdicts, taken}  verdicts: a letter each, n(ew) d(uplicate) c(onflict) r(ange);
+ * Returns  {'done', groups, taken}  groups: for each, with commas between them, r(ecorded), or x if it is strict and had a bad
+ *                                  event; and then a letter an event: n(ew) d(uplicate) c(onflict) r(ange)
  *                                  taken: for each meter the account of the slot now, "events quantity", or '' if it took none
- *          {'refused', verdicts}   strict, and one was c or r: nothing is written
  *          {'stale', version}      the configuration here is newer: nothing is written
- *          {'backlog', scope}      tenant, partition or dedupe is full: nothing is written
+ *          {'backlog', scope}      tenant or partition is full: nothing is written
  *          {'partitions', n}       the data was written with another number of partitions
  */
 export const record = script(
   'record',
-  `${luaDecimal}
-local tenant, version, meters = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[14])
+  `${luaDecimal}${luaValues}${luaIds}
+${luaNamed('call', recordHeader)}
+local tenant, version, meters = call.tenant, tonumber(call.version), tonumber(call.meters)
+local AFTER_HEADER = ${recordHeader.length}
 local now, microseconds = now_ms()
-local CHUNK = 3500
 
 local meta_fields = {'s', 't:' .. tenant}
 for m = 1, meters do
-  meta_fields[2 + m] = 'a:' .. ARGV[17] .. ':' .. tenant .. ':' .. ARGV[16 + 2 * m]
+  meta_fields[2 + m] = 'a:' .. call.slot .. ':' .. tenant .. ':' .. ARGV[AFTER_HEADER - 1 + 2 * m]
 end
 local meta = redis.call('HMGET', META, unpack(meta_fields))
 local partition = parse_state(meta[1])
-if partition.partitions and partition.partitions ~= ARGV[3] then return {'partitions', partition.partitions} end
+if partition.partitions and partition.partitions ~= call.partitions then return {'partitions', partition.partitions} end
 local newest, tenant_unsettled, generations = parse_tenant(meta[2])
 if newest > version then return {'stale', integer(newest)} end
 
 -- What came in. Counters are the tallies of the meters, and after them those that the events name.
-local merges = ARGV[15]
+local merges = call.merges
 local counters = meters + #merges
-local fields_at = 17 + 2 * meters
+local fields_at = AFTER_HEADER + 2 * meters
 local meter_of = {}
-for m in string.gmatch(ARGV[16], '%d+') do meter_of[#meter_of + 1] = tonumber(m) end
+for m in string.gmatch(call.meter_of, '%d+') do meter_of[#meter_of + 1] = tonumber(m) end
 local position, arguments, events = fields_at + counters, #ARGV, 0
 local ids, prints, starts = {}, {}, {}
 while position < arguments do
@@ -62,31 +90,16 @@ while position < arguments do
   position = position + 3 + 3 * ARGV[position + 3]
 end
 
--- Which ids are known: in the current dedupe generation and in those closed less than a window ago.
-local window = tonumber(ARGV[11])
-local current, older, dead = nil, {}, {}
-for part in string.gmatch(generations, '[^,]+') do
-  local n, at, size, of_window = string.match(part, '^(%d+):(%d+):?(%d*):?(%d*)$')
-  if size ~= '' then current = {n = n, born = tonumber(at), ids = tonumber(size), window = tonumber(of_window)}
-  elseif tonumber(at) + window > now then older[#older + 1] = {n = n, closed = at}
-  else dead[#dead + 1] = n end
-end
-local known = {}
-local function look_up(n)
-  local key = dedupe_key(tenant, n)
-  for from = 1, events, CHUNK do
-    local to = math.min(from + CHUNK - 1, events)
-    local found = redis.call('HMGET', key, unpack(ids, from, to))
-    for i = from, to do
-      if found[i - from + 1] then known[ids[i]] = found[i - from + 1] end
-    end
-  end
-end
-if current then look_up(current.n) end
-for _, generation in ipairs(older) do look_up(generation.n) end
+-- Which ids are known: in the current generation and in those closed less than a window ago.
+local layout = {window = tonumber(call.dedupe_window_ms), max_ids = tonumber(call.dedupe_max_ids),
+  bucket_ids = tonumber(call.dedupe_bucket_ids)}
+local current, older, dead = parse_generations(generations, layout.window, now)
+local alive = {current}
+for _, generation in ipairs(older) do alive[#alive + 1] = generation end
+local known, id_texts = look_up(tenant, alive, ids)
 
 -- What the counters hold, if the open segment may still be written to.
-local fits = partition.open and now - partition.born < tonumber(ARGV[6])
+local fits = partition.open and now - partition.born < tonumber(call.segment_max_age_ms)
 local held = {}
 if fits then
   local key = segment_key(partition.open)
@@ -100,7 +113,7 @@ if fits then
     end
   end
   if partition.count > 0 and fresh > 0
-    and (partition.count + fresh > tonumber(ARGV[7]) or partition.bytes + fresh_bytes > tonumber(ARGV[8])) then
+    and (partition.count + fresh > tonumber(call.segment_max_counters) or partition.bytes + fresh_bytes > tonumber(call.segment_max_bytes)) then
     fits, held = false, {}
   end
 end
@@ -108,75 +121,67 @@ end
 -- A verdict for each event, and the counters as they would be with the new ones in.
 local state = {}
 local function load(i)
-  local s = state[i]
-  if s then return s end
-  local text = held[i]
-  if not text then return nil end
-  local space = find(text, ' ', 1, true)
-  if not space then
-    local h, m, l = parse(text)
-    return {h, m, l, 0, 0, 0}
-  end
-  local h, m, l = parse(sub(text, 1, space - 1))
-  return {h, m, l, parse(sub(text, space + 1))}
-end
-local ADD, MIN, MAX, LATEST = 97, 110, 120, 108
-local function merged(i, h, m, l, b)
-  local merge, old = string.byte(merges, i - meters), load(i)
-  local bh, bm, bl = 0, 0, 0
-  if b == '1' then bm = 1 elseif b ~= '0' then bh, bm, bl = parse(b) end
-  if not old then return {h, m, l, bh, bm, bl} end
-  if merge == ADD then
-    h, m, l = add(old[1], old[2], old[3], h, m, l)
-    return {h, m, l, add(old[4], old[5], old[6], bh, bm, bl)}
-  end
-  local new = {h, m, l, bh, bm, bl}
-  local new_is_less = less(h, m, l, old[1], old[2], old[3])
-  if merge == MIN then return new_is_less and new or old end
-  if merge == MAX then return new_is_less and old or new end
-  if merge == LATEST then
-    if less(old[4], old[5], old[6], bh, bm, bl) then return new end
-    if less(bh, bm, bl, old[4], old[5], old[6]) then return old end
-    return new_is_less and old or new
-  end
-  return old
+  return state[i] or (held[i] and parse_value(held[i]))
 end
 
-local verdicts, claims, bad = {}, {}, false
+-- Group by group. What a refused one would have done is undone: the states of its counters, and its claims.
+local answers, claims, values = {}, {}, {}
+local e = 0
+for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
+  local verdicts, bad, before = {}, false, {}
+  local claims_before, values_before = #claims, #values
+  for n = 1, tonumber(size) do
+    e = e + 1
+    local seen, verdict = known[ids[e]], 'n'
+    if seen then
+      verdict = seen == string.sub(prints[e], 1, #seen) and 'd' or 'c'
+    else
+      local next_states, adds, at = {}, {}, starts[e]
+      local deltas = tonumber(ARGV[at])
+      for d = 1, deltas do
+        local i = meters + ARGV[at + 3 * d - 2]
+        local h, m, l = parse(ARGV[at + 3 * d - 1])
+        local s = merged(string.byte(merges, i - meters), load(i), h, m, l, ARGV[at + 3 * d])
+        if not (in_range(s[1]) and in_range(s[4])) then verdict = 'r' end
+        next_states[i] = s
+        adds[d] = {meter_of[i - meters], h, m, l}
+      end
+      if verdict == 'n' then
+        for i, s in pairs(next_states) do
+          if before[i] == nil then before[i] = state[i] or false end
+          state[i] = s
+        end
+        for d = 1, deltas do values[#values + 1] = adds[d] end
+        known[ids[e]] = prints[e]
+        claims[#claims + 1] = ids[e]
+        claims[#claims + 1] = prints[e]
+      end
+    end
+    if verdict == 'c' or verdict == 'r' then bad = true end
+    verdicts[n] = verdict
+  end
+  local refused = bad and handling == 's'
+  if refused then
+    for i, s in pairs(before) do state[i] = s or nil end
+    for i = #claims, claims_before + 1, -1 do
+      if i % 2 == 1 then known[claims[i]] = nil end
+      claims[i] = nil
+    end
+    for i = #values, values_before + 1, -1 do values[i] = nil end
+  end
+  answers[#answers + 1] = (refused and 'x' or 'r') .. table.concat(verdicts)
+end
+answers = table.concat(answers, ',')
+if #claims == 0 then return {'done', answers, {}} end
+
+-- What each meter took.
 local taken = {}
 for m = 1, meters do taken[m] = {0, 0, 0, 0} end
-for e = 1, events do
-  local seen, verdict = known[ids[e]], 'n'
-  if seen then
-    verdict = seen == prints[e] and 'd' or 'c'
-  else
-    local next_states, values, at = {}, {}, starts[e]
-    for d = 1, tonumber(ARGV[at]) do
-      local i = meters + ARGV[at + 3 * d - 2]
-      local h, m, l = parse(ARGV[at + 3 * d - 1])
-      local s = merged(i, h, m, l, ARGV[at + 3 * d])
-      if not (in_range(s[1]) and in_range(s[4])) then verdict = 'r' end
-      next_states[i] = s
-      values[d] = {meter_of[i - meters], h, m, l}
-    end
-    if verdict == 'n' then
-      for i, s in pairs(next_states) do state[i] = s end
-      for _, value in ipairs(values) do
-        -- A thousand limbs stay below 2^53: they are carried once, at the end.
-        local t = taken[value[1]]
-        t[1], t[2], t[3], t[4] = t[1] + 1, t[2] + value[2], t[3] + value[3], t[4] + value[4]
-      end
-      known[ids[e]] = prints[e]
-      claims[#claims + 1] = ids[e]
-      claims[#claims + 1] = prints[e]
-    end
-  end
-  if verdict == 'c' or verdict == 'r' then bad = true end
-  verdicts[e] = verdict
+for _, value in ipairs(values) do
+  -- Thousands of limbs stay below 2^53: they are carried once, at the end.
+  local t = taken[value[1]]
+  t[1], t[2], t[3], t[4] = t[1] + 1, t[2] + value[2], t[3] + value[3], t[4] + value[4]
 end
-verdicts = table.concat(verdicts)
-if bad and ARGV[4] == 'strict' then return {'refused', verdicts} end
-if #claims == 0 then return {'recorded', verdicts, {}} end
 
 -- The tallies: in this segment, and the account of the slot.
 local sums, taken_texts = {}, {}
@@ -200,7 +205,7 @@ for m = 1, meters do
     state[m] = {h, i, l, add(s[4], s[5], s[6], new[2], new[3], new[4])}
     local events_text, quantity, lost = string.match(meta[2 + m] or '0 0', '^(%S+) (%S+)(.*)$')
     local account = amount(events_text, quantity)
-    local known = amount(string.match(ARGV[17 + 2 * m], '^(%S+) (%S+)$'))
+    local known = amount(string.match(ARGV[AFTER_HEADER + 2 * m], '^(%S+) (%S+)$'))
     if known[1] > account[1] then
       local lost_events, lost_quantity, since = string.match(lost, '^ (%S+) (%S+) (%S+)$')
       local now_lost = plus(amount(lost_events, lost_quantity), minus(known, account))
@@ -217,8 +222,7 @@ local writes, index, added_bytes = {}, {}, 0
 for i = 1, counters do
   local s = state[i]
   if s then
-    local field, value, was = ARGV[fields_at + i], format(s[1], s[2], s[3]), held[i]
-    if s[4] ~= 0 or s[5] ~= 0 or s[6] ~= 0 then value = value .. ' ' .. format(s[4], s[5], s[6]) end
+    local field, value, was = ARGV[fields_at + i], value_text(s), held[i]
     if value ~= was then
       writes[#writes + 1] = field
       writes[#writes + 1] = value
@@ -232,11 +236,9 @@ for i = 1, counters do
 end
 local fresh = #index / 2
 if fresh > 0 then
-  if tenant_unsettled + fresh > tonumber(ARGV[10]) then return {'backlog', 'tenant'} end
-  if partition.unsettled + fresh > tonumber(ARGV[9]) then return {'backlog', 'partition'} end
+  if tenant_unsettled + fresh > tonumber(call.backlog_max_counters_of_tenant) then return {'backlog', 'tenant'} end
+  if partition.unsettled + fresh > tonumber(call.backlog_max_counters) then return {'backlog', 'partition'} end
 end
-local rotate = not current or current.born + window <= now or current.ids >= tonumber(ARGV[12]) or current.window ~= window
-if rotate and current and #older + 1 >= tonumber(ARGV[13]) then return {'backlog', 'dedupe'} end
 
 -- Only now write. The first write is one that a full Redis refuses, so that it refuses all of them.
 local function write(command, key, values)
@@ -244,39 +246,30 @@ local function write(command, key, values)
     redis.call(command, key, unpack(values, from, math.min(from + 2 * CHUNK - 1, #values)))
   end
 end
-local closed = current
-if rotate then
-  current = {n = integer(closed and tonumber(closed.n) + 1 or 1), born = now, ids = 0}
-end
-write('HSET', dedupe_key(tenant, current.n), claims)
-if rotate then
-  -- A tenant that falls silent never rotates again: then all of these go by themselves, when the last id is old enough.
-  local ttl = integer(2 * window + 3600000)
-  redis.call('PEXPIRE', dedupe_key(tenant, current.n), ttl)
-  if closed then table.insert(older, 1, {n = closed.n, closed = integer(now)}) end
-  for _, generation in ipairs(older) do redis.call('PEXPIRE', dedupe_key(tenant, generation.n), ttl) end
-end
-for _, n in ipairs(dead) do redis.call('UNLINK', dedupe_key(tenant, n)) end
-generations = string.format('%s:%.0f:%.0f:%.0f', current.n, current.born, current.ids + #claims / 2, window)
-for _, generation in ipairs(older) do generations = generations .. ',' .. generation.n .. ':' .. generation.closed end
+local rotated
+current, rotated = to_write(current, older, layout, now)
+claim(tenant, current, claims, id_texts)
+if rotated then keep_for_a_window(tenant, {current, unpack(older)}, layout.window, now) end
+forget(tenant, dead)
 
-if not fits then
+-- Events that no meter counts claim their ids, and touch no segment.
+if #writes > 0 and not fits then
   if partition.open and partition.count > 0 then redis.call('ZADD', SEALED, integer(partition.born), partition.open) end
   partition.ordinal = partition.ordinal + 1
-  partition.open = integer(now) .. '-' .. microseconds .. '-' .. ARGV[5] .. '-' .. integer(partition.ordinal)
+  partition.open = integer(now) .. '-' .. microseconds .. '-' .. call.nonce .. '-' .. integer(partition.ordinal)
   partition.born, partition.count, partition.bytes = now, 0, 0
 end
-write('HSET', segment_key(partition.open), writes)
+if #writes > 0 then write('HSET', segment_key(partition.open), writes) end
 if fresh > 0 then write('ZADD', index_key(partition.open), index) end
 if fresh > 0 or added_bytes ~= 0 then
-  partition.partitions = ARGV[3]
+  partition.partitions = call.partitions
   partition.unsettled = partition.unsettled + fresh
   partition.count = partition.count + fresh
   partition.bytes = partition.bytes + added_bytes
   set('s', state_text(partition))
 end
-set('t:' .. tenant, tenant_text(version, tenant_unsettled + fresh, generations))
+set('t:' .. tenant, tenant_text(version, tenant_unsettled + fresh, generations_text(current, older)))
 redis.call('HSET', META, unpack(sums))
-return {'recorded', verdicts, taken_texts}
+return {'done', answers, taken_texts}
 `,
 )

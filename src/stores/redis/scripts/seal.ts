@@ -21,7 +21,8 @@ end
  * KEYS  1  the partition's meta
  * ARGV  1  owner of the lease   2  lease_ms, 0 for none   3  settle_after_ms   4  number of partitions
  *
- * Returns  {'sealed', now_ms, {{id, born_ms, reason or nil}, …}, offer}   offer: names when kept segments were last offered again
+ * Returns  {'sealed', now_ms, {{id, born_ms, reason or nil}, …}, offer, ids}   offer: names when kept segments were last offered
+ *                               again; ids: 1 if there are some to be forgotten, which is looked for every ten minutes
  *          {'leased', until_ms}   another owner is at work: nothing is changed
  *          {'partitions', n}      the data was written with another number of partitions
  */
@@ -29,11 +30,16 @@ export const seal = script(
   'seal',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until', 'offer')
+local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until', 'offer', 'looked_for_ids')
 local partition = parse_state(meta[1])
 if partition.partitions and partition.partitions ~= ARGV[4] then return {'partitions', partition.partitions} end
 if meta[2] and meta[2] ~= ARGV[1] and tonumber(meta[3]) > now then return {'leased', meta[3]} end
-local looked = redis.pcall('HSET', META, 'last_flush', integer(now))
+local note, ids = {'last_flush', integer(now)}, 0
+if tonumber(meta[5] or 0) + 600000 <= now then
+  if redis.call('ZRANGEBYSCORE', FORGETTING, '-inf', integer(now), 'LIMIT', 0, 1)[1] then ids = 1
+  else note[3], note[4] = 'looked_for_ids', integer(now) end
+end
+local looked = redis.pcall('HSET', META, unpack(note))
 if type(looked) == 'table' and looked.err then
   -- Redis is full. It refuses a script only whose first write would take memory, so the first one frees some: settling
   -- is what gives the rest back. What is kept in case Postgres is put back is given up.
@@ -52,7 +58,7 @@ local several = segments[2] and tonumber(segments[2][2]) + tonumber(ARGV[3]) <= 
 if several and tonumber(ARGV[2]) > 0 then
   redis.call('HSET', META, 'lease_owner', ARGV[1], 'lease_until', integer(now + tonumber(ARGV[2])))
 end
-return {'sealed', integer(now), segments, meta[4] or ''}
+return {'sealed', integer(now), segments, meta[4] or '', ids}
 `,
 )
 

@@ -1,5 +1,5 @@
-// A lock on a folder that only one process may have open: a file next to it that names the process. PGlite itself
-// has none, and two on one folder destroy it.
+// A lock on a folder or file that only one process may have open: a file next to it that names the process. PGlite itself
+// has none, and two on one folder destroy it; nor has an append-only file.
 
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 
