@@ -6,6 +6,7 @@ COPY package.json package-lock.json ./
 # The optional packages are a Node for machines with an older one.
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 COPY migrations ./migrations
+COPY public ./public
 COPY src ./src
 RUN mkdir /data && chown node /data
 USER node

@@ -6,6 +6,7 @@ import { type ComposedNode, composeNode } from './compose-node.ts'
 import { environment } from './env-file.ts'
 import { flushJob } from './jobs/flush-job.ts'
 import { periodicJobs } from './jobs/periodic.ts'
+import { withFiles } from './node-files.ts'
 import { onStop } from './on-stop.ts'
 
 const DRAIN_MS = 10_000
@@ -17,9 +18,12 @@ const composed = await composeNode(environment(), log).catch((error: Error) => {
 })
 const { app, services, config } = composed
 
-const server = serve({ fetch: app.fetch, port: config.PORT, hostname: config.HOST }, ({ port }) => {
-  log(`Tollgate is at http://${config.HOST}:${port}  (reference: /docs)`)
-})
+const server = serve(
+  { fetch: withFiles(app.fetch), port: config.PORT, hostname: config.HOST },
+  ({ port }) => {
+    log(`Tollgate is at http://${config.HOST}:${port}  (reference: /docs)`)
+  },
+)
 server.on('error', async (error: NodeJS.ErrnoException) => {
   console.error(
     error.code === 'EADDRINUSE' ? `Port ${config.PORT} is taken. Set PORT to another one.` : error.message,

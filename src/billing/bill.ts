@@ -41,7 +41,7 @@ export const billLineSchema = z
     aggregation: z
       .enum(aggregations)
       .nullable()
-      .meta({ description: 'null: there is no such meter.', example: 'sum' }),
+      .meta({ 'x-name': 'Aggregation', description: 'null: there is no such meter.', example: 'sum' }),
     quantity: quantity('The usage of the period, exact at `as_of`.', '1500'),
     settled_quantity: quantity('What of it is settled in Postgres.', '1380'),
     live_quantity: quantity('What is still counted in Redis: quantity − settled_quantity.', '120'),

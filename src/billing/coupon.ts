@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { currencySchema, tooFine } from '../kernel/currency.ts'
 import { decimal } from '../kernel/decimal.ts'
-import { decimalString } from '../kernel/decimal-schema.ts'
+import { decimalOutput, decimalString } from '../kernel/decimal-schema.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { keySchema, line } from '../kernel/text.ts'
 import { wholeNumber } from '../kernel/whole-number.ts'
@@ -39,9 +39,11 @@ export const couponInputSchema = knownFields('A coupon', {
     .optional(),
   amount_off: positive('An amount of money; what an invoice can’t use up is lost.', '10').optional(),
   currency: currencySchema.optional().meta({ description: 'Of amount_off.' }),
-  duration: z
-    .enum(['once', 'periods', 'forever'], { error: 'must be "once", "periods" or "forever"' })
-    .meta({ description: 'On how many invoices of a subscription.', example: 'once' }),
+  duration: z.enum(['once', 'periods', 'forever'], { error: 'must be "once", "periods" or "forever"' }).meta({
+    'x-name': 'CouponDuration',
+    description: 'On how many invoices of a subscription.',
+    example: 'once',
+  }),
   periods: wholeNumber(1, PERIODS_MAX)
     .optional()
     .meta({ description: 'With the duration "periods": on so many.', example: 3 }),
@@ -68,10 +70,10 @@ export const couponSchema = z
   .object({
     key: z.string().meta({ example: 'welcome' }),
     name: z.string().nullable().meta({ example: 'Welcome' }),
-    percent_off: z.string().nullable().meta({ example: '15' }),
-    amount_off: z.string().nullable().meta({ example: null }),
+    percent_off: decimalOutput().nullable().meta({ example: '15' }),
+    amount_off: decimalOutput().nullable().meta({ example: null }),
     currency: z.string().nullable().meta({ example: null }),
-    duration: z.enum(['once', 'periods', 'forever']),
+    duration: z.enum(['once', 'periods', 'forever']).meta({ 'x-name': 'CouponDuration' }),
     periods: z.int().nullable().meta({ description: 'On so many invoices; null: on all.', example: 1 }),
     created_at: z.iso.datetime().meta({ example: '2026-11-01T09:30:00.000Z' }),
     archived_at: z.iso

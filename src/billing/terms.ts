@@ -50,10 +50,10 @@ export const feeSchema = knownFields('A fee', {
   key: keySchema.meta({ description: 'Your own name for the fee.', example: 'base' }),
   name: line(NAME_CHARS).nullable().default(null).meta({ description: 'For people.', example: 'Base fee' }),
   amount: amountField('Due each period, prorated by days where a period is cut.', '49'),
-  due: z
-    .enum(['advance', 'arrears'])
-    .default('advance')
-    .meta({ description: 'advance: for the period that begins. arrears: for the one that ends.' }),
+  due: z.enum(['advance', 'arrears']).default('advance').meta({
+    'x-name': 'FeeDue',
+    description: 'advance: for the period that begins. arrears: for the one that ends.',
+  }),
 }).meta({ id: 'Fee' })
 
 export type Fee = z.output<typeof feeSchema>
@@ -84,7 +84,9 @@ const entitlementsSchema = z
 export const termsFields = {
   prices: pricesSchema,
   fees: feesSchema,
-  interval: z.enum(intervalUnits).meta({ description: 'How long a period is …', example: 'month' }),
+  interval: z
+    .enum(intervalUnits)
+    .meta({ 'x-name': 'Interval', description: 'How long a period is …', example: 'month' }),
   interval_count: wholeNumber(1, COUNT_MAX).meta({
     description: '… in so many of these units.',
     example: 1,

@@ -5,7 +5,7 @@ import { KEY_PREFIX } from '../access/api-key.ts'
 import { KeyCache } from '../access/key-cache.ts'
 import type { Services } from '../services.ts'
 import type { Deps, Env } from './env.ts'
-import { describeSecurity } from './openapi.ts'
+import { describeCommon } from './openapi.ts'
 import { Router, type Routes } from './router.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { billingRoutes } from './routes/billing.ts'
@@ -53,7 +53,7 @@ export function createApp(services: Services): OpenAPIHono<Env> {
   check(services)
   const deps: Deps = { ...services, keys: new KeyCache(services.clock) }
   const app = new OpenAPIHono<Env>()
-  describeSecurity(app)
+  describeCommon(app)
   const router = new Router(app, deps)
   for (const addRoutes of [...groups, referenceRoutes(app)]) addRoutes(router, deps)
   return app

@@ -30,7 +30,8 @@ export type Endpoint<Params = unknown, Query = unknown, Body = unknown> = {
   headers?: z.ZodObject
   /** Its answer holds a secret that is stored nowhere else. */
   showsSecret?: true
-  responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>
+  /** `contentType`: JSON if absent; several if the caller chooses. */
+  responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string | string[] }>
   /** Error codes beyond those that access, parameters and body bring along. */
   errors?: ErrorCode[]
   handle(c: Context<Env>, input: Input<Params, Query, Body>): Promise<Response> | Response

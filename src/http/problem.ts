@@ -43,8 +43,8 @@ export type Problem = {
   errors?: Issue[]
 }
 
-/** Where the reference explains a code: relative, so that it is right wherever the app runs. */
-export const problemType = (code: ErrorCode): string => `/docs#${code}`
+/** Where a code is explained: relative, so that it is right wherever the app runs. */
+export const problemType = (code: ErrorCode): string => `/errors#${code}`
 
 /** The answer to an error. What is no TollgateError is answered with nothing but the request's id. */
 export function problemResponse(

@@ -49,7 +49,7 @@ export class Router {
       }
     }
     this.#app.on(endpoint.method.toUpperCase(), endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'), handler)
-    this.#app.openAPIRegistry.registerPath(describeEndpoint(endpoint as Endpoint))
+    describeEndpoint(this.#app, endpoint as Endpoint)
   }
 
   #check({ method, path, id, params, body, uncheckedBody }: Endpoint): void {

@@ -38,10 +38,15 @@ export function decimalString({ min, above, max, otherwise }: Options = {}) {
     .refine((sent) => min === undefined || decimal(sent).gte(min), { error: range })
     .refine((sent) => above === undefined || decimal(sent).gt(above), { error: range })
     .refine((sent) => max === undefined || decimal(sent).lte(max), { error: `must be ${max} or less` })
+    .meta({ format: 'decimal' })
 }
 
 /** A decimal string in what Tollgate answers: totals may have more digits than any input. */
-export const decimalOutput = () => z.string().regex(/^-?\d+(\.\d+)?$/)
+export const decimalOutput = () =>
+  z
+    .string()
+    .regex(/^-?\d+(\.\d+)?$/)
+    .meta({ format: 'decimal' })
 
 function asString(sent: number): string {
   const plain = shown(Number.isFinite(sent) ? text(decimal(String(sent))) : String(sent))

@@ -19,8 +19,13 @@ export const pageParameters = {
     .transform(Number)
     .optional()
     .meta({
+      // What the text of the query is read as.
+      type: 'integer',
+      minimum: 1,
+      maximum: PAGE_MAX,
+      default: PAGE_DEFAULT,
       description: `How many items at most: 1 to ${PAGE_MAX}, ${PAGE_DEFAULT} by default.`,
-      example: '20',
+      example: PAGE_DEFAULT,
     }),
   cursor: z.string().max(CURSOR_CHARS).optional().meta({ description: '`next_cursor` of the page before.' }),
 }

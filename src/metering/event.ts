@@ -10,7 +10,7 @@ import {
   PROPERTY_DEPTH,
   RESOURCE_TYPE_CHARS,
 } from './limits.ts'
-import { quantityText } from './quantity.ts'
+import { PLAIN, quantityText } from './quantity.ts'
 
 /** Unknown fields that an answer names for each event, and characters of a name in it. */
 const FIELDS_NAMED = 5
@@ -25,7 +25,10 @@ export const customerIdSchema = line(CUSTOMER_ID_CHARS)
   })
 
 const quantitySchema = z
-  .union([z.string(), z.number()], 'must be a decimal, as a string or a number, such as "12.5"')
+  .union(
+    [z.string().meta({ format: 'decimal', pattern: PLAIN.source }), z.number()],
+    'must be a decimal, as a string or a number, such as "12.5"',
+  )
   .transform((sent, context) => {
     const quantity = quantityText(sent)
     if ('ok' in quantity) return quantity.ok

@@ -21,6 +21,7 @@ const termSchema = knownFields('A filter term', {
     )
     .meta({ description: 'Its name, or the path to it, as in `value`.', example: 'usage.kind' }),
   op: z.enum(filterOps).meta({
+    'x-name': 'FilterOp',
     description:
       '`gt`, `gte`, `lt` and `lte` compare exact decimals. For an event without the property only `ne` and `exists: false` hold.',
     example: 'in',
@@ -40,19 +41,21 @@ const termSchema = knownFields('A filter term', {
   .superRefine(({ op, value }, context) => {
     for (const { path, message } of wrongIn(op, value)) context.addIssue({ code: 'custom', path, message })
   })
-  .meta({ id: 'FilterTerm', description: 'What has to hold on a property of an event.' })
+  .meta({ id: 'FilterTermInput', description: 'What has to hold on a property of an event.' })
 
 /** As it was taken. */
-export const filterTermOutputSchema = z.object({
-  property: z.string(),
-  op: z.enum(filterOps),
-  value: z.union([
-    z.string(),
-    z.number(),
-    z.boolean(),
-    z.array(z.union([z.string(), z.number(), z.boolean()])),
-  ]),
-})
+export const filterTermOutputSchema = z
+  .object({
+    property: z.string(),
+    op: z.enum(filterOps).meta({ 'x-name': 'FilterOp' }),
+    value: z.union([
+      z.string(),
+      z.number(),
+      z.boolean(),
+      z.array(z.union([z.string(), z.number(), z.boolean()])),
+    ]),
+  })
+  .meta({ id: 'FilterTerm', description: 'What has to hold on a property of an event.' })
 
 type Sent = z.output<typeof termSchema>
 type Found = { path: PropertyKey[]; message: string }

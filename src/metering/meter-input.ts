@@ -29,6 +29,7 @@ const fields = {
     example: 'api_call',
   }),
   aggregation: z.enum(aggregations).meta({
+    'x-name': 'Aggregation',
     description:
       'How the events become one number. `weighted_sum` is for gauges that are fed with changes (+3, −1): the level, averaged over the period.',
     example: 'sum',
@@ -47,6 +48,7 @@ const fields = {
       example: ['region'],
     }),
   missing: z.enum(missingChoices).meta({
+    'x-name': 'MissingProperty',
     description:
       'What becomes of an event that lacks the property in `value`, or has null there: `refuse` refuses it for all meters, with a 422; `skip` leaves it out of this meter, counts it in the others, and names this meter in its `skipped`.',
     example: 'refuse',

@@ -2,7 +2,8 @@
 
 import { decimal, QUANTITY_FRACTION_DIGITS, QUANTITY_INTEGER_DIGITS, text } from '../kernel/decimal.ts'
 
-const PLAIN = /^(-?)0*(\d+)(?:\.(\d+))?$/
+/** What a quantity's text looks like. */
+export const PLAIN = /^(-?)0*(\d+)(?:\.(\d+))?$/
 const SAFE_NUMBER_DIGITS = 15
 
 export type QuantityText = { ok: string } | { wrong: string }

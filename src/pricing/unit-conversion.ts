@@ -33,6 +33,7 @@ const dividedBy = decimalString({ above: '0' }).meta({
   example: '1024',
 })
 const roundField = z.enum(names, { error: `must be one of ${names.join(', ')}` }).meta({
+  'x-name': 'UnitRounding',
   description: `How the quotient becomes whole units; \`nearest\` rounds a half up, \`none\` keeps the fraction (to ${CONVERTED_DECIMALS} decimals).`,
   example: 'up',
 })

@@ -133,7 +133,7 @@ describe('an error that nobody thought of', () => {
     failing('listMeters', error)
     const answer = await call('GET', '/api/v1/meters')
     expect(answer.body).toEqual({
-      type: '/docs#internal',
+      type: '/errors#internal',
       title: 'Something went wrong on our side',
       status: 500,
       detail: expect.stringContaining('request id'),

@@ -1,7 +1,7 @@
 // Judges an answer by the OpenAPI document alone: what may come, in which form, and what must never be in it.
 
 import { isUtf8 } from 'node:buffer'
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { escaped, type Validate, validatorOf } from '../support/answers.ts'
 import { type ApiDocument, fieldNames, type Operation, type Schema } from './document.ts'
 import { type FuzzRequest, payloadOf } from './request.ts'
 import type { Outcome, WireResponse } from './wire.ts'
@@ -35,8 +35,7 @@ export type Reached = { operation: Operation | null; known: boolean }
 export class Oracle {
   readonly #document: ApiDocument
   readonly #operations: Operation[]
-  readonly #ajv = new Ajv2020({ strict: false, allErrors: false })
-  readonly #validators = new Map<string, ValidateFunction>()
+  readonly #validate: Validate
   readonly #secrets: string[]
   readonly #onWorkerd: boolean
 
@@ -45,9 +44,7 @@ export class Oracle {
     this.#operations = operations
     this.#secrets = secrets
     this.#onWorkerd = onWorkerd
-    this.#ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/)
-    this.#ajv.addFormat('uuid', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
-    this.#ajv.addSchema(document as object, 'api')
+    this.#validate = validatorOf(document)
   }
 
   /** The operation that a request comes to, as servers read addresses. */
@@ -110,7 +107,7 @@ export class Oracle {
     const type = response.headers.get('content-type')
     if (type !== 'application/problem+json') return [`a refusal of type ${type}`]
     const problem = parsed(response.body)
-    const errors = this.#validate('api#/components/schemas/Problem', problem)
+    const errors = this.#validate('/components/schemas/Problem', problem)
     if (errors !== null) return [`no problem document: ${errors}`]
     const { status, request_id, detail, errors: issues = [] } = problem as ProblemBody
     const wrong: string[] = []
@@ -134,7 +131,7 @@ export class Oracle {
     const body = parsed(response.body)
     if (body === undefined) return [`no JSON: ${response.body.toString().slice(0, 100)}`]
     const errors = this.#validate(
-      `api#/paths/${escaped(operation.path)}/${operation.method.toLowerCase()}/responses/${response.status}/content/${escaped(type)}/schema`,
+      `/paths/${escaped(operation.path)}/${operation.method.toLowerCase()}/responses/${response.status}/content/${escaped(type)}/schema`,
       body,
     )
     if (operation.id === 'recordUsage' && response.body.length > RECORDED_BYTES_MAX)
@@ -161,7 +158,7 @@ export class Oracle {
     if (payload === null || operation.bodies[type] === undefined) return []
     if (!isUtf8(payload)) return ['accepted a body that is no UTF-8']
     if (namesProto(payload)) return ['accepted a name that objects lose: __proto__']
-    const pointer = `api#/paths/${escaped(operation.path)}/${operation.method.toLowerCase()}/requestBody/content/${escaped(type)}/schema`
+    const pointer = `/paths/${escaped(operation.path)}/${operation.method.toLowerCase()}/requestBody/content/${escaped(type)}/schema`
     const errors = this.#validate(pointer, parsed(payload))
     return errors === null ? [] : [`accepted a body that the document forbids: ${errors}`]
   }
@@ -204,20 +201,13 @@ export class Oracle {
     return true
   }
 
-  #validate(pointer: string, value: unknown): string | null {
-    let validate = this.#validators.get(pointer)
-    if (!validate) {
-      validate = this.#ajv.compile({ $ref: pointer })
-      this.#validators.set(pointer, validate)
-    }
-    return validate(value) ? null : this.#ajv.errorsText(validate.errors)
-  }
-
   *#leaks(text: string, response: WireResponse, request: FuzzRequest): Iterable<string> {
     const showsKey =
       response.status === 201 &&
       ['createTenant', 'createApiKey'].includes(this.reached(request).operation?.id ?? '')
-    const isReference = ['openapi', 'docs'].includes(this.reached(request).operation?.id ?? '')
+    const isReference = ['home', 'openapi', 'docs', 'errors'].includes(
+      this.reached(request).operation?.id ?? '',
+    )
     const everything = `${text}\n${[...response.headers].join('\n')}`
     for (const secret of this.#secrets) if (everything.includes(secret)) yield 'a secret is in the answer'
     if (isReference) return
@@ -233,8 +223,6 @@ type ProblemBody = { status: number; request_id: string; detail: string; errors?
 
 /** The first answer to a request with an Idempotency-Key, come again. */
 export const isReplay = ({ headers }: WireResponse): boolean => headers.get('idempotency-replayed') === 'true'
-
-const escaped = (part: string): string => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))
 
 function parsed(bytes: Buffer): unknown {
   try {

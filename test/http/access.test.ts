@@ -100,7 +100,7 @@ describe('every route that is not public', () => {
 
   it('is public only where it should be', async () => {
     const open = (await routes()).filter(({ access }) => access === 'public').map(({ path }) => path)
-    expect(open.sort()).toEqual(['/docs', '/health', '/openapi.json', '/ready'])
+    expect(open.sort()).toEqual(['/', '/docs', '/errors', '/health', '/openapi.json', '/ready'])
   })
 })
 

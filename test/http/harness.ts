@@ -17,6 +17,7 @@ import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
+import { type Document, judgeAnswers } from '../support/answers.ts'
 
 export type Server = {
   request(path: string, init?: RequestInit): Promise<Response>
@@ -79,7 +80,7 @@ export type Call = (
   headers?: Record<string, string>,
 ) => Promise<Answer>
 
-/** Calls with this token; `null` sends none. A body is sent as JSON, a string as it is. */
+/** Calls with this token; `null` sends none. A body is sent as JSON, a string as it is. Every answer is held against the document. */
 export const caller =
   (server: Server, token: string | null): Call =>
   async (method, path, body, headers = {}) => {
@@ -94,12 +95,26 @@ export const caller =
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
-    return {
+    const answer: Answer = {
       status: response.status,
       headers: response.headers,
       body: isJson && text !== '' ? JSON.parse(text) : text,
     }
+    const { status } = answer
+    const contentType = response.headers.get('content-type')
+    if (!judges.has(server)) judges.set(server, judgeOf(server))
+    const wrong = (await judges.get(server)!)({ method, path, status, contentType, body: answer.body })
+    if (wrong !== null) throw new Error(`${method} ${path} is answered with ${status}, and ${wrong}: ${text}`)
+    return answer
   }
+
+/** By server: whether an answer is what its OpenAPI document says. */
+const judges = new WeakMap<Server, Promise<ReturnType<typeof judgeAnswers>>>()
+
+async function judgeOf(server: Server): Promise<ReturnType<typeof judgeAnswers>> {
+  const response = await server.request('/openapi.json')
+  return judgeAnswers((await response.json()) as Document)
+}
 
 export type TestTenant = { id: string; key: string; call: Call }
 

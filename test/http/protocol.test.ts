@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { errorCodes } from '../../src/kernel/errors.ts'
-import { type Call, caller, newTenant, openServer, type Server, type TestTenant } from './harness.ts'
+import {
+  type Call,
+  caller,
+  errorsOf,
+  newTenant,
+  openServer,
+  type Server,
+  type TestTenant,
+} from './harness.ts'
 
 let server: Server
 let tenant: TestTenant
@@ -23,29 +31,24 @@ describe('an error', () => {
     expect(answer.status).toBe(404)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(answer.body).toEqual({
-      type: '/docs#not_found',
+      type: '/errors#not_found',
       title: 'Not found',
       status: 404,
       detail: 'There is no meter "nope".',
       code: 'not_found',
       request_id: answer.headers.get('x-request-id'),
     })
-    expect((await nobody('GET', '/docs')).body).toContain('id="not_found"')
+    expect((await nobody('GET', '/errors')).body).toContain('id="not_found"')
   })
 
-  it.each([
-    '/',
-    '/api',
-    '/api/v1',
-    '/api/v1/meterz',
-    '/api/v1/meters/a/b',
-    '/api/v1/meters/',
-    '/api/v2/meters',
-  ])('for %s is a 404, with or without a key', async (path) => {
-    for (const call of [nobody, tenant.call]) {
-      expect(await call('GET', path)).toMatchObject({ status: 404, body: { code: 'not_found' } })
-    }
-  })
+  it.each(['/api', '/api/v1', '/api/v1/meterz', '/api/v1/meters/a/b', '/api/v1/meters/', '/api/v2/meters'])(
+    'for %s is a 404, with or without a key',
+    async (path) => {
+      for (const call of [nobody, tenant.call]) {
+        expect(await call('GET', path)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+      }
+    },
+  )
 
   it.each([
     ['PUT', '/api/v1/meters', 'HEAD, POST, GET'],
@@ -294,6 +297,8 @@ describe('the OpenAPI document', () => {
         'GET /ready',
         'GET /openapi.json',
         'GET /docs',
+        'GET /errors',
+        'GET /',
       ].sort(),
     )
   })
@@ -342,24 +347,108 @@ describe('the OpenAPI document', () => {
 
   it('knows every error code', async () => {
     const { components } = await read()
-    expect(components.schemas.Problem.properties.code.enum).toEqual([...errorCodes])
+    expect(components.schemas.ErrorCode.enum).toEqual([...errorCodes])
+  })
+
+  it('says where it is, as its caller sees it', async () => {
+    const [here, behindTls] = [
+      (await read()).servers[0].url,
+      (await nobody('GET', '/openapi.json', undefined, { 'x-forwarded-proto': 'https' })).body.servers[0].url,
+    ]
+    expect(here).toMatch(/^http:\/\/(127\.0\.0\.1|localhost):\d+$/)
+    expect(behindTls).toBe(here.replace('http:', 'https:'))
   })
 })
 
 describe('the reference page', () => {
-  it('shows every operation and every error, and loads nothing from anywhere', async () => {
+  it('runs one script, which is ours and the one that was meant, and can load nothing from elsewhere', async () => {
     const page = await nobody('GET', '/docs')
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
-    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
-    expect(page.body).not.toMatch(/<script|<link|<img|src=|@import|url\(/i)
-    const { paths } = (await nobody('GET', '/openapi.json')).body
-    for (const [path, methods] of Object.entries<Record<string, Operation>>(paths)) {
-      for (const [method, { operationId }] of Object.entries(methods)) {
-        expect(page.body).toContain(`id="${operationId}"`)
-        expect(page.body).toContain(`${method.toUpperCase()} ${path}`)
-      }
-    }
-    for (const code of errorCodes) expect(page.body).toContain(`id="${code}"`)
+    const policy = Object.fromEntries(
+      page.headers
+        .get('content-security-policy')!
+        .split('; ')
+        .map((directive) => [directive.split(' ')[0], directive.split(' ').slice(1)]),
+    )
+    expect(policy['default-src']).toEqual(["'none'"])
+    expect(policy['script-src']).toEqual(["'self'"])
+    expect(policy['connect-src']).toEqual(["'self'"])
+    for (const sources of Object.values(policy))
+      for (const source of sources as string[])
+        expect(["'none'", "'self'", "'unsafe-inline'", 'data:']).toContain(source)
+    expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//)
+    const scripts = [...page.body.matchAll(/<script src="([^"]+)" integrity="([^"]+)"/g)]
+    expect(scripts.length).toBe(1)
+    const [, path, integrity] = scripts[0]!
+    const script = await server.request(path)
+    expect(script.status).toBe(200)
+    expect(script.headers.get('content-type')).toMatch(/^text\/javascript/)
+    expect(script.headers.get('cache-control')).toContain('immutable')
+    expect(script.headers.get('x-content-type-options')).toBe('nosniff')
+    const hash = await crypto.subtle.digest('SHA-384', await script.arrayBuffer())
+    expect(`sha384-${Buffer.from(hash).toString('base64')}`).toBe(integrity)
+  })
+
+  it('takes no other route away: what is no file is answered as before', async () => {
+    expect(await nobody('GET', '/docs/nothing.js')).toMatchObject({
+      status: 404,
+      body: { code: 'not_found' },
+    })
+    expect(await nobody('POST', '/docs')).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } })
+    expect((await nobody('GET', '/_headers')).status).toBe(404)
+  })
+
+  it('explains every error code, at the place that problems name', async () => {
+    const { body } = await nobody('GET', '/errors')
+    for (const code of errorCodes) expect(body).toContain(`id="${code}"`)
+    expect(body).not.toMatch(/<script|<link|<img|src=|@import|url\(/i)
+  })
+})
+
+describe('the address alone', () => {
+  it('says what this is, and where to go, with this server’s own address', async () => {
+    const { status, headers, body } = await nobody('GET', '/')
+    expect(status).toBe(200)
+    expect(headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect(body).toMatch(/curl -X POST http:\/\/[\w.]+:\d+\/api\/v1\/usage/)
+    for (const path of ['/docs', '/openapi.json', '/errors']) expect(body).toContain(path)
+  })
+
+  it('shows a browser a page that loads nothing', async () => {
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
+    const { headers, body } = await nobody('GET', '/', undefined, { accept })
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(headers.get('vary')).toContain('accept')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(body).toContain('<a href="/docs">')
+    expect(body).not.toMatch(/<script|<link|<img|src=|@import|url\(/i)
+  })
+
+  it('answers HEAD as GET, and nothing else', async () => {
+    expect(await nobody('HEAD', '/')).toMatchObject({ status: 200, body: '' })
+    expect((await nobody('POST', '/')).status).toBe(405)
+  })
+})
+
+describe('a number or a boolean in a query', () => {
+  it.each([
+    ['/api/v1/meters?limit=abc', 'limit: must be a whole number from 1 to 100'],
+    ['/api/v1/meters?limit=0', 'limit: must be a whole number from 1 to 100'],
+    ['/api/v1/meters?limit=101', 'limit: must be a whole number from 1 to 100'],
+    ['/api/v1/meters?limit=1e3', 'limit: must be a whole number from 1 to 100'],
+    ['/api/v1/meters?limit=', 'limit: must be a whole number from 1 to 100'],
+  ])('is read strictly: %s', async (path, says) => {
+    const answer = await tenant.call('GET', path)
+    expect(answer.status).toBe(422)
+    expect(errorsOf(answer)).toEqual([says])
+  })
+
+  it.each(['yes', '1', 'TRUE', ''])('is true or false: retry_quarantined=%s', async (sent) => {
+    const admin = caller(server, server.adminToken)
+    const answer = await admin('POST', `/api/v1/flush?retry_quarantined=${sent}`)
+    expect(answer.status).toBe(422)
+    expect(errorsOf(answer)).toEqual(['retry_quarantined: must be true or false'])
+    expect((await admin('POST', '/api/v1/flush?retry_quarantined=false')).status).toBe(200)
   })
 })
 

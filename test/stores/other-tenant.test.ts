@@ -78,6 +78,7 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
     for (const key of ['calls', 'tokens'])
       await catalog.createMeter(tenantId, {
         ...{ key, name, resourceType: key, aggregation: 'sum', value: 'quantity', groupBy: [] },
+        ...{ missing: 'refuse', filter: [] },
       })
     const terms = { ...onlyPrices([]), trial_days: n }
     await catalog.createPlan(tenantId, { key: 'pro', name, currency: 'USD', terms }, n === 2)
@@ -194,7 +195,7 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
     await fill(mine, 1)
     const before = await everything(mine)
     await fill(theirs, 2)
-    await catalog.renameMeter(theirs, 'calls', 'Theirs')
+    await catalog.changeMeter(theirs, 'calls', { name: 'Theirs' })
     await catalog.archiveMeter(theirs, 'tokens')
     await catalog.changePlan(theirs, 'pro', { name: 'Theirs', default: true, seenVersion: 2 })
     await access.changeCustomer(theirs, customerId, { name: 'Theirs', tax_rates: [] }, false)

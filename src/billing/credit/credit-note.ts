@@ -51,6 +51,7 @@ export const creditNoteInputSchema = knownFields('A credit note', {
     }),
   reason: line(REASON_CHARS).meta({ description: 'On the credit note.', example: 'Outage on 3 November' }),
   settlement: z.enum(settlements, { error: 'must be "invoice", "credit" or "refund"' }).optional().meta({
+    'x-name': 'Settlement',
     description:
       'invoice: reduces what is due, as long as it is not paid. credit: the customer’s next invoices draw on it. refund: you pay it back yourself. Absent: invoice where it is not paid, credit otherwise.',
     example: 'credit',
@@ -114,7 +115,7 @@ export const creditNoteSchema = z
     total: money('subtotal + taxes: what is taken off, becomes credit or is paid back.', '5.83'),
     amount: money('The same as `total`.', '5.83'),
     reason: z.string().meta({ example: 'Outage on 3 November' }),
-    settlement: z.enum(settlements),
+    settlement: z.enum(settlements).meta({ 'x-name': 'Settlement' }),
     created_at: z.iso.datetime().meta({ example: '2026-11-22T10:00:00.000Z' }),
   })
   .meta({ id: 'CreditNote' })

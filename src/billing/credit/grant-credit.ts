@@ -76,7 +76,7 @@ export const entrySchema = z
   .object({
     id,
     grant_id: id,
-    kind: z.enum(creditEntryKinds),
+    kind: z.enum(creditEntryKinds).meta({ 'x-name': 'CreditEntryKind' }),
     amount: decimalOutput().meta({ description: 'Signed: what it adds to the balance.', example: '-379.50' }),
     invoice_id: id.nullable(),
     created_at: instant('When it was written.'),

@@ -39,7 +39,7 @@ const usageLineSchema = z
     kind: z.literal('usage'),
     ...lineFields,
     ...meterFields,
-    aggregation: z.enum(aggregations),
+    aggregation: z.enum(aggregations).meta({ 'x-name': 'Aggregation' }),
     quantity: quantity('What was used.'),
     events: quantity('How many events that was, where the meter knows it; else 0.', '31'),
     price,
@@ -61,7 +61,11 @@ const ofFee = {
   amount: money('By days, rounded so that all parts of a period add up to the fee.'),
 }
 const feeLineSchema = z
-  .object({ kind: z.literal('fee'), due: z.enum(['advance', 'arrears']), ...ofFee })
+  .object({
+    kind: z.literal('fee'),
+    due: z.enum(['advance', 'arrears']).meta({ 'x-name': 'FeeDue' }),
+    ...ofFee,
+  })
   .meta({ id: 'FeeLine' })
 const prorationLineSchema = z
   .object({
@@ -108,8 +112,9 @@ const summaryFields = {
     .string()
     .nullable()
     .meta({ description: 'Without gaps within the tenant; null: not issued.', example: 'INV-000042' }),
-  status: z.enum(invoiceStatuses),
+  status: z.enum(invoiceStatuses).meta({ 'x-name': 'InvoiceStatus' }),
   kind: z.enum(['opening', 'period', 'trailing']).meta({
+    'x-name': 'InvoiceKind',
     description:
       'opening: before the first period (the trial, or what is due in advance). period: its usage and fees. trailing: what came in late after the end.',
   }),
@@ -138,14 +143,14 @@ export const invoiceSchema = z
       z.object({
         coupon: z.string().meta({ example: 'welcome' }),
         name: z.string().nullable(),
-        percent_off: z.string().nullable().meta({ example: '15' }),
+        percent_off: decimalOutput().nullable().meta({ example: '15' }),
         amount: money('Taken off.', '1.88'),
       }),
     ),
     taxes: z.array(
       z.object({
         name: z.string().meta({ example: 'VAT' }),
-        percent: z.string().meta({ example: '19' }),
+        percent: decimalOutput().meta({ example: '19' }),
         amount: money('Added.', '2.02'),
       }),
     ),

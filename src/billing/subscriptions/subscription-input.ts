@@ -22,9 +22,11 @@ const overrides = pricesSchema.meta({
   description: 'Prices in place of the plan’s own, for meters that the plan prices.',
   example: [],
 })
-const when = z
-  .enum(['now', 'period_end'], { error: 'must be "now" or "period_end"' })
-  .meta({ description: 'now: with this hour. period_end: when the current period ends.', example: 'now' })
+const when = z.enum(['now', 'period_end'], { error: 'must be "now" or "period_end"' }).meta({
+  'x-name': 'ChangeTime',
+  description: 'now: with this hour. period_end: when the current period ends.',
+  example: 'now',
+})
 
 export const subscriptionInputSchema = knownFields('A subscription', {
   customer_id: customerIdSchema,
@@ -41,6 +43,7 @@ export const subscriptionInputSchema = knownFields('A subscription', {
     .enum(['calendar', 'anniversary'], { error: 'must be "calendar" or "anniversary"' })
     .default('calendar')
     .meta({
+      'x-name': 'BillingAnchor',
       description:
         'calendar: periods are those of the calendar, and the first one is shorter. anniversary: they are counted from the day of the start, or of the trial’s end.',
       example: 'calendar',
@@ -91,10 +94,10 @@ export const subscriptionSchema = z
   .object({
     id: z.guid().meta({ example: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11' }),
     customer_id: z.string().meta({ example: 'cust_42' }),
-    status: z.enum(['scheduled', 'trialing', 'active', 'canceled']),
+    status: z.enum(['scheduled', 'trialing', 'active', 'canceled']).meta({ 'x-name': 'SubscriptionStatus' }),
     ...phaseFields,
     start: instant('When it began, or begins.'),
-    anchor: z.enum(['calendar', 'anniversary']),
+    anchor: z.enum(['calendar', 'anniversary']).meta({ 'x-name': 'BillingAnchor' }),
     trial_end: instant('When its trial ends or ended; null: there was none.').nullable(),
     cancel_at: instant('When it ends or ended; null: it goes on.').nullable(),
     current_period: z

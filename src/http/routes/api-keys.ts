@@ -24,6 +24,8 @@ export const apiKeyRoutes: Routes = (router, deps) => {
     id: 'createApiKey',
     tag,
     summary: 'Make an API key',
+    description:
+      'The key itself is in this answer only: store it where your secrets are. A tenant may have several, to replace one without a gap.',
     access: 'admin',
     body: inputSchema,
     showsSecret: true,

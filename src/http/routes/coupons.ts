@@ -61,6 +61,7 @@ export const couponRoutes: Routes = (router, deps) => {
     id: 'getCoupon',
     tag,
     summary: 'Read a coupon',
+    description: 'Archived ones are found, too.',
     access,
     params,
     responses: { 200: { description: 'The coupon.', schema: couponSchema } },

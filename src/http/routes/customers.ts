@@ -6,6 +6,7 @@ import { createCustomer } from '../../access/create-customer.ts'
 import { type Customer, customerChangeSchema, customerInputSchema } from '../../access/customer.ts'
 import { findCustomer } from '../../access/find-customer.ts'
 import { listCustomers } from '../../access/list-customers.ts'
+import { decimalOutput } from '../../kernel/decimal-schema.ts'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { customerIdSchema } from '../../metering/event.ts'
 import { reply } from '../reply.ts'
@@ -23,7 +24,7 @@ const customerSchema = z
       .meta({ description: 'Key of its plan; null: the default plan.', example: null }),
     metadata: z.record(z.string(), z.string()).meta({ example: { crm_id: '4711' } }),
     tax_rates: z
-      .array(z.object({ name: z.string(), percent: z.string() }))
+      .array(z.object({ name: z.string(), percent: decimalOutput() }).meta({ id: 'AppliedTaxRate' }))
       .meta({ description: 'What its invoices add.', example: [{ name: 'VAT', percent: '19' }] }),
     created_at: instant('When it was created; null: it is known by its usage alone.').nullable(),
     updated_at: instant('When it was last changed.').nullable(),
@@ -98,6 +99,8 @@ export const customerRoutes: Routes = (router, deps) => {
     id: 'getCustomer',
     tag,
     summary: 'Read a customer',
+    description:
+      'One that was never created is found by its usage; of one of whom nothing is known, its id may be mistyped.',
     access,
     params,
     responses: { 200: { description: 'The customer.', schema: customerSchema } },

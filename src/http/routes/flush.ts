@@ -7,9 +7,12 @@ import type { PartitionState } from '../../metering/ports.ts'
 import { reoffer } from '../../metering/reoffer.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
+import { flag } from '../schemas.ts'
 
 const count = (description: string) => z.number().int().meta({ description, example: 0 })
-const quarantinedSchema = z.array(z.object({ id: z.string(), reason: z.string() }))
+const quarantinedSchema = z.array(
+  z.object({ id: z.string(), reason: z.string() }).meta({ id: 'SegmentTrouble' }),
+)
 
 const reportSchema = z
   .object({
@@ -33,6 +36,8 @@ const reportSchema = z
       .meta({ description: 'Partitions that another run is at work on.' }),
   })
   .meta({ id: 'FlushReport' })
+
+const reofferedSchema = z.object({ offered_segments: count('Segments.') }).meta({ id: 'Reoffered' })
 
 const stateSchema = z
   .object({
@@ -71,14 +76,10 @@ export const flushRoutes: Routes = (router, deps) => {
       'What the cron does every minute. Bills don’t depend on it: they hold what is not settled, too.',
     access: 'admin',
     query: z.strictObject({
-      retry_quarantined: z
-        .enum(['true', 'false'])
-        .optional()
-        .meta({ description: 'Try quarantined segments again, too.' }),
-      drop_missing: z.enum(['true', 'false']).optional().meta({
-        description:
-          'Take segments whose counters Redis has lost off the list. The reconciliation goes on naming what was in them.',
-      }),
+      retry_quarantined: flag('Try quarantined segments again, too.'),
+      drop_missing: flag(
+        'Take segments whose counters Redis has lost off the list. The reconciliation goes on naming what was in them.',
+      ),
     }),
     responses: { 200: { description: 'What it did.', schema: reportSchema } },
     handle: async (c, { query }) =>
@@ -87,8 +88,8 @@ export const flushRoutes: Routes = (router, deps) => {
         200,
         reportJson(
           await flush(deps, {
-            retryQuarantined: query.retry_quarantined === 'true',
-            dropMissing: query.drop_missing === 'true',
+            retryQuarantined: query.retry_quarantined,
+            dropMissing: query.drop_missing,
           }),
         ),
       ),
@@ -106,7 +107,7 @@ export const flushRoutes: Routes = (router, deps) => {
     responses: {
       200: {
         description: 'How many wait to be settled again.',
-        schema: z.object({ offered_segments: count('Segments.') }),
+        schema: reofferedSchema,
       },
     },
     handle: async (c) => reply(c, 200, { offered_segments: await reoffer(deps) }),
@@ -118,6 +119,7 @@ export const flushRoutes: Routes = (router, deps) => {
     id: 'readFlushState',
     tag: 'Operations',
     summary: 'What waits to be settled',
+    description: 'The open segment and the sealed ones of every partition, and when it was last settled.',
     access: 'admin',
     responses: { 200: { description: 'The state of every partition.', schema: stateSchema } },
     handle: async (c) => {

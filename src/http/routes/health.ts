@@ -11,10 +11,13 @@ export const OLDEST_SEALED_MAX_MS = 15 * 60_000
 
 type Check = { ok: boolean; detail?: string }
 
-const checkSchema = z.object({ ok: z.boolean(), detail: z.string().optional() })
+const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' })
+const checkSchema = z
+  .object({ ok: z.boolean(), detail: z.string().optional() })
+  .meta({ id: 'ReadinessCheck' })
 const readySchema = z
   .object({
-    status: z.enum(['ready', 'not_ready']),
+    status: z.enum(['ready', 'not_ready']).meta({ 'x-name': 'ReadinessStatus' }),
     checks: z.object({ redis: checkSchema, postgres: checkSchema, backlog: checkSchema }),
   })
   .meta({ id: 'Readiness' })
@@ -28,7 +31,7 @@ export const healthRoutes: Routes = (router, deps) => {
     summary: 'Alive?',
     description: 'Answers without a look into the stores.',
     access: 'public',
-    responses: { 200: { description: 'Alive.', schema: z.object({ status: z.literal('ok') }) } },
+    responses: { 200: { description: 'Alive.', schema: healthSchema } },
     handle: (c) => reply(c, 200, { status: 'ok' }),
   })
 

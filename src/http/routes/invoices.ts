@@ -82,7 +82,11 @@ export const invoiceRoutes: Routes = (router, deps) => {
     query: z.strictObject({
       customer_id: customerIdSchema.optional(),
       subscription_id: idSchema.optional(),
-      status: z.enum(invoiceStatuses).optional(),
+      status: z
+        .enum(invoiceStatuses)
+        .meta({ 'x-name': 'InvoiceStatus' })
+        .optional()
+        .meta({ description: 'Only these.' }),
       ...pageParameters,
     }),
     responses: { 200: { description: 'A page of invoices.', schema: pageSchema(invoiceSummarySchema) } },
@@ -142,7 +146,7 @@ export const invoiceRoutes: Routes = (router, deps) => {
         .string()
         .regex(/^[1-9]\d{0,3}$/, 'must be the number of a line, from 1')
         .transform(Number)
-        .meta({ example: '1' }),
+        .meta({ type: 'integer', minimum: 1, maximum: 9_999, description: 'Its number.', example: 1 }),
     }),
     query: pageQuerySchema,
     responses: { 200: { description: 'A page of hours that have usage.', schema: pageSchema(hourSchema) } },

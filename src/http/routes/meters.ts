@@ -18,12 +18,14 @@ const meterSchema = z
     key: z.string().meta({ example: 'api_calls' }),
     name: z.string().nullable().meta({ example: 'API calls' }),
     resource_type: z.string().meta({ example: 'api_call' }),
-    aggregation: z.enum(aggregations).meta({ example: 'sum' }),
+    aggregation: z.enum(aggregations).meta({ 'x-name': 'Aggregation', example: 'sum' }),
     value: z.string().meta({ example: 'quantity' }),
     group_by: z.array(z.string()).meta({ example: ['region'] }),
-    missing: z
-      .enum(missingChoices)
-      .meta({ description: 'What becomes of an event without the property in `value`.', example: 'refuse' }),
+    missing: z.enum(missingChoices).meta({
+      'x-name': 'MissingProperty',
+      description: 'What becomes of an event without the property in `value`.',
+      example: 'refuse',
+    }),
     filter: z.array(filterTermOutputSchema).meta({
       description: 'It counts the events on which all of these hold.',
       example: [{ property: 'status', op: 'eq', value: 'ok' }],
@@ -104,6 +106,7 @@ export const meterRoutes: Routes = (router, deps) => {
     id: 'getMeter',
     tag,
     summary: 'Read a meter',
+    description: 'Archived ones are found, too.',
     access,
     params,
     responses: { 200: { description: 'The meter.', schema: meterSchema } },

@@ -67,6 +67,7 @@ export const planRoutes: Routes = (router, deps) => {
     id: 'getPlan',
     tag,
     summary: 'Read a plan',
+    description: 'Its newest version.',
     access,
     params,
     responses: { 200: { description: 'The plan.', schema: planSchema } },
@@ -108,8 +109,13 @@ export const planRoutes: Routes = (router, deps) => {
     id: 'getPlanVersion',
     tag,
     summary: 'Read a version of a plan',
+    description: 'As it was published then: subscriptions may be on it still.',
     access,
-    params: params.extend({ version: versionText.transform(Number).meta({ example: '1' }) }),
+    params: params.extend({
+      version: versionText
+        .transform(Number)
+        .meta({ type: 'integer', minimum: 1, maximum: 999_999_999, description: 'Its number.', example: 1 }),
+    }),
     responses: { 200: { description: 'The plan as it was published then.', schema: planSchema } },
     errors: ['not_found'],
     handle: async (c, { params }) => {

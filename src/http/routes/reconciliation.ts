@@ -1,6 +1,7 @@
 // What was accepted against what became of it, for the operator.
 
 import { z } from 'zod'
+import { decimalOutput } from '../../kernel/decimal-schema.ts'
 import { pageOf, pageParameters, pageRequest } from '../../kernel/page.ts'
 import { rfc3339 } from '../../kernel/time.ts'
 import { type Reconciliation, reconcile } from '../../metering/reconcile.ts'
@@ -13,8 +14,8 @@ const LIST = 'reconciliation'
 const amount = (description: string) =>
   z
     .object({
-      events: z.string().meta({ example: '1200' }),
-      quantity: z.string().meta({ example: '1834.5' }),
+      events: decimalOutput().meta({ example: '1200' }),
+      quantity: decimalOutput().meta({ example: '1834.5' }),
     })
     .meta({ description })
 
@@ -33,6 +34,7 @@ const reconciliationSchema = z
         quarantined: amount('What is in segments that Postgres refuses.'),
         drift: amount('accepted − settled − unsettled − quarantined'),
         reason: z.enum(['lost_by_counters', 'missing_from_totals', 'counters_went_back']).nullable().meta({
+          'x-name': 'DriftReason',
           description:
             'null: no drift. lost_by_counters: Redis has lost events that it had acknowledged. missing_from_totals: neither store has them: Postgres was put back (see POST /api/v1/reoffer), or a segment is gone. counters_went_back: Redis was put back or emptied, and knows less than Postgres has.',
         }),

@@ -74,6 +74,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     id: 'getSubscription',
     tag,
     summary: 'Read a subscription',
+    description: 'With the plan that it is on now, a change that is to come, and the id of its draft.',
     access,
     params,
     responses: answer,

@@ -113,6 +113,7 @@ export const tenantRoutes: Routes = (router, deps) => {
     id: 'getTenant',
     tag,
     summary: 'Read a tenant',
+    description: 'With its time zone, its currency and its default plan; without its keys.',
     access: 'admin',
     params: z.strictObject({ id: idSchema }),
     responses: { 200: { description: 'The tenant.', schema: tenantSchema } },

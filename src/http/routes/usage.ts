@@ -20,10 +20,14 @@ import { boundariesOf } from '../../metering/windows.ts'
 import { JSON_TYPE } from '../body.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
+import { issueSchema, pageSchema } from '../schemas.ts'
 import { periodParameters } from './period-parameters.ts'
 
 const CLOUD_EVENT = 'application/cloudevents+json'
 const CLOUD_EVENTS = 'application/cloudevents-batch+json'
+
+const event = eventSchema.meta({ id: 'Event' })
+const cloudEvent = cloudEventSchema.meta({ id: 'CloudEvent' })
 
 const recordedSchema = z
   .object({
@@ -35,10 +39,11 @@ const recordedSchema = z
     events: z.array(
       z.object({
         id: z.string().nullable().meta({ example: 'req_8f14e45f' }),
-        status: z
-          .enum(['accepted', 'duplicate', 'conflict', 'invalid'])
-          .meta({ description: 'conflict and invalid come only with Prefer: handling=lenient.' }),
-        errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+        status: z.enum(['accepted', 'duplicate', 'conflict', 'invalid']).meta({
+          'x-name': 'EventStatus',
+          description: 'conflict and invalid come only with Prefer: handling=lenient.',
+        }),
+        errors: z.array(issueSchema).optional(),
         skipped: z
           .array(z.string())
           .optional()
@@ -56,7 +61,7 @@ const usageRowSchema = z
   .object({
     customer_id: z.string().meta({ example: 'cust_42' }),
     meter: z.string().meta({ example: 'api_call' }),
-    aggregation: z.enum(aggregations),
+    aggregation: z.enum(aggregations).meta({ 'x-name': 'Aggregation' }),
     window_start: z.iso.datetime().meta({ example: '2026-11-01T00:00:00.000Z' }),
     window_end: z.iso.datetime().meta({ example: '2026-12-01T00:00:00.000Z' }),
     group: z
@@ -88,9 +93,9 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       prefer: z.string().optional().meta({ description: 'handling=lenient', example: 'handling=lenient' }),
     }),
     uncheckedBody: {
-      [JSON_TYPE]: z.union([eventSchema.meta({ id: 'Event' }), z.array(eventSchema).max(EVENTS_PER_BATCH)]),
-      [CLOUD_EVENT]: cloudEventSchema.meta({ id: 'CloudEvent' }),
-      [CLOUD_EVENTS]: z.array(cloudEventSchema).max(EVENTS_PER_BATCH),
+      [JSON_TYPE]: z.union([event, z.array(event).max(EVENTS_PER_BATCH)]),
+      [CLOUD_EVENT]: cloudEvent,
+      [CLOUD_EVENTS]: z.array(cloudEvent).max(EVENTS_PER_BATCH),
     },
     responses: { 200: { description: 'Counted.', schema: recordedSchema } },
     errors: [
@@ -128,8 +133,9 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
         meter: keySchema.optional().meta({ description: 'A meter’s key; all meters if absent.' }),
         window: z
           .enum(['hour', 'day', 'month'])
+          .meta({ 'x-name': 'Window' })
           .optional()
-          .meta({ description: 'Cuts the period; one window if absent.' }),
+          .meta({ description: 'Cuts the period; one window if absent.', example: 'day' }),
         group_by: z
           .union([z.string(), z.array(z.string())])
           .transform((sent) => [sent].flat())
@@ -148,7 +154,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
     responses: {
       200: {
         description: 'Totals, exact at this instant.',
-        schema: z.object({ data: z.array(usageRowSchema), next_cursor: z.string().nullable() }),
+        schema: pageSchema(usageRowSchema),
       },
     },
     errors: ['not_found', 'too_many_counters'],

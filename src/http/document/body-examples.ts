@@ -1,0 +1,134 @@
+// An example of each request body, by operation and media type. They tell one story, from the first tenant to a credit note, and
+// the tests send them in its order. Without times: an example should work on any day.
+
+import { JSON_TYPE } from '../body.ts'
+
+type Example = { summary: string; value: unknown }
+/** By name, by media type. */
+type Examples = Record<string, Record<string, Example>>
+
+const json = (examples: Record<string, Example>): Examples => ({ [JSON_TYPE]: examples })
+const one = (summary: string, value: unknown): Examples => json({ example: { summary, value } })
+
+const graduated = {
+  model: 'graduated',
+  tiers: [
+    { up_to: '1000', unit_amount: '0.01' },
+    { up_to: null, unit_amount: '0.005' },
+  ],
+}
+const event = { id: 'req_8f14e45f', customer_id: 'cust_42', resource_type: 'api_call', quantity: '100' }
+const completion = {
+  id: 'req_c9f0f895',
+  customer_id: 'cust_42',
+  resource_type: 'completion',
+  properties: { tokens: '1200', model: 'large' },
+}
+const cloudEvent = {
+  specversion: '1.0',
+  id: 'A234-1234-1234',
+  source: '/my-service',
+  type: 'completion',
+  subject: 'cust_42',
+  data: { tokens: '800', model: 'small' },
+}
+const change = { plan: 'pro', when: 'now' }
+
+/** By operation. */
+export const bodyExamples: Record<string, Examples> = {
+  createTenant: one('A business in Berlin', {
+    name: 'Acme Inc.',
+    timezone: 'Europe/Berlin',
+    currency: 'EUR',
+  }),
+  createApiKey: one('A key for production', {
+    tenant_id: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11',
+    name: 'production',
+  }),
+  createMeter: json({
+    calls: {
+      summary: 'Calls, by their quantity',
+      value: { key: 'api_calls', name: 'API calls', resource_type: 'api_call', aggregation: 'sum' },
+    },
+    tokens: {
+      summary: 'Tokens, by a property, apart by model',
+      value: {
+        key: 'tokens',
+        name: 'Tokens',
+        resource_type: 'completion',
+        aggregation: 'sum',
+        value: 'tokens',
+        group_by: ['model'],
+      },
+    },
+  }),
+  changeMeter: one('Another name', { name: 'AI tokens' }),
+  previewPrice: one('1,500 units by tiers', { currency: 'EUR', price: graduated, quantity: '1500' }),
+  createPlan: one('A base fee, calls by tiers, tokens by model', {
+    key: 'pro',
+    name: 'Pro',
+    currency: 'EUR',
+    prices: [
+      { meter: 'api_calls', price: graduated },
+      {
+        meter: 'tokens',
+        price: { model: 'per_unit', unit_amount: '0.000002' },
+        groups: [{ match: { model: 'large' }, price: { model: 'per_unit', unit_amount: '0.00001' } }],
+      },
+    ],
+    fees: [{ key: 'base', name: 'Base fee', amount: '49' }],
+  }),
+  changePlan: one('A higher base fee, as the next version', {
+    fees: [{ key: 'base', name: 'Base fee', amount: '59' }],
+  }),
+  createCustomer: one('A customer with an address and a tax', {
+    customer_id: 'cust_42',
+    name: 'Globex',
+    email: 'billing@globex.example',
+    metadata: { crm_id: '4711' },
+    tax_rates: [{ name: 'VAT', percent: '19' }],
+  }),
+  changeCustomer: one('Another address, and a note taken away', {
+    email: 'accounts@globex.example',
+    metadata: { crm_id: null },
+  }),
+  createCoupon: one('15 % off the first three invoices', {
+    key: 'welcome',
+    name: 'Welcome',
+    percent_off: '15',
+    duration: 'periods',
+    periods: 3,
+  }),
+  recordUsage: {
+    ...json({
+      event: { summary: 'One event', value: event },
+      batch: { summary: 'A batch; what was sent before is a duplicate', value: [event, completion] },
+    }),
+    'application/cloudevents+json': { event: { summary: 'A CloudEvent', value: cloudEvent } },
+    'application/cloudevents-batch+json': {
+      batch: {
+        summary: 'A batch of CloudEvents',
+        value: [cloudEvent, { ...cloudEvent, id: 'A234-1234-1235' }],
+      },
+    },
+  },
+  previewInvoice: one('Before it is made', { customer_id: 'cust_42', plan: 'pro' }),
+  createSubscription: one('From now on, with a coupon', {
+    customer_id: 'cust_42',
+    plan: 'pro',
+    version: 1,
+    anchor: 'anniversary',
+    coupons: ['welcome'],
+  }),
+  previewSubscriptionChange: one('To the newest version, now', change),
+  changeSubscription: one('To the newest version, now', change),
+  cancelSubscription: one('When the current period ends', { when: 'period_end' }),
+  replayPlan: one('What a month would have cost on it', { plan: 'pro', period: '2026-10' }),
+  grantCredit: one('Paid ahead', {
+    customer_id: 'cust_42',
+    name: 'Prepaid',
+    amount: '500',
+    currency: 'EUR',
+  }),
+  createCreditNote: one('A part of it', { amount: '12.50', reason: 'Outage on Tuesday' }),
+}

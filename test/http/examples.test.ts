@@ -1,0 +1,61 @@
+// The examples of the OpenAPI document, sent as they stand there.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bodyExamples } from '../../src/http/document/body-examples.ts'
+import { type Call, caller, newTenant, openServer, type Server, type TestTenant } from './harness.ts'
+
+type Examples = Record<string, { examples?: Record<string, { value: unknown }> }>
+type Operation = { operationId: string; requestBody?: { content: Examples } }
+
+let server: Server
+let tenant: TestTenant
+let admin: Call
+let operations: { path: string; method: string; operation: Operation }[]
+
+beforeAll(async () => {
+  server = await openServer()
+  tenant = await newTenant(server)
+  admin = caller(server, server.adminToken)
+  const { body } = await caller(server, null)('GET', '/openapi.json')
+  operations = Object.entries<Record<string, Operation>>(body.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  )
+})
+afterAll(() => server?.close())
+
+it('every request body has an example, for each of its media types', () => {
+  const withBody = operations.filter(({ operation }) => operation.requestBody)
+  for (const { operation } of withBody) {
+    for (const [type, { examples = {} }] of Object.entries(operation.requestBody!.content))
+      expect(Object.keys(examples).length, `${operation.operationId}, ${type}`).toBeGreaterThan(0)
+  }
+  expect(Object.keys(bodyExamples).sort()).toEqual(
+    withBody.map(({ operation }) => operation.operationId).sort(),
+  )
+})
+
+it('each example succeeds, in the order in which they tell their story', async () => {
+  const ids: Record<string, string> = { subscriptions: '', invoices: '' }
+  const pathOf = (path: string): string => {
+    const noun = path.split('/')[3]!
+    const named = { meters: 'tokens', plans: 'pro', customers: 'cust_42', ...ids }[noun]
+    return path.replace(/\{\w+\}/, named ?? '')
+  }
+  for (const id of Object.keys(bodyExamples)) {
+    const { path, method, operation } = operations.find((one) => one.operation.operationId === id)!
+    const call = ['createTenant', 'createApiKey'].includes(id) ? admin : tenant.call
+    for (const [type, { examples = {} }] of Object.entries(operation.requestBody!.content)) {
+      for (const [name, { value }] of Object.entries(examples)) {
+        // Of all that stands in the examples, only the tenant's id is another one each time.
+        const body = id === 'createApiKey' ? { ...(value as object), tenant_id: tenant.id } : value
+        const answer = await call(method, pathOf(path), body, { 'content-type': type })
+        expect(answer.status, `${id}, ${name}: ${JSON.stringify(answer.body)}`).toBeLessThan(300)
+        if (id === 'createSubscription') ids.subscriptions = answer.body.id
+      }
+    }
+    if (id === 'createSubscription') {
+      const { body } = await tenant.call('GET', '/api/v1/invoices?status=issued')
+      ids.invoices = body.data[0].id
+    }
+  }
+})
