@@ -67,6 +67,8 @@ export const creditNoteRoutes: Routes = (router, deps) => {
     id: 'getCreditNote',
     tag,
     summary: 'Read a credit note',
+    description:
+      'With its lines, its net and its taxes. One from before there were lines is split as a note by amount is.',
     access,
     params,
     responses: { 200: { description: 'The credit note.', schema: creditNoteSchema } },
