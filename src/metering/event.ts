@@ -1,6 +1,7 @@
 // An event: something was used. What was sent is checked here, and given the one form in which two sendings of the same
 // event are equal.
 
+import '../kernel/explained.ts'
 import { z } from 'zod'
 import { instantMs, instantSchema } from '../kernel/instant.ts'
 import { isLine, isStorable, line } from '../kernel/text.ts'
