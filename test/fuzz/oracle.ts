@@ -33,13 +33,11 @@ export class Oracle {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: false })
   readonly #validators = new Map<string, ValidateFunction>()
   readonly #secrets: string[]
-  readonly #onWorkerd: boolean
 
-  constructor(document: ApiDocument, operations: Operation[], secrets: string[], onWorkerd = false) {
+  constructor(document: ApiDocument, operations: Operation[], secrets: string[]) {
     this.#document = document
     this.#operations = operations
     this.#secrets = secrets
-    this.#onWorkerd = onWorkerd
     this.#ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i)
     this.#ajv.addFormat('uuid', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
     this.#ajv.addSchema(document as object, 'api')
@@ -65,10 +63,7 @@ export class Oracle {
     const wrong = [...this.#leaks(text, response, request)]
     if (next !== null && (next.status !== 200 || next.body.toString() !== '{"status":"ok"}'))
       wrong.push(`the next answer on the connection is ${next.status} ${next.body.toString().slice(0, 100)}`)
-    if (
-      response.status >= 500 &&
-      !(request.malformed && (isProxys(response.status, text) || (this.#onWorkerd && text === '')))
-    )
+    if (response.status >= 500 && !(request.malformed && isProxys(response.status, text)))
       return [...wrong, `status ${response.status}: ${text.slice(0, 300)}`]
     const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json') ?? false
     if ((request.malformed || large) && !isProblem && PROTOCOL.includes(response.status)) return wrong

@@ -10,7 +10,6 @@ import { kindOf, minimised } from './minimise.ts'
 import { isReplay, Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { build, bytesOf, curlLine, type FuzzRequest } from './request.ts'
-import type { Platform } from './server.ts'
 import { type Outcome, send, type WireResponse } from './wire.ts'
 import {
   firstDifference,
@@ -29,8 +28,6 @@ export type RunOptions = Target & {
   atOnce?: number
   timeoutMs?: number
   log?: (line: string) => void
-  /** whose HTTP layer stands before the app */
-  platform: Platform
 }
 
 export type Report = {
@@ -110,7 +107,7 @@ class Session {
     this.#document = document
     this.#operations = operationsOf(document)
     this.#host = { host: hostname, port: Number(port), header: host }
-    this.#oracle = new Oracle(document, this.#operations, [], options.platform === 'workerd')
+    this.#oracle = new Oracle(document, this.#operations, [])
     const coverage = targetsOf(this.#operations).map((target) => [
       nameOf(target),
       { sent: 0, success: 0, refused: 0 },
@@ -146,12 +143,7 @@ class Session {
       [adminToken, '$ADMIN_TOKEN'],
       ...[a, b, sentinel].map(({ apiKey, name }): [string, string] => [apiKey, `$KEY_${name}`]),
     ])
-    this.#oracle = new Oracle(
-      this.#document,
-      this.#operations,
-      [...this.#tokens.keys()],
-      this.#options.platform === 'workerd',
-    )
+    this.#oracle = new Oracle(this.#document, this.#operations, [...this.#tokens.keys()])
     const first = new Map([
       [a, await firstUsage(target, a)],
       [b, await firstUsage(target, b)],
