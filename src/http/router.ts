@@ -46,26 +46,16 @@ export class Router {
       if (!takesBody(endpoint) && announcesBody(c)) await drain(c)
     }
     const checks = validators(endpoint as Endpoint)
-    const handlers: Handler<Env>[] =
-      checks.length === 0
-        ? [
-            async (c) => {
-              try {
-                await enter(c)
-                return await handle(c, await read(c))
-              } catch (error) {
-                return refused(c, error)
-              }
-            },
-          ]
-        : [
-            async (c, next) => {
-              await enter(c)
-              await next()
-            },
-            ...checks,
-            async (c) => handle(c, await read(c)),
-          ]
+    const last: Handler<Env> = async (c) => handle(c, await read(c))
+    const first: Handler<Env> = async (c, next) => {
+      try {
+        await enter(c)
+        return await (checks.length === 0 ? last(c, next) : next())
+      } catch (error) {
+        return refused(c, error)
+      }
+    }
+    const handlers = checks.length === 0 ? [first] : [first, ...checks, last]
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1')
     this.#app.on(endpoint.method.toUpperCase(), [path], ...handlers)
     this.#app.openAPIRegistry.registerPath(describeEndpoint(endpoint as Endpoint))

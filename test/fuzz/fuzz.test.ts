@@ -10,7 +10,7 @@ it('no request, however wrong, brings an answer that is not in the document, or 
   const platform = task.file.projectName?.includes('workerd') ? 'workerd' : 'node'
   const requests = Number(process.env.FUZZ_REQUESTS ?? DEFAULT_REQUESTS[platform])
   const seed = process.env.FUZZ_SEED ?? String(Date.now())
-  const report = await run({ ...inject('server'), requests, seed })
+  const report = await run({ ...inject('server'), platform, requests, seed })
   expect(report.violations, describeViolations(report)).toEqual([])
   expect(report.requests).toBeGreaterThanOrEqual(requests)
   expect(report.accepted).toBeGreaterThan(0)

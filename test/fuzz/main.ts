@@ -29,7 +29,7 @@ const platform = values.target as Platform
 const server = await startServer(platform)
 const startedAt = performance.now()
 try {
-  const report = await run({ ...server, requests, seed: values.seed, atOnce, log: console.log })
+  const report = await run({ ...server, platform, requests, seed: values.seed, atOnce, log: console.log })
   console.log(describeReport(report, (performance.now() - startedAt) / 1_000))
   if (report.violations.length > 0) process.exitCode = 1
 } finally {

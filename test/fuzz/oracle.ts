@@ -10,6 +10,13 @@ const REFUSAL_BYTES_MAX = 128 * 1024
 const RECORDED_BYTES_MAX = 2 * 1024 * 1024
 /** Node's bound of all headers together; servers differ above it. */
 const HEAD_BYTES = 8_000
+/**
+ * A GET with a body that no socket holds. wrangler's proxy in front of the local Worker sends a GET again when its connection
+ * to the Worker drops, and has no body any more to send with it: then it hangs up. Of what reaches the app, nothing is lost.
+ */
+const UNREAD_BYTES = 65_536
+const isLargeGet = (request: FuzzRequest): boolean =>
+  request.method === 'GET' && (payloadOf(request)?.length ?? 0) > UNREAD_BYTES
 /** Of HTTP's own layer, for what is no valid HTTP. */
 const PROTOCOL = [400, 404, 405, 408, 411, 413, 414, 417, 421, 426, 431, 501, 505]
 
@@ -33,11 +40,13 @@ export class Oracle {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: false })
   readonly #validators = new Map<string, ValidateFunction>()
   readonly #secrets: string[]
+  readonly #onWorkerd: boolean
 
-  constructor(document: ApiDocument, operations: Operation[], secrets: string[]) {
+  constructor(document: ApiDocument, operations: Operation[], secrets: string[], onWorkerd = false) {
     this.#document = document
     this.#operations = operations
     this.#secrets = secrets
+    this.#onWorkerd = onWorkerd
     this.#ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i)
     this.#ajv.addFormat('uuid', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
     this.#ajv.addSchema(document as object, 'api')
@@ -57,7 +66,9 @@ export class Oracle {
     if (outcome.kind === 'timeout') return request.malformed ? [] : [`no answer within ${outcome.ms} ms`]
     const large = headBytes(request) > HEAD_BYTES
     if (outcome.kind === 'closed')
-      return request.malformed || large ? [] : ['the connection was closed without an answer']
+      return request.malformed || large || (this.#onWorkerd && isLargeGet(request))
+        ? []
+        : ['the connection was closed without an answer']
     const { response, next } = outcome
     const text = response.body.toString()
     const wrong = [...this.#leaks(text, response, request)]

@@ -10,6 +10,7 @@ import { kindOf, minimised } from './minimise.ts'
 import { isReplay, Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { build, bytesOf, curlLine, type FuzzRequest } from './request.ts'
+import type { Platform } from './server.ts'
 import { type Outcome, send, type WireResponse } from './wire.ts'
 import {
   firstDifference,
@@ -28,6 +29,8 @@ export type RunOptions = Target & {
   atOnce?: number
   timeoutMs?: number
   log?: (line: string) => void
+  /** whose HTTP layer stands before the app */
+  platform: Platform
 }
 
 export type Report = {
@@ -107,7 +110,7 @@ class Session {
     this.#document = document
     this.#operations = operationsOf(document)
     this.#host = { host: hostname, port: Number(port), header: host }
-    this.#oracle = new Oracle(document, this.#operations, [])
+    this.#oracle = new Oracle(document, this.#operations, [], options.platform === 'workerd')
     const coverage = targetsOf(this.#operations).map((target) => [
       nameOf(target),
       { sent: 0, success: 0, refused: 0 },
@@ -143,7 +146,12 @@ class Session {
       [adminToken, '$ADMIN_TOKEN'],
       ...[a, b, sentinel].map(({ apiKey, name }): [string, string] => [apiKey, `$KEY_${name}`]),
     ])
-    this.#oracle = new Oracle(this.#document, this.#operations, [...this.#tokens.keys()])
+    this.#oracle = new Oracle(
+      this.#document,
+      this.#operations,
+      [...this.#tokens.keys()],
+      this.#options.platform === 'workerd',
+    )
     const first = new Map([
       [a, await firstUsage(target, a)],
       [b, await firstUsage(target, b)],
