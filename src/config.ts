@@ -1,6 +1,7 @@
 // The only reader of the environment. Every variable is named here; an empty one is unset; what is wrong stops the start
 // with its name. `.env.example` says what each is for.
 
+import './kernel/explained.ts'
 import { z } from 'zod'
 import { type BillingSettings, defaultBillingSettings, LATE_SLACK_MS } from './billing/settings.ts'
 import { defaultLimits, IDS_PER_BUCKET, type Limits } from './metering/limits.ts'

@@ -17,6 +17,9 @@ export type Env = {
     /** only on tenants' routes */
     tenant: TenantConfig
     keyId: string
+    /** The body's text, once it is read, and its JSON where a schema checks that. */
+    bodyText: string
+    sent: unknown
   }
 }
 

@@ -68,6 +68,7 @@ export function problemResponse(
   return respond(requestId, status, JSON.stringify(problem), 'application/problem+json', {
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
     ...(status === 401 && { 'www-authenticate': 'Bearer realm="tollgate"' }),
+    ...(status === 415 && { 'accept-encoding': 'gzip, identity' }),
     ...headers,
   })
 }

@@ -1,48 +1,85 @@
-// Reads and checks what an endpoint takes.
+// Reads and checks what an endpoint takes: zod's validators of Hono, with problem documents for what they refuse. The body is
+// read before they see it, by our own reader, which is bounded.
 
-import type { Context } from 'hono'
+import { zValidator } from '@hono/zod-validator'
+import type { Context, MiddlewareHandler } from 'hono'
+import type { z } from 'zod'
 import { TollgateError } from '../kernel/errors.ts'
 import { JSON_TYPE, readJson } from './body.ts'
 import type { Endpoint, Input } from './endpoint.ts'
 import type { Env } from './env.ts'
-import { bodyPointer, parameterPointer, parsed } from './validate.ts'
+import { withSent } from './sent.ts'
+import { bodyPointer, type Pointer, parameterPointer, refusal } from './validate.ts'
 
-/** A function of the request, made once for each endpoint. */
+type Schemas = Pick<Endpoint, 'params' | 'query' | 'body'>
+
+/** One middleware for each part of the request that has a schema; none costs nothing. */
+export function validators({ params, query, body }: Schemas): MiddlewareHandler<Env>[] {
+  return [
+    ...(params || query ? [refuseBrokenEscapes] : []),
+    ...(params ? [validator('param', params)] : []),
+    ...(query ? [validator('query', query)] : []),
+    ...(body ? [readBody, validator('json', body)] : []),
+  ]
+}
+
+const parts: Record<'param' | 'query' | 'json', { what: string; pointer: Pointer }> = {
+  param: { what: 'The path', pointer: parameterPointer },
+  query: { what: 'The query', pointer: parameterPointer },
+  json: { what: 'The body', pointer: bodyPointer },
+}
+
+const validator = (part: keyof typeof parts, schema: z.ZodType): MiddlewareHandler<Env> =>
+  zValidator(part, schema, (result, c) => {
+    if (result.success) return
+    const { what, pointer } = parts[part]
+    throw withSent(c as Context<Env>, refusal(result.error.issues, result.data, what, pointer))
+  }) as MiddlewareHandler<Env>
+
+/** Into Hono's own cache, from which the validator takes it. */
+const readBody: MiddlewareHandler<Env> = async (c, next) => {
+  const { json, text } = await readJson(c, [JSON_TYPE])
+  // A promise, whatever the type says: so Hono keeps it.
+  c.req.bodyCache.text = Promise.resolve(text) as unknown as string
+  c.set('sent', json)
+  await next()
+}
+
+/** What the validators let through. A body without a schema is read here. */
 export function inputReader<Params, Query, Body>(
   endpoint: Endpoint<Params, Query, Body>,
-): (c: Context<Env>) => Promise<Input<Params, Query, Body>> {
+): (c: Context<Env>) => Input<Params, Query, Body> | Promise<Input<Params, Query, Body>> {
   const { params, query, body, uncheckedBody } = endpoint
-  const mediaTypes = uncheckedBody ? Object.keys(uncheckedBody) : [JSON_TYPE]
-  return async (c) => {
-    const none = { params: undefined, query: undefined, body: undefined, mediaType: '', sent: undefined }
-    const input = none as Input<Params, Query, Body>
-    if ((params || query) && c.req.url.includes('%')) refuseBrokenEscapes(c.req.url)
-    if (params) input.params = parsed(params, c.req.param(), 'The path', parameterPointer)
-    if (query) input.query = parsed(query, queryOf(c.req.url), 'The query', parameterPointer)
-    if (body || uncheckedBody) {
+  if (uncheckedBody) {
+    const mediaTypes = Object.keys(uncheckedBody)
+    return async (c) => {
       const { json, mediaType } = await readJson(c, mediaTypes)
-      input.mediaType = mediaType
-      input.sent = json
-      input.body = body ? parsed(body, json, 'The body', bodyPointer) : (json as Body)
+      return { ...validated(c, { params, query }), body: json as Body, mediaType, sent: json }
     }
-    return input
   }
+  return (c) => ({
+    ...validated(c, { params, query }),
+    body: (body && c.req.valid('json' as never)) as Body,
+    mediaType: body ? JSON_TYPE : '',
+    sent: body && c.get('sent'),
+  })
 }
 
-/** A parameter that is given several times is a list. */
-function queryOf(url: string): Record<string, string | string[]> {
-  const query: Record<string, string | string[]> = Object.create(null)
-  if (!url.includes('?')) return query
-  const { searchParams } = new URL(url)
-  for (const name of new Set(searchParams.keys())) {
-    const values = searchParams.getAll(name)
-    query[name] = values.length === 1 ? values[0]! : values
-  }
-  return query
-}
+const validated = <Params, Query>(
+  c: Context<Env>,
+  { params, query }: { params: unknown; query: unknown },
+): { params: Params; query: Query } => ({
+  params: (params && c.req.valid('param' as never)) as Params,
+  query: (query && c.req.valid('query' as never)) as Query,
+})
 
 /** Left as they are or replaced, they would name another thing than the one that was meant. */
-function refuseBrokenEscapes(url: string): void {
+const refuseBrokenEscapes: MiddlewareHandler<Env> = async (c, next) => {
+  if (c.req.url.includes('%')) mustDecode(c.req.url)
+  await next()
+}
+
+function mustDecode(url: string): void {
   try {
     decodeURIComponent(url)
   } catch {

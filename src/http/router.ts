@@ -1,16 +1,17 @@
-// Adds endpoints to the app. Each is one handler and no middleware stands before it: this way Hono calls it directly.
-// Mistakes in a definition fail here, when the app is made.
+// Adds endpoints to the app. What has no schemas to check, as recording has none, is one handler without a middleware before
+// it: this way Hono calls it directly. Mistakes in a definition fail here, when the app is made.
 
 import type { Context, Handler } from 'hono'
 import { TollgateError } from '../kernel/errors.ts'
 import { newId } from '../kernel/ids.ts'
 import { admit } from './admit.ts'
+import { announcesBody, drain } from './drain.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { App, Deps, Env } from './env.ts'
 import { failed } from './failed.ts'
 import { handleOnce } from './idempotency.ts'
 import { describeEndpoint } from './openapi.ts'
-import { inputReader } from './read-input.ts'
+import { inputReader, validators } from './read-input.ts'
 import { nothing } from './reply.ts'
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/
@@ -29,7 +30,7 @@ export class Router {
     this.#app = app
     this.#deps = deps
     app.notFound((c) => this.#nothingHere(c))
-    app.onError((error, c) => failed(c, error))
+    app.onError((error, c) => refused(c, error))
   }
 
   add<Params = undefined, Query = undefined, Body = undefined>(
@@ -38,17 +39,25 @@ export class Router {
     this.#check(endpoint as Endpoint)
     const read = inputReader(endpoint)
     const handle = handleOnce(endpoint, this.#deps)
-    const handler: Handler<Env> = async (c) => {
+    const enter = async (c: Context<Env>) => {
+      c.set('requestId', requestIdOf(c))
+      c.set('newId', newId)
+      await admit(c, this.#deps, endpoint.access)
+      if (!takesBody(endpoint) && announcesBody(c)) await drain(c)
+    }
+    const checks = validators(endpoint as Endpoint)
+    const last: Handler<Env> = async (c) => handle(c, await read(c))
+    const first: Handler<Env> = async (c, next) => {
       try {
-        c.set('requestId', requestIdOf(c))
-        c.set('newId', newId)
-        await admit(c, this.#deps, endpoint.access)
-        return await handle(c, await read(c))
+        await enter(c)
+        return await (checks.length === 0 ? last(c, next) : next())
       } catch (error) {
-        return failed(c, error)
+        return refused(c, error)
       }
     }
-    this.#app.on(endpoint.method.toUpperCase(), endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'), handler)
+    const handlers = checks.length === 0 ? [first] : [first, ...checks, last]
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1')
+    this.#app.on(endpoint.method.toUpperCase(), [path], ...handlers)
     describeEndpoint(this.#app, endpoint as Endpoint)
   }
 
@@ -69,14 +78,14 @@ export class Router {
   }
 
   /** No endpoint has this method and path: 405 if the path is one, else 404. */
-  #nothingHere(c: Context<Env>): Response {
+  async #nothingHere(c: Context<Env>): Promise<Response> {
     c.set('requestId', requestIdOf(c))
     const { method, path } = c.req
     const methods = [...this.#paths.values()].flatMap((known) =>
       known.pattern.test(path) ? known.methods : [],
     )
     if (methods.length === 0) {
-      return failed(
+      return refused(
         c,
         new TollgateError(
           'not_found',
@@ -86,17 +95,27 @@ export class Router {
     }
     const allow = [...(methods.includes('GET') ? ['HEAD'] : []), ...methods].join(', ')
     if (method === 'OPTIONS') {
+      await drain(c)
       const response = nothing(c)
       response.headers.set('allow', allow)
       return response
     }
-    return failed(
+    return refused(
       c,
       new TollgateError('method_not_allowed', `${method} is not possible here. These are: ${allow}.`),
       { allow },
     )
   }
 }
+
+/** A refusal comes before the body is read, often. Left unread, it could cost the connection, and the answer with it. */
+async function refused(c: Context<Env>, error: unknown, headers?: Record<string, string>): Promise<Response> {
+  await drain(c)
+  return failed(c, error, headers)
+}
+
+const takesBody = ({ body, uncheckedBody }: Pick<Endpoint, 'body' | 'uncheckedBody'>): boolean =>
+  body !== undefined || uncheckedBody !== undefined
 
 /** The caller's own, if it is one that a log can hold, so that both sides' logs can be told together. */
 function requestIdOf(c: Context<Env>): string {

@@ -1,6 +1,7 @@
 // CloudEvents 1.0 in JSON, as usage events: subject = customer, type = resource type, source and id together = id,
 // time = timestamp, data = properties.
 
+import '../kernel/explained.ts'
 import { z } from 'zod'
 import type { Wrong } from './event.ts'
 

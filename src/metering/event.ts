@@ -1,7 +1,9 @@
 // An event: something was used. What was sent is checked here, and given the one form in which two sendings of the same
 // event are equal.
 
+import '../kernel/explained.ts'
 import { z } from 'zod'
+import { instantMs, instantSchema } from '../kernel/instant.ts'
 import { isLine, isStorable, line } from '../kernel/text.ts'
 import {
   CUSTOMER_ID_CHARS,
@@ -45,11 +47,11 @@ export const eventSchema = z.strictObject({
   customer_id: customerIdSchema,
   resource_type: line(RESOURCE_TYPE_CHARS).meta({ description: 'What was used.', example: 'api_call' }),
   quantity: quantitySchema.optional().meta({
-    description: 'How much; 1 if absent. A decimal string, or a number of at most 15 significant digits.',
+    description:
+      'How much; 1 if absent. A decimal string, with an exponent perhaps, or a number of at most 15 significant digits.',
     example: '100',
   }),
-  timestamp: z.iso
-    .datetime({ offset: true, error: 'must be an RFC 3339 time, such as "2026-11-22T10:00:00Z"' })
+  timestamp: instantSchema('2026-11-22T10:00:00Z')
     .optional()
     .meta({ description: 'When it was used; now if absent.', example: '2026-11-22T10:00:00Z' }),
   properties: z
@@ -61,7 +63,6 @@ export const eventSchema = z.strictObject({
 type Fields = z.output<typeof eventSchema>
 
 const FIELDS = new Set(Object.keys(eventSchema.shape))
-const TIME = z.regexes.datetime({ offset: true })
 
 /** Counted in UTF-16 units, of which a character has one or two: what is too long by these, the schema looks at. */
 const isLineOf = (value: unknown, maxChars: number): value is string =>
@@ -78,12 +79,13 @@ export function soundFields(sent: unknown): Fields | null {
   if (id !== undefined && !isLineOf(id, EVENT_ID_CHARS)) return null
   if (!isLineOf(customer_id, CUSTOMER_ID_CHARS) || customer_id === '.' || customer_id === '..') return null
   if (!isLineOf(resource_type, RESOURCE_TYPE_CHARS)) return null
-  if (timestamp !== undefined && !(typeof timestamp === 'string' && TIME.test(timestamp))) return null
+  const timestampMs = typeof timestamp === 'string' ? instantMs(timestamp) : undefined
+  if (timestamp !== undefined && (timestampMs === undefined || Number.isNaN(timestampMs))) return null
   if (properties !== undefined && !isRecord(properties)) return null
-  if (quantity === undefined) return { id, customer_id, resource_type, timestamp, properties }
+  if (quantity === undefined) return { id, customer_id, resource_type, timestamp: timestampMs, properties }
   const canonical = quantityText(quantity)
   if ('wrong' in canonical) return null
-  return { id, customer_id, resource_type, quantity: canonical.ok, timestamp, properties }
+  return { id, customer_id, resource_type, quantity: canonical.ok, timestamp: timestampMs, properties }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -116,20 +118,14 @@ export function parseEvent(
   const { id, customer_id, resource_type, quantity = '1', timestamp, properties = {} } = fields
   const wrong = wrongProperties(properties, `${pointer}/properties`)
   if (wrong) return [wrong]
-  const timestampMs = timestamp === undefined ? nowMs : Date.parse(timestamp)
-  if (Number.isNaN(timestampMs))
-    return [{ pointer: `${pointer}/timestamp`, detail: 'is no time that exists' }]
   return {
     id: id ?? newId(),
     customerId: customer_id,
     resourceType: resource_type,
     quantity,
-    timestampMs,
+    timestampMs: timestamp ?? nowMs,
     properties,
-    content: contentOf(
-      [id ?? null, customer_id, resource_type, quantity, timestamp === undefined ? null : timestampMs],
-      properties,
-    ),
+    content: contentOf([id ?? null, customer_id, resource_type, quantity, timestamp ?? null], properties),
   }
 }
 

@@ -138,9 +138,15 @@ describe('a tenant', () => {
 
   it.each([
     [{}, ['#/name: is required']],
-    [{ name: '' }, ['#/name: must have at least 1 character']],
-    [{ name: 'a\nb' }, ['#/name: must be one line of valid Unicode, without control characters']],
-    [{ name: 'a\u0000b' }, ['#/name: must be one line of valid Unicode, without control characters']],
+    [{ name: '' }, ['#/name: must have at least 1 character (sent: "")']],
+    [
+      { name: 'a\nb' },
+      ['#/name: must be one line of valid Unicode, without control characters (sent: "a\\nb")'],
+    ],
+    [
+      { name: 'a\u0000b' },
+      ['#/name: must be one line of valid Unicode, without control characters (sent: "a\\u0000b")'],
+    ],
     [
       { name: 'x', timezone: 'Mars/Olympus' },
       [expect.stringContaining('#/timezone: must be an IANA time zone')],
@@ -163,7 +169,7 @@ describe('a tenant', () => {
       status: 404,
       body: { code: 'not_found' },
     })
-    expect(errorsOf(await admin('GET', '/api/v1/tenants/1'))).toEqual(['id: must be a UUID'])
+    expect(errorsOf(await admin('GET', '/api/v1/tenants/1'))).toEqual(['id: must be a UUID (sent: "1")'])
   })
 
   it('is found once by following the pages of the list', async () => {

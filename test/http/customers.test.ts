@@ -127,12 +127,12 @@ describe('a customer', () => {
     [{ customer_id: 'a\u0000b' }, [expect.stringContaining('#/customer_id')]],
     [{ customer_id: 'a\ud800' }, [expect.stringContaining('#/customer_id')]],
     [{ customer_id: 'x'.repeat(129) }, [expect.stringContaining('#/customer_id')]],
-    [{ customer_id: 7 }, ['#/customer_id: must be a string']],
+    [{ customer_id: 7 }, ['#/customer_id: must be a string (sent: 7)']],
     [{ customer_id: 'a', email: 'nobody' }, [expect.stringContaining('#/email: must be an e-mail address')]],
     [{ customer_id: 'a', email: '\ud800@x' }, [expect.stringContaining('#/email')]],
     [{ customer_id: 'a', plan: 'nope' }, [expect.stringContaining('#/plan: must be the key of a plan')]],
     [{ customer_id: 'a', plan: 'NOPE' }, [expect.stringContaining('#/plan: must be 1 to 64')]],
-    [{ customer_id: 'a', metadata: { k: 1 } }, ['#/metadata/k: must be a string']],
+    [{ customer_id: 'a', metadata: { k: 1 } }, ['#/metadata/k: must be a string (sent: 1)']],
     [{ customer_id: 'a', metadata: { k: '\u0000' } }, [expect.stringContaining('#/metadata/k')]],
     [
       { customer_id: 'a', metadata: { 'k\u0000': 'v' } },
@@ -153,11 +153,11 @@ describe('a customer', () => {
     ],
     [
       { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: '-1' }] },
-      ['#/tax_rates/0/percent: must be 0 or more'],
+      ['#/tax_rates/0/percent: must be 0 or more (sent: "-1")'],
     ],
     [
       { customer_id: 'a', tax_rates: [{ name: 'VAT', percent: '100.01' }] },
-      ['#/tax_rates/0/percent: must be 100 or less'],
+      ['#/tax_rates/0/percent: must be 100 or less (sent: "100.01")'],
     ],
     [{ customer_id: 'a', tax_rates: [{ percent: '19' }] }, ['#/tax_rates/0/name: is required']],
     [

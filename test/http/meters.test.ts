@@ -62,7 +62,10 @@ describe('creating a meter', () => {
       { ...sum, aggregation: 'median' },
       [expect.stringContaining('#/aggregation: must be one of "sum", "count"')],
     ],
-    [{ ...sum, resource_type: 'x'.repeat(129) }, ['#/resource_type: must have at most 128 characters']],
+    [
+      { ...sum, resource_type: 'x'.repeat(129) },
+      [`#/resource_type: must have at most 128 characters (sent: "${'x'.repeat(40)}"…)`],
+    ],
     [
       { ...sum, resource_type: '\ud800' },
       [expect.stringContaining('#/resource_type: must be one line of valid Unicode')],
@@ -321,10 +324,10 @@ describe('the list of meters', () => {
   })
 
   it.each([
-    ['limit=0', 'limit: must be a whole number from 1 to 100'],
-    ['limit=101', 'limit: must be a whole number from 1 to 100'],
-    ['limit=1e1', 'limit: must be a whole number from 1 to 100'],
-    ['limit=', 'limit: must be a whole number from 1 to 100'],
+    ['limit=0', 'limit: must be a whole number from 1 to 100 (sent: "0")'],
+    ['limit=101', 'limit: must be a whole number from 1 to 100 (sent: "101")'],
+    ['limit=1e1', 'limit: must be a whole number from 1 to 100 (sent: "1e1")'],
+    ['limit=', 'limit: must be a whole number from 1 to 100 (sent: "")'],
     ['limit=1&limit=2', 'limit: must be one string, not a list'],
     ['cursor=nonsense', 'cursor: must be the next_cursor of an earlier page of this list'],
     ['limt=3', 'limt: is not known here; these are: limit, cursor'],

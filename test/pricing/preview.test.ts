@@ -77,7 +77,7 @@ describe('a preview', () => {
     [
       'a number',
       { currency: 'USD', price, quantity: 5 },
-      ['quantity: must be a string, so that no digit is lost: send "5", not 5'],
+      ['quantity: must be a string, so that no digit is lost: send a string'],
     ],
     [
       'another currency',
@@ -94,7 +94,7 @@ describe('a preview', () => {
       { price: { model: 'per_unit', unit_amount: 1 }, quantity: 'x' },
       [
         'currency: must be an ISO 4217 currency code, such as "USD"',
-        'price/unit_amount: must be a string, so that no digit is lost: send "1", not 1',
+        'price/unit_amount: must be a string, so that no digit is lost: send a string',
         'quantity: must be a decimal string, such as "0.01"',
       ],
     ],

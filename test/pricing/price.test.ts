@@ -69,7 +69,7 @@ describe('a price', () => {
     [null, `: must be an object with a model: one of ${models}`],
     [
       { ...cent, unit_amount: 0.01 },
-      'unit_amount: must be a string, so that no digit is lost: send "0.01", not 0.01',
+      'unit_amount: must be a string, so that no digit is lost: send a string',
     ],
     [{ ...cent, unit_amount: '-0.01' }, 'unit_amount: must be 0 or more'],
     [{ model: 'per_unit' }, 'unit_amount: must be a decimal string, such as "0.01"'],
@@ -81,10 +81,7 @@ describe('a price', () => {
       { ...cent, tiers: [last] },
       ': must not have "tiers": a per_unit price has model, unit_amount, unit_conversion, free_units, discount_percent, minimum_amount, maximum_amount',
     ],
-    [
-      { ...cent, free_units: 100 },
-      'free_units: must be a string, so that no digit is lost: send "100", not 100',
-    ],
+    [{ ...cent, free_units: 100 }, 'free_units: must be a string, so that no digit is lost: send a string'],
     [{ ...cent, free_units: '-1' }, 'free_units: must be 0 or more'],
     [{ ...cent, free_units: null }, 'free_units: must be a decimal string, such as "0.01"'],
     [
@@ -129,10 +126,7 @@ describe('a price', () => {
     ],
     [{ model: 'flat', flat_amount: '5', flat_at_zero: 'no' }, 'flat_at_zero: must be true or false'],
     [{ model: 'flat' }, 'flat_amount: must be a decimal string, such as "0.01"'],
-    [
-      { model: 'percentage', rate: 2.9 },
-      'rate: must be a string, so that no digit is lost: send "2.9", not 2.9',
-    ],
+    [{ model: 'percentage', rate: 2.9 }, 'rate: must be a string, so that no digit is lost: send a string'],
     [{ model: 'percentage', rate: '-1' }, 'rate: must be 0 or more'],
     [
       { model: 'percentage', rate: '1', fixed_amount: '1', free_events: '1.5' },
@@ -194,7 +188,7 @@ describe('tiers', () => {
     [
       'a number for an end',
       graduated(tier(1000), last),
-      ['tiers/0/up_to: must be a string, so that no digit is lost: send "1000", not 1000'],
+      ['tiers/0/up_to: must be a string, so that no digit is lost: send a string'],
     ],
     ['an end of 0', graduated(tier('0'), last), ['tiers/0/up_to: must be more than 0']],
     [
@@ -242,7 +236,7 @@ describe('tiers', () => {
     [
       'a number for an amount',
       graduated({ up_to: null, flat_amount: 5 }),
-      ['tiers/0/flat_amount: must be a string, so that no digit is lost: send "5", not 5'],
+      ['tiers/0/flat_amount: must be a string, so that no digit is lost: send a string'],
     ],
     [
       'a negative amount',

@@ -5,6 +5,7 @@ import { currencySchema, roundedAmount, tooFine } from '../../kernel/currency.ts
 import { decimal } from '../../kernel/decimal.ts'
 import { decimalOutput, decimalString } from '../../kernel/decimal-schema.ts'
 import { TollgateError } from '../../kernel/errors.ts'
+import { instantInZoneMs, instantOrDateSchema } from '../../kernel/instant.ts'
 import { knownFields } from '../../kernel/object-schema.ts'
 import { line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
@@ -26,13 +27,11 @@ export const grantInputSchema = knownFields('A credit grant', {
   priority: wholeNumber(0, 1_000)
     .default(50)
     .meta({ description: 'The smaller, the earlier it is drawn on.', example: 50 }),
-  expires_at: z.iso
-    .datetime({ offset: true, error: 'must be an RFC 3339 time, such as 2027-01-01T00:00:00Z' })
-    .optional()
-    .meta({
-      description: 'From then on it is not drawn on; absent: never.',
-      example: '2027-01-01T00:00:00Z',
-    }),
+  expires_at: instantOrDateSchema('2027-01-01T00:00:00Z').optional().meta({
+    description:
+      'From then on it is not drawn on; a date: from the beginning of that day on, in your time zone; absent: never.',
+    example: '2027-01-01T00:00:00Z',
+  }),
 }).meta({ id: 'CreditGrantInput' })
 
 export type GrantInput = z.output<typeof grantInputSchema>
@@ -101,7 +100,7 @@ export async function grantCredit(
   input: GrantInput,
 ): Promise<OpenGrant> {
   const nowMs = services.clock()
-  const grant = grantFrom(input, newId(), nowMs)
+  const grant = grantFrom(input, newId(), { timezone: tenant.timezone, nowMs })
   const entryId = newId()
   return changingAccount(services, tenant.tenantId, { customerId: input.customer_id }, async (account) => {
     const granted = { ...grant, remaining: grant.amount }
@@ -129,11 +128,15 @@ export async function grantCredit(
   })
 }
 
-function grantFrom(input: GrantInput, id: string, nowMs: number): Grant {
+function grantFrom(
+  input: GrantInput,
+  id: string,
+  { timezone, nowMs }: { timezone: string; nowMs: number },
+): Grant {
   const amount = roundedAmount(decimal(input.amount), input.currency)
   const detail = tooFine(input.amount, input.currency)
   if (detail !== null) throw wrong('amount', detail)
-  const expiresMs = input.expires_at === undefined ? null : Date.parse(input.expires_at)
+  const expiresMs = input.expires_at === undefined ? null : instantInZoneMs(timezone, input.expires_at)
   if (expiresMs !== null && expiresMs <= nowMs) throw wrong('expires_at', 'must be in the future')
   return {
     id,

@@ -1,6 +1,7 @@
 // Subscribes a customer to a plan. What is due in advance is invoiced at once.
 
 import { TollgateError } from '../../kernel/errors.ts'
+import { instantInZoneMs, isDate } from '../../kernel/instant.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, unchanged } from '../account.ts'
@@ -216,11 +217,11 @@ async function couponsNamed(
 
 function startOf({ start }: SubscriptionInput, timezone: string, nowMs: number): number {
   if (start === undefined) return bucketStartMs(timezone, nowMs)
-  const ms = Date.parse(start)
+  const ms = instantInZoneMs(timezone, start)
   if (!(Math.abs(ms - nowMs) <= START_MAX_DAYS * DAY_MS)) {
     throw new TollgateError('validation_failed', 'The start is too far away.', {
       issues: [{ pointer: '#/start', detail: `must be at most ${START_MAX_DAYS} days back or ahead` }],
     })
   }
-  return bucketStartMs(timezone, ms)
+  return isDate(start) ? ms : bucketStartMs(timezone, ms)
 }

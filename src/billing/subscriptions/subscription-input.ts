@@ -1,6 +1,7 @@
 // What subscriptions take, and how they are shown.
 
 import { z } from 'zod'
+import { instantOrDateSchema } from '../../kernel/instant.ts'
 import { knownFields } from '../../kernel/object-schema.ts'
 import { isStorable, keySchema, line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
@@ -32,13 +33,11 @@ export const subscriptionInputSchema = knownFields('A subscription', {
   customer_id: customerIdSchema,
   plan,
   version,
-  start: z.iso
-    .datetime({ offset: true, error: 'must be an RFC 3339 time, such as 2026-11-01T00:00:00Z' })
-    .optional()
-    .meta({
-      description: 'When it begins, with the hour that this is in; absent: now. Up to a year back or ahead.',
-      example: '2026-11-01T00:00:00Z',
-    }),
+  start: instantOrDateSchema('2026-11-01T00:00:00Z').optional().meta({
+    description:
+      'When it begins, with the hour that this is in; a date: with that day, in your time zone; absent: now. Up to a year back or ahead.',
+    example: '2026-11-01T00:00:00Z',
+  }),
   anchor: z
     .enum(['calendar', 'anniversary'], { error: 'must be "calendar" or "anniversary"' })
     .default('calendar')

@@ -1,5 +1,6 @@
 // Events in, totals out.
 
+import type { Context } from 'hono'
 import { z } from 'zod'
 import { periodOf } from '../../billing/period.ts'
 import { text } from '../../kernel/decimal.ts'
@@ -18,9 +19,11 @@ import type { RecordResult } from '../../metering/record-result.ts'
 import { type RecordInput, recordUsage } from '../../metering/record-usage.ts'
 import { boundariesOf } from '../../metering/windows.ts'
 import { JSON_TYPE } from '../body.ts'
+import type { Env } from '../env.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
 import { issueSchema, pageSchema } from '../schemas.ts'
+import { issuesWithSent, withSent } from '../sent.ts'
 import { periodParameters } from './period-parameters.ts'
 
 const CLOUD_EVENT = 'application/cloudevents+json'
@@ -112,7 +115,8 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
         handling: lenient ? 'lenient' : 'strict',
         newId: c.get('newId'),
       })
-      const result = await (mediaType === JSON_TYPE ? recording : asCloudEvents(recording, mediaType))
+      const named = mediaType === JSON_TYPE ? recording : asCloudEvents(recording, mediaType)
+      const result = await showingSent(c, named)
       return reply(c, 200, result, lenient ? { 'preference-applied': 'handling=lenient' } : undefined)
     },
   })
@@ -180,6 +184,23 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       })
     },
   })
+}
+
+/** Says of what is wrong with an event what was sent there. */
+async function showingSent(c: Context<Env>, recording: Promise<RecordResult>): Promise<RecordResult> {
+  try {
+    const result = await recording
+    const wrong = result.events.filter(({ status }) => status === 'invalid')
+    if (wrong.length === 0) return result
+    const shown = issuesWithSent(
+      c,
+      wrong.flatMap(({ errors = [] }) => errors),
+    )
+    for (const event of wrong) event.errors = shown.splice(0, event.errors!.length)
+    return result
+  } catch (error) {
+    throw error instanceof TollgateError && error.code === 'validation_failed' ? withSent(c, error) : error
+  }
 }
 
 /** Names the attributes of CloudEvents where it would name the fields of events. */
