@@ -244,7 +244,7 @@ describe('a meter with a filter', () => {
     const answer = await call('POST', '/api/v1/usage', event({ user: { id: 2 ** 60 } }))
     expect(answer.status).toBe(422)
     expect(errorsOf(answer)).toEqual([
-      '#/properties/user/id: has more digits than a JSON number keeps: send a string',
+      '#/properties/user/id: has more digits than a JSON number keeps: send "1152921504606847000", not 1152921504606847000',
     ])
   })
 })

@@ -80,7 +80,7 @@ describe('creating a meter', () => {
     ],
     [{ ...sum, group_by: ['a', 'b', 'a'] }, ['#/group_by: must not name a property twice']],
     [{ ...sum, group_by: ['1', '2', '3', '4', '5', '6'] }, ['#/group_by: must have at most 5 items']],
-    [{ ...sum, group_by: 'region' }, ['#/group_by: must be a list']],
+    [{ ...sum, group_by: 'region' }, ['#/group_by: must be a list (sent: "region")']],
     [{ ...sum, group_by: ['a.b', "$['a'].b"] }, ['#/group_by: must not name a property twice']],
     [
       { ...sum, value: '$..tokens', group_by: ['model', 'a[*]'] },
@@ -92,7 +92,7 @@ describe('creating a meter', () => {
       ],
     ],
     [{ ...sum, value: 'a.__proto__' }, [expect.stringContaining('#/value: must not name "__proto__"')]],
-    [{ ...sum, missing: 'ignore' }, ['#/missing: must be one of "refuse", "skip"']],
+    [{ ...sum, missing: 'ignore' }, ['#/missing: must be one of "refuse", "skip" (sent: "ignore")']],
     [
       { ...sum, missing: 'skip' },
       [expect.stringMatching(/^#\/missing: must be "refuse": the meter takes the quantity.*"exists"/)],
@@ -101,7 +101,7 @@ describe('creating a meter', () => {
       { ...sum, aggregation: 'count', missing: 'skip' },
       [expect.stringContaining('#/missing: must be "refuse": the meter counts events')],
     ],
-    [{ ...sum, filter: { property: 'a' } }, ['#/filter: must be a list']],
+    [{ ...sum, filter: { property: 'a' } }, ['#/filter: must be a list (sent: an object)']],
     [
       { ...sum, filter: [{ property: 'a', op: 'eq', value: 1 }, { property: 'a', op: 'is' }, {}] },
       [
@@ -128,13 +128,13 @@ describe('creating a meter', () => {
       [
         '#/filter/0/value: is required (op "eq")',
         '#/filter/1/value: must be one value: a list goes with "in" (op "ne")',
-        '#/filter/2/value: must be a list, such as ["chat", "completion"] (op "in")',
+        '#/filter/2/value: must be a list, such as ["chat", "completion"] (op "in") (sent: "x")',
         '#/filter/3/value: must have 1 to 100 items (op "in")',
         expect.stringContaining('#/filter/4/value/1: has more than 15 significant digits'),
-        '#/filter/4/value/2: must be one line of valid Unicode, without control characters',
-        '#/filter/5/value: must be true or false (op "exists")',
-        expect.stringMatching(/^#\/filter\/6\/value: must be a plain decimal.*\(op "gt"\)$/),
-        expect.stringMatching(/^#\/filter\/7\/value: must be a decimal.*\(op "lte"\)$/),
+        '#/filter/4/value/2: must be one line of valid Unicode, without control characters (sent: "a\\n")',
+        '#/filter/5/value: must be true or false (op "exists") (sent: "yes")',
+        expect.stringMatching(/^#\/filter\/6\/value: must be a plain decimal.*\(op "gt"\) \(sent: "many"\)$/),
+        expect.stringMatching(/^#\/filter\/7\/value: must be a decimal.*\(op "lte"\) \(sent: true\)$/),
         expect.stringContaining('#/filter/8/value: is required'),
       ],
     ],

@@ -436,11 +436,11 @@ describe('the address alone', () => {
 
 describe('a number or a boolean in a query', () => {
   it.each([
-    ['/api/v1/meters?limit=abc', 'limit: must be a whole number from 1 to 100'],
-    ['/api/v1/meters?limit=0', 'limit: must be a whole number from 1 to 100'],
-    ['/api/v1/meters?limit=101', 'limit: must be a whole number from 1 to 100'],
-    ['/api/v1/meters?limit=1e3', 'limit: must be a whole number from 1 to 100'],
-    ['/api/v1/meters?limit=', 'limit: must be a whole number from 1 to 100'],
+    ['/api/v1/meters?limit=abc', 'limit: must be a whole number from 1 to 100 (sent: "abc")'],
+    ['/api/v1/meters?limit=0', 'limit: must be a whole number from 1 to 100 (sent: "0")'],
+    ['/api/v1/meters?limit=101', 'limit: must be a whole number from 1 to 100 (sent: "101")'],
+    ['/api/v1/meters?limit=1e3', 'limit: must be a whole number from 1 to 100 (sent: "1e3")'],
+    ['/api/v1/meters?limit=', 'limit: must be a whole number from 1 to 100 (sent: "")'],
   ])('is read strictly: %s', async (path, says) => {
     const answer = await tenant.call('GET', path)
     expect(answer.status).toBe(422)
@@ -451,7 +451,7 @@ describe('a number or a boolean in a query', () => {
     const admin = caller(server, server.adminToken)
     const answer = await admin('POST', `/api/v1/flush?retry_quarantined=${sent}`)
     expect(answer.status).toBe(422)
-    expect(errorsOf(answer)).toEqual(['retry_quarantined: must be true or false'])
+    expect(errorsOf(answer)).toEqual([`retry_quarantined: must be true or false (sent: "${sent}")`])
     expect((await admin('POST', '/api/v1/flush?retry_quarantined=false')).status).toBe(200)
   })
 })
