@@ -30,15 +30,9 @@ export class PostgresAccountStore implements AccountStore {
   }
 
   async dueAccounts(nowMs: number, limit: number): Promise<Account[] | null> {
-    const now = sql`${rfc3339(nowMs)}::timestamptz`
     const wanted = sql`
       select tenant_id, customer_id, row_number() over (order by min(due_at), customer_id) as place
-      from (
-        select tenant_id, customer_id, due_at from subscriptions
-        where due_at <= ${now} and tenant_id = (
-          select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
-        order by due_at, customer_id, id limit ${limit}::int
-      ) as due group by tenant_id, customer_id`
+      from (${dueStatement(nowMs, limit)}) as due group by tenant_id, customer_id`
     const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, {}))
     return found.length === 0 ? null : found.map(accountFrom)
   }
@@ -182,6 +176,16 @@ const noteState = sql`state || jsonb_build_object('number', number)`
 const remaining = sql`(select coalesce(sum(entries.amount), 0)::text from credit_entries as entries
   where entries.tenant_id = credit_grants.tenant_id and entries.grant_id = credit_grants.id)`
 const grantState = sql`state || jsonb_build_object('remaining', ${remaining})`
+
+/** Subscriptions that are due, in the order of the index subscriptions_due_order: nothing is sorted, however many are. */
+export function dueStatement(nowMs: number, limit: number): SQL {
+  const now = sql`${rfc3339(nowMs)}::timestamptz`
+  return sql`
+    select tenant_id, customer_id, due_at from subscriptions
+    where due_at <= ${now} and tenant_id = (
+      select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
+    order by due_at, customer_id, id limit ${limit}::int`
+}
 
 /** One that was taken back before its start has never lasted. */
 const endedAfter = (ms: number): SQL =>
