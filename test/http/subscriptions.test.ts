@@ -101,10 +101,10 @@ describe('a request that can’t be', () => {
     ['no date', { start: 'tomorrow' }, '#/start', 'must be an RFC 3339 time'],
     ['no such date', { start: '2026-02-30T00:00:00Z' }, '#/start', 'must be an RFC 3339 time'],
     [
-      'a date far away',
+      'a start long ago, and nothing said of what is billed of it',
       { start: '1999-01-01T00:00:00Z' },
-      '#/start',
-      'must be at most 366 days back or ahead',
+      '#/bill_from',
+      'must be there, as the start is more than 366 days ago',
     ],
     ['no such anchor', { anchor: 'moon' }, '#/anchor', 'must be "calendar" or "anniversary"'],
     ['days that are not whole', { trial_days: 1.5 }, '#/trial_days', 'must be a whole number'],

@@ -1,8 +1,9 @@
 // What an invoice would be: of a subscription that does not exist, or after a change that is not made. Nothing is stored.
 
+import { changedBy } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
 import type { Caller } from '../changing-account.ts'
-import { changedSubscription, planForChange } from '../subscriptions/change-subscription.ts'
+import { decidedChange, planForChange } from '../subscriptions/change-subscription.ts'
 import { onAccount, type SubscriptionServices, subscriptionOf } from '../subscriptions/create-subscription.ts'
 import { findSubscription } from '../subscriptions/find-subscription.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
@@ -33,23 +34,21 @@ export async function previewInvoice(
   return computed(services, tenant, account, subscription, draft)
 }
 
-/** The subscription as it would be, and its draft with it. */
+/** The subscription as it would be, what would be invoiced at once, and the draft as it would stand then. */
 export async function previewChange(
   services: Services,
   caller: Caller,
   { id, change }: { id: string; change: PlanChangeInput },
-): Promise<{ subscription: Subscription; invoice: Invoice }> {
+): Promise<{ subscription: Subscription; issued: Invoice[]; invoice: Invoice }> {
   const { tenant } = caller
   const { customerId } = await findSubscription(services, tenant.tenantId, id)
   const plan = await planForChange(services, caller, change)
   const [found] = await services.accounts.loadAccounts(tenant.tenantId, [customerId])
-  const { subscription, draft } = changedSubscription(services, caller, found!, { id, plan, change })
-  const withPlan = onAccount(found!, plan, [])
-  const invoices = draft
-    ? [draft, ...withPlan.invoices.filter((one) => one.id !== draft.id)]
-    : withPlan.invoices
-  const account = { ...withPlan, invoices }
+  const decided = await decidedChange(services, caller, found!, { id, plan, change })
+  const account = changedBy(onAccount(found!, plan, []), decided)
+  const subscription = decided.subscriptions[0]!
   const facts = draftFacts(services, caller, { account, subscription, nowMs: services.clock() })
   const invoice = await computed(services, tenant, account, subscription, openInvoice(facts))
-  return { subscription, invoice }
+  const issued = decided.invoices.filter(({ issuedMs, number }) => issuedMs !== null && number === null)
+  return { subscription, issued, invoice }
 }

@@ -81,5 +81,6 @@ function facts(invoice: Invoice, timezone: string): [term: string, fact: Html][]
 const periodLabels: Record<Invoice['kind'], string> = {
   opening: 'Trial',
   period: 'Period',
+  change: 'Change within the period',
   trailing: 'Late usage received',
 }

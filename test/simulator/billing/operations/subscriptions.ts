@@ -58,9 +58,14 @@ export const subscribe: Operation<Drawn<typeof wanted>, Year> = {
   async run(year, input) {
     const id = newId()
     const sent = subscriptionInput(year, input)
-    await command(year, 'subscribe', input, id, ({ services, caller }) => {
+    await command(year, 'subscribe', input, id, async ({ services, caller }) => {
       const ids = [id]
-      return createSubscription(services, { ...caller, newId: () => ids.shift() ?? newId() }, sent)
+      const made = await createSubscription(
+        services,
+        { ...caller, newId: () => ids.shift() ?? newId() },
+        sent,
+      )
+      return made.subscription
     })
   },
 }
@@ -72,16 +77,18 @@ export const changed = fc.record({
   plan: some,
   overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
   when: fc.constantFrom('now' as const, 'period_end' as const),
+  invoice: fc.constantFrom('now' as const, 'next' as const),
 })
 
 export const changeInput = (
   year: Year,
-  { plan, overrides, when }: Drawn<typeof changed>,
+  { plan, overrides, when, invoice }: Drawn<typeof changed>,
 ): PlanChangeInput => ({
   plan: year.planKey(plan),
   version: undefined,
   overrides: overridesOf(year, plan, overrides),
   when,
+  invoice,
 })
 
 export const change: Operation<Drawn<typeof changed>, Year> = {
