@@ -155,8 +155,8 @@ function nextPhase(
   const begins = !changesFirst(facts, fromMs) && (!keepsInterval || (begunNow && isEmpty(draft)))
   const countsFromMs = Math.max(fromMs, firstBilledMs(subscription))
   const timeMs = timeOfAnchor(was.anchorDate)
-  const { billingAnchor } = subscription
-  const anchored = changesFirst(facts, fromMs) ? billingAnchor : undefined
+  const { billingAnchor, billFromMs } = subscription
+  const anchored = changesFirst(facts, fromMs) && billFromMs === undefined ? billingAnchor : undefined
   return {
     fromMs,
     plan: plan.key,

@@ -12,6 +12,10 @@ export function periodAround(facts: DraftFacts, instantMs: number): Period {
   const { subscription } = facts
   // What comes before the first period, but for a trial, is an instant and no period.
   const atMs = Math.max(instantMs, subscription.startMs)
+  // History has periods, too, and no invoices of them.
+  const { startMs, trialEndMs, billFromMs = startMs } = subscription
+  if (atMs < billFromMs)
+    return atMs < (trialEndMs ?? startMs) ? { startMs, endMs: trialEndMs! } : periodFrom(facts, atMs)
   let period: Period = subscription.open ?? openingOf(subscription)
   for (let i = 0; period.endMs <= atMs; i++) {
     if (i > PERIODS_LOOKED_AHEAD)
