@@ -34,7 +34,7 @@ export function refuseOtherContent(
 ): void {
   // A field that there was not yet when it was made is one that nobody sent.
   const none = digest128(canonicalJson(null))
-  const fields = Object.keys({ ...before, ...asked }).filter(
+  const fields = Object.keys({ ...asked, ...before }).filter(
     (field) => (before[field] ?? none) !== (asked[field] ?? none),
   )
   if (fields.length === 0) return
