@@ -6,7 +6,7 @@ import type { Caller } from '../changing-account.ts'
 import { decidedChange, planForChange } from '../subscriptions/change-subscription.ts'
 import { onAccount, type SubscriptionServices, subscriptionOf } from '../subscriptions/create-subscription.ts'
 import { findSubscription } from '../subscriptions/find-subscription.ts'
-import type { Subscription } from '../subscriptions/subscription.ts'
+import { firstBilledMs, type Subscription } from '../subscriptions/subscription.ts'
 import type { PlanChangeInput, SubscriptionInput } from '../subscriptions/subscription-input.ts'
 import { openInvoice } from './close.ts'
 import { draftFacts, draftOf, periodFrom } from './draft.ts'
@@ -17,7 +17,7 @@ import type { UsageServices } from './usage-reader.ts'
 
 type Services = UsageServices & SubscriptionServices & { accounts: Pick<AccountStore, 'loadAccounts'> }
 
-/** The invoice of the first period (after the trial) of such a subscription, as its usage is now. */
+/** The invoice of the first period (after the trial, or what is history) of such a subscription, as its usage is now. */
 export async function previewInvoice(
   services: Services,
   caller: Caller,
@@ -28,7 +28,7 @@ export async function previewInvoice(
   const [found] = await services.accounts.loadAccounts(tenant.tenantId, [input.customer_id])
   const account = { ...onAccount(found!, plan, coupons), subscriptions: [], invoices: [] }
   const facts = draftFacts(services, caller, { account, subscription, nowMs: services.clock() })
-  const period = periodFrom(facts, subscription.trialEndMs ?? subscription.startMs)
+  const period = periodFrom(facts, firstBilledMs(subscription))
   const advance = feesOf(facts, { ...period, currency: plan.currency }, 'advance')
   const draft = draftOf(facts, period, advance)
   return computed(services, tenant, account, subscription, draft)

@@ -123,6 +123,16 @@ export const wanted = fc.record({
   trialDays: fc.constantFrom(undefined, undefined, 0, 3),
   overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
   coupons: fc.subarray(coupons.map(({ key }) => key)),
+  /** what periods are counted from: so many days before now, at an hour at which no clock is changed */
+  counted: fc.option(
+    fc.record({ daysBack: fc.integer({ min: -40, max: 900 }), hour: fc.constantFrom(0, 0, 0, 9, 14, 23) }),
+    { freq: 2, nil: null },
+  ),
+  /** brought along: it began so many days ago, and is billed from the beginning of its present period, or from its end */
+  brought: fc.option(fc.record({ daysAgo: fc.integer({ min: 20, max: 4_000 }), ahead: fc.boolean() }), {
+    freq: 3,
+    nil: null,
+  }),
 })
 
 export const taxes = [
