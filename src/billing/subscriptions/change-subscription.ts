@@ -56,7 +56,8 @@ export async function decidedChange(
   const { account, subscription, fromMs } = facts
   const draft = draftIn(account, subscription)
   const change = { ...unchanged(account), subscriptions: [subscription], invoices: draft ? [draft] : [] }
-  return wanted.change.invoice === 'now'
+  const { when, invoice } = wanted.change
+  return when === 'now' && invoice === 'now'
     ? together(change, await invoicedAtOnce(services, caller.tenant, facts, fromMs))
     : change
 }

@@ -228,8 +228,11 @@ describe('a change that is invoiced at once', () => {
     expect(later).toBeDefined()
     expect(account.invoices()).toEqual([])
     account.closeUntil('2026-01-16T00:00Z')
-    await account.change(id, { plan: 'monthly', when: 'period_end', invoice: 'now' })
-    expect(account.invoices()).toHaveLength(1)
+    await account.at('2026-01-20T00:00Z').change(id, { plan: 'larger', when: 'now' })
+    account.closeUntil('2026-01-31T00:00Z')
+    const issued = account.invoices().length
+    await account.at('2026-02-01T00:30Z').change(id, { plan: 'monthly', when: 'period_end', invoice: 'now' })
+    expect(account.invoices()).toHaveLength(issued)
   })
 
   it('has to be voided before what it corrects, and leaves the days to the period’s invoice then', async () => {
