@@ -46,6 +46,7 @@ export class Oracle {
     this.#secrets = secrets
     this.#onWorkerd = onWorkerd
     this.#ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/)
+    this.#ajv.addFormat('date', /^\d{4}-\d\d-\d\d$/)
     this.#ajv.addFormat('uuid', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
     this.#ajv.addSchema(document as object, 'api')
   }

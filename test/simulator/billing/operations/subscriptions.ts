@@ -136,8 +136,8 @@ export const changed = fc.record({
   subscription: some,
   plan: some,
   overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
-  when: fc.constantFrom('now' as const, 'period_end' as const),
-  invoice: fc.constantFrom('now' as const, 'next' as const),
+  when: fc.constantFrom('now' as const, 'now' as const, 'period_end' as const),
+  invoice: fc.constantFrom('now' as const, 'now' as const, 'next' as const),
 })
 
 export const changeInput = (
