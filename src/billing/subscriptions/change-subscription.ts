@@ -90,7 +90,8 @@ function changedFacts(
       : periodEndAfter(facts, nowMs)
   refuseAfterEnd(subscription, fromMs)
   const kept = subscription.phases.filter((one) => one.fromMs < fromMs)
-  const phases = [...kept, nextPhase(facts, { plan, change, fromMs, before: kept.at(-1) })]
+  const { phase, begins } = nextPhase(facts, { plan, change, fromMs, before: kept.at(-1) })
+  const phases = [...kept, phase]
   if (phases.length > PHASES_PER_SUBSCRIPTION) {
     throw new TollgateError(
       'state_conflict',
@@ -98,7 +99,9 @@ function changedFacts(
     )
   }
   const changed = { ...facts, subscription: { ...subscription, phases } }
-  const { draft, ...after } = changesFirst(facts, fromMs) ? redrafted(changed) : cut(changed, fromMs)
+  const { draft, ...after } = changesFirst(facts, fromMs)
+    ? redrafted(changed)
+    : cut(changed, begins ? fromMs : null)
   refuseOverlaps(account, after.subscription)
   refuseTooManyLines({ ...facts, ...after }, fromMs)
   const written = { subscriptions: [after.subscription], invoices: draft ? [draft] : [] }
@@ -121,12 +124,12 @@ function redrafted(facts: DraftFacts): Drafted {
 }
 
 /** Its draft with the end that its period has now: a change that begins another one cuts it, and one that takes that back doesn't. */
-function cut({ account, subscription, settings }: DraftFacts, fromMs: number): Drafted {
+function cut({ account, subscription, settings }: DraftFacts, begunMs: number | null): Drafted {
   const draft = draftIn(account, subscription)
   if (draft?.kind !== 'period' || isEmpty(draft)) return { subscription, draft }
   const { startMs, fullEndMs } = draft
-  const begins = startMs === fromMs && subscription.phases.at(-1)!.beginsPeriod
-  const after = { ...draft, endMs: begins ? startMs : cutAt(subscription, startMs, fullEndMs) }
+  const endMs = startMs === begunMs ? startMs : cutAt(subscription, startMs, fullEndMs)
+  const after = { ...draft, endMs }
   return { subscription: withDraft(subscription, after, settings), draft: after }
 }
 
@@ -144,7 +147,7 @@ function nextPhase(
     fromMs,
     before,
   }: { plan: Plan; change: PlanChangeInput; fromMs: number; before: Phase | undefined },
-): Phase {
+): { phase: Phase; begins: boolean } {
   const { account, subscription, timezone } = facts
   const draft = draftIn(account, subscription)
   const begunNow = draft?.kind === 'period' && draft.startMs === fromMs
@@ -158,7 +161,9 @@ function nextPhase(
   const timeMs = timeOfAnchor(was.anchorDate)
   const { billingAnchor, billFromMs } = subscription
   const anchored = changesFirst(facts, fromMs) && billFromMs === undefined ? billingAnchor : undefined
-  return {
+  // In the place of a phase that has begun the period, it is where that begins.
+  const begun = begunNow && subscription.phases.some((one) => one.fromMs === fromMs && one.beginsPeriod)
+  const phase: Phase = {
     fromMs,
     plan: plan.key,
     version: plan.version,
@@ -166,8 +171,9 @@ function nextPhase(
     anchorDate: keepsInterval
       ? was.anchorDate
       : (anchored ?? anchorDate(timezone, subscription.anchor, will, countsFromMs, timeMs)),
-    ...(begins && { beginsPeriod: true }),
+    ...((begins || begun) && { beginsPeriod: true }),
   }
+  return { phase, begins }
 }
 
 function refuseAfterEnd({ cancelAtMs }: Subscription, fromMs: number): void {

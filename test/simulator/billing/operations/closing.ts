@@ -259,7 +259,7 @@ async function checkedPreview(
 /** A change that is previewed first, while nothing else is under way: what it issues is what the preview has shown. */
 export const changeInCalm: Operation<Drawn<typeof changed>, Year> = {
   name: 'change-in-calm',
-  weight: 4,
+  weight: 8,
   arbitrary: changed,
   async run(year, input) {
     await calm(year)
