@@ -12,7 +12,7 @@ import { Stage, smoothly, type Tenant } from '../stage.ts'
 import type { FarEnds } from '../stores.ts'
 import { DAY_MS } from './calendar.ts'
 import { coupons, customerIds, meters, type Setup, taxes } from './plan.ts'
-import { firstMsOf, phaseAt } from './timeline.ts'
+import { canonical, firstMsOf, phaseAt } from './timeline.ts'
 import type { SimEvent } from './usage.ts'
 
 /** A subscription, as its last command was answered; what the job does to it is left out of account. */
@@ -29,7 +29,9 @@ export function firstsOf(before: Phase[], agreed: Subscription, sure: boolean): 
   const { open, nextSequence } = agreed
   const now = phaseAt(agreed, firstMsOf(agreed))
   if (before.length === 0 || (open !== null && nextSequence === 1)) return [now]
-  return sure ? before : [...before, now]
+  // One that is invoiced at once may have issued its first invoice itself.
+  const same = canonical(before.at(-1)) === canonical(now)
+  return sure && same ? before : [...before, now]
 }
 
 /** A command whose answer did not come: it may have been executed, or may be yet. */
