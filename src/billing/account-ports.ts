@@ -12,7 +12,7 @@ export type Saved = { customerId: string; numbers: Map<string, number> }
 
 /** What comes along with an account though closing has no more to do with it. */
 export type Asked = {
-  /** these, each with its subscription, with the invoice that follows it, and with its credit notes */
+  /** these, each with its subscription, with the invoices that follow it up to the next period's, and with its credit notes */
   invoiceIds?: string[] | undefined
   /** subscriptions that ended after this instant */
   endedAfterMs?: number | undefined
@@ -30,13 +30,17 @@ export interface AccountStore {
   loadAccounts(tenantId: string, customerIds: string[], asked?: Asked): Promise<Account[]>
   /** Accounts with a subscription that is due, of the tenant that has waited longest; null: none is. */
   dueAccounts(nowMs: number, limit: number): Promise<Account[] | null>
-  /** Writes every change whose account still has the version that was seen; those that are missing in the answer changed nothing. */
+  /**
+   * Writes every change whose account still has the version that was seen; those that are missing in the answer changed nothing. Where
+   * another subscription was faster with the same external id, none of them is written.
+   */
   saveAccounts(tenantId: string, changes: AccountChange[]): Promise<Saved[]>
 
   findSubscription(tenantId: string, id: string): Promise<Subscription | null>
+  findByExternalId(tenantId: string, externalId: string): Promise<Subscription | null>
   listSubscriptions(
     tenantId: string,
-    filter: { customerId?: string | undefined },
+    filter: { customerId?: string | undefined; externalId?: string | undefined },
     page: PageRequest,
   ): Promise<Subscription[]>
   findInvoice(tenantId: string, id: string): Promise<Invoice | null>

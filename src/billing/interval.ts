@@ -3,7 +3,17 @@
 // 31 January, 28 February, 31 March.
 
 import { Temporal } from 'temporal-polyfill'
-import { DAY_MS, dayOfDate, dayStartMs, localDay, monthsBetween, monthsLater } from '../kernel/local-day.ts'
+import {
+  DAY_MS,
+  dateOfDay,
+  dayBegunAt,
+  dayOfDate,
+  dayStartMs,
+  localDay,
+  monthsBetween,
+  monthsLater,
+} from '../kernel/local-day.ts'
+import { zoneOffsetMs } from '../kernel/time.ts'
 
 export const intervalUnits = ['day', 'week', 'month', 'quarter', 'year'] as const
 export type IntervalUnit = (typeof intervalUnits)[number]
@@ -33,11 +43,43 @@ export type BillingPeriod = {
   days: number
 }
 
-/** The date that boundaries are counted from, such as "2026-01-31": that of the start, or of the calendar unit's first day. */
-export function anchorDate(timezone: string, anchor: Anchor, { unit }: Interval, startMs: number): string {
+/**
+ * The date that boundaries are counted from, such as "2026-01-31": that of the start, or of the calendar unit's first day. Where days
+ * begin at another time than midnight (`timeMs`), it is with the date: "2026-01-31T14:00".
+ */
+export function anchorDate(
+  timezone: string,
+  anchor: Anchor,
+  { unit }: Interval,
+  startMs: number,
+  timeMs = 0,
+): string {
+  if (timeMs !== 0) return anchorOf(dayBegunAt(timezone, startMs, timeMs), timeMs)
   const date = localDate(timezone, startMs)
   return (anchor === 'anniversary' ? date : firstDay(unit, date)).toString()
 }
+
+/** The anchor at which an instant is a boundary itself. */
+export function anchorAt(timezone: string, instantMs: number): string {
+  const local = instantMs + zoneOffsetMs(timezone, instantMs)
+  const day = Math.floor(local / DAY_MS)
+  return anchorOf(day, instantMs === dayStartMs(timezone, day) ? 0 : local - day * DAY_MS)
+}
+
+const MINUTE_MS = 60_000
+const DATE_CHARS = '2026-01-31'.length
+
+const anchorOf = (day: number, timeMs: number): string =>
+  timeMs === 0 ? dateOfDay(day) : `${dateOfDay(day)}T${new Date(timeMs).toISOString().slice(11, 16)}`
+
+/** What the clock on the wall shows when the days of a period begin. */
+export function timeOfAnchor(anchor: string): number {
+  if (anchor.length === DATE_CHARS) return 0
+  const [hours, minutes] = anchor.slice(DATE_CHARS + 1).split(':')
+  return (Number(hours) * 60 + Number(minutes)) * MINUTE_MS
+}
+
+const dayOfAnchor = (anchor: string): number => dayOfDate(anchor.slice(0, DATE_CHARS))
 
 function firstDay(unit: IntervalUnit, date: Temporal.PlainDate): Temporal.PlainDate {
   switch (unit) {
@@ -59,7 +101,7 @@ function firstDay(unit: IntervalUnit, date: Temporal.PlainDate): Temporal.PlainD
  * month lacks is the month's last; of a day that the zone skipped, as Samoa did with 2011-12-30, it is the next day's.
  */
 export const boundaryMs = (timezone: string, anchorDate: string, interval: Interval, k: number): number =>
-  dayStartMs(timezone, laterBy(interval, dayOfDate(anchorDate), k))
+  dayStartMs(timezone, laterBy(interval, dayOfAnchor(anchorDate), k), timeOfAnchor(anchorDate))
 
 const daysOf = { day: 1, week: 7 } as const
 const monthsOf = { month: 1, quarter: 3, year: 12 } as const
@@ -71,7 +113,7 @@ const laterBy = ({ unit, count }: Interval, day: number, k: number): number =>
 /** The k for which boundary k ≤ `atMs` < boundary k + 1. */
 export function lastBoundary(timezone: string, anchorDate: string, interval: Interval, atMs: number): number {
   const { unit, count } = interval
-  const [anchor, day] = [dayOfDate(anchorDate), localDay(timezone, atMs)]
+  const [anchor, day] = [dayOfAnchor(anchorDate), localDay(timezone, atMs)]
   const passed = inDays(unit) ? (day - anchor) / daysOf[unit] : monthsBetween(anchor, day) / monthsOf[unit]
   // Near the truth only: a month may have begun, and its boundary be still to come.
   let k = Math.floor(passed / count)

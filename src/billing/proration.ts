@@ -11,15 +11,16 @@ export type DaySpan = { fromDay: number; toDay: number }
 
 /**
  * Local days from a whole period's start to an instant. `floor`: to the start of the day that the instant is in; `ceil`: to
- * the end of that day, unless the instant is its very start.
+ * the end of that day, unless the instant is its very start. `timeMs`: what clocks show when a day of the period begins.
  */
 export function dayOffset(
   timezone: string,
   fullStartMs: number,
   atMs: number,
   rounding: 'floor' | 'ceil',
+  timeMs = 0,
 ): number {
-  const dayStartMs = startOfDayMs(timezone, atMs)
+  const dayStartMs = startOfDayMs(timezone, atMs, timeMs)
   const days = daysBetween(fullStartMs, dayStartMs)
   return rounding === 'ceil' && atMs > dayStartMs ? days + 1 : days
 }
@@ -27,16 +28,19 @@ export function dayOffset(
 /**
  * The days of a period that each of its phases gets. `phases` are the parts of the period in order, each from where the one
  * before it ends. A day that a change cuts belongs to the later phase, so one that lasted for less than a day may get none; the
- * day on which the last phase ends counts as used.
+ * day on which the last phase ends counts as used (`lastDay`: ceil), unless another period begins on it.
  */
 export function daySpans(
   timezone: string,
   { fullStartMs }: Pick<BillingPeriod, 'fullStartMs'>,
   phases: readonly { fromMs: number; toMs: number }[],
+  { timeMs = 0, lastDay = 'ceil' }: { timeMs?: number; lastDay?: 'floor' | 'ceil' } = {},
 ): DaySpan[] {
+  const offset = (atMs: number, rounding: 'floor' | 'ceil') =>
+    dayOffset(timezone, fullStartMs, atMs, rounding, timeMs)
   return phases.map(({ fromMs, toMs }, i) => ({
-    fromDay: dayOffset(timezone, fullStartMs, fromMs, 'floor'),
-    toDay: dayOffset(timezone, fullStartMs, toMs, i === phases.length - 1 ? 'ceil' : 'floor'),
+    fromDay: offset(fromMs, 'floor'),
+    toDay: offset(toMs, i === phases.length - 1 ? lastDay : 'floor'),
   }))
 }
 

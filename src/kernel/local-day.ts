@@ -30,14 +30,24 @@ export const localDay = (timezone: string, instantMs: number): number =>
 const STARTS_KEPT = 20_000
 const starts = new Map<string, number>()
 
-/** The first instant of a day; of a day that the zone skipped, as Samoa did with 2011-12-30, it is the next day's. */
-export function dayStartMs(timezone: string, day: number): number {
-  if (timezone === 'UTC') return day * DAY_MS
-  const key = `${timezone} ${day}`
+/**
+ * The first instant of a day; of a day that the zone skipped, as Samoa did with 2011-12-30, it is the next day's. With `timeMs`, of
+ * a day that begins when the clock on the wall shows so much; where it skips that, as much later as it skips.
+ */
+export function dayStartMs(timezone: string, day: number, timeMs = 0): number {
+  if (timezone === 'UTC') return day * DAY_MS + timeMs
+  const key = `${timezone} ${day} ${timeMs}`
   let startMs = starts.get(key)
   if (startMs === undefined) {
     const { year, month, date } = partsOf(day)
-    startMs = new Temporal.PlainDate(year, month, date).toZonedDateTime(timezone).epochMilliseconds
+    const plain = new Temporal.PlainDate(year, month, date)
+    const plainTime = new Temporal.PlainTime().add({ milliseconds: timeMs })
+    // Without a time it is the first instant of the day, which is later than midnight where clocks skip that.
+    const zoned =
+      timeMs === 0
+        ? plain.toZonedDateTime(timezone)
+        : plain.toZonedDateTime({ timeZone: timezone, plainTime })
+    startMs = zoned.epochMilliseconds
     if (starts.size >= STARTS_KEPT) starts.clear()
     starts.set(key, startMs)
   }
@@ -50,9 +60,16 @@ function partsOf(day: number): { year: number; month: number; date: number } {
 }
 
 /** The start of the day that has begun last at an instant. Clocks may go back over midnight: a day that has begun stays begun. */
-export function startOfDayMs(timezone: string, instantMs: number): number {
+export const startOfDayMs = (timezone: string, instantMs: number, timeMs = 0): number =>
+  dayStartMs(timezone, dayBegunAt(timezone, instantMs, timeMs), timeMs)
+
+/** The day that has begun last at an instant. */
+export function dayBegunAt(timezone: string, instantMs: number, timeMs = 0): number {
   let day = localDay(timezone, instantMs)
-  while (dayStartMs(timezone, day) > instantMs) day--
-  while (dayStartMs(timezone, day + 1) <= instantMs) day++
-  return dayStartMs(timezone, day)
+  while (dayStartMs(timezone, day, timeMs) > instantMs) day--
+  while (dayStartMs(timezone, day + 1, timeMs) <= instantMs) day++
+  return day
 }
+
+/** "2026-01-31" */
+export const dateOfDay = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10)

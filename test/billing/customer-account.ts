@@ -16,7 +16,9 @@ import { closePeriods, roundsToClose } from '../../src/billing/invoices/close-pe
 import { computeInvoice } from '../../src/billing/invoices/compute.ts'
 import type { Invoice } from '../../src/billing/invoices/invoice.ts'
 import { type Move, moveInvoice } from '../../src/billing/invoices/move-invoice.ts'
+import { previewChange } from '../../src/billing/invoices/preview-invoice.ts'
 import type { UsageOf, UsageSpan } from '../../src/billing/invoices/usage-lines.ts'
+import type { UsageServices } from '../../src/billing/invoices/usage-reader.ts'
 import type { Plan } from '../../src/billing/plan.ts'
 import type { BillingSettings } from '../../src/billing/settings.ts'
 import {
@@ -140,15 +142,20 @@ export class CustomerAccount {
     return this
   }
 
-  subscribe = (input: Input): Promise<Subscription> =>
-    createSubscription(
-      this.#services,
-      this.#caller(),
-      subscriptionInputSchema.parse({ customer_id: 'alice', ...input }),
-    )
+  subscribe = async (input: Input): Promise<Subscription> =>
+    (
+      await createSubscription(
+        this.#services,
+        this.#caller(),
+        subscriptionInputSchema.parse({ customer_id: 'alice', ...input }),
+      )
+    ).subscription
 
   change = (id: string, change: Input): Promise<Subscription> =>
     changeSubscription(this.#services, this.#caller(), { id, change: planChangeInputSchema.parse(change) })
+
+  preview = (id: string, change: Input) =>
+    previewChange(this.#services, this.#caller(), { id, change: planChangeInputSchema.parse(change) })
 
   cancel = (id: string, when: 'now' | 'period_end'): Promise<Subscription> =>
     cancelSubscription(this.#services, this.#caller(), { id, ...cancelInputSchema.parse({ when }) })
@@ -258,12 +265,21 @@ export class CustomerAccount {
         asked.some(({ subscriptionId }) => subscriptionId === id) ||
         cancelAtMs! > Math.max(endedAfterMs, startMs),
     )
+    const follows = (one: Invoice, sequence: number): boolean =>
+      one.sequence < sequence &&
+      ![...this.all.values()].some(
+        ({ subscriptionId, sequence: between, kind }) =>
+          subscriptionId === one.subscriptionId &&
+          one.sequence < between &&
+          between < sequence &&
+          kind !== 'change',
+      )
     const invoices = [...this.all.values()].filter(
       ({ id, status, usageFinal, subscriptionId, sequence }) =>
         status === 'draft' ||
         !usageFinal ||
         invoiceIds.includes(id) ||
-        asked.some((one) => one.subscriptionId === subscriptionId && one.sequence + 1 === sequence),
+        asked.some((one) => one.subscriptionId === subscriptionId && follows(one, sequence)),
     )
     const phases = subscriptions.flatMap((one) => one.phases)
     const attached = subscriptions.flatMap(({ coupons }) => coupons.map(({ coupon }) => coupon))
@@ -328,6 +344,33 @@ export class CustomerAccount {
     return new Map(this.tenant.meters.map((one) => [one.key, one]))
   }
 
+  /** Usage as the stores give it, made of what is known now: the mean of a gauge is a level that never changes. */
+  get #usageServices(): UsageServices {
+    const tenant = async () => this.tenant
+    const spanTotals: UsageServices['usage']['spanTotals'] = async (_, spans) =>
+      spans.flatMap((span, i) => {
+        const matches = span.parts.map((part) =>
+          Object.fromEntries(
+            part.map(({ position, value }) => [this.#meters.get(span.meter)!.groupBy[position]!, value]),
+          ),
+        )
+        const used = this.usageOf({ ...span, fromMs: span.startMs, toMs: span.endMs, matches })
+        return used.map(({ quantity, events }, part) => ({
+          span: i,
+          part: part === matches.length ? null : part,
+          before: span.level,
+          merge: 'add' as never,
+          all: { a: quantity.toFixed(), b: events.toFixed(), aTimesBucketMs: '0' },
+          settled: null,
+        }))
+      })
+    return {
+      counters: { readLive: async () => ({ configVersion: null, counters: [] }) },
+      usage: { spanTotals },
+      configs: { forget: () => {}, load: tenant, reload: tenant },
+    } as unknown as UsageServices
+  }
+
   get #services() {
     return {
       clock: () => this.nowMs,
@@ -336,6 +379,8 @@ export class CustomerAccount {
         loadAccounts: async (_: string, __: string[], asked?: Asked) => [this.account(asked)],
         saveAccounts: async (_: string, [change]: AccountChange[]) => this.write(change!),
         findSubscription: async (_: string, id: string) => this.subscriptions.get(id) ?? null,
+        findByExternalId: async (_: string, externalId: string) =>
+          [...this.subscriptions.values()].find((one) => one.externalId === externalId) ?? null,
         findInvoice: async (_: string, id: string) => this.all.get(id) ?? null,
         findGrant: async (_: string, id: string) => {
           const grant = this.#change.grants.find((one) => one.id === id)
@@ -353,6 +398,7 @@ export class CustomerAccount {
       coupons: {
         findCoupon: async (_: string, key: string) => this.#coupons.find((one) => one.key === key) ?? null,
       },
+      ...this.#usageServices,
     }
   }
 }

@@ -7,6 +7,8 @@ const RESHAPED = new Set([
   'prices',
   'fees',
   'start',
+  'billing_anchor',
+  'bill_from',
   'trial_days',
   'coupons',
   'amount',

@@ -162,6 +162,8 @@ const byName: Record<string, (setting: Setting) => Json> = {
   overrides: () => [],
   coupons: ({ actor, random }) => (random.chance(0.3) ? [named(actor, 'coupons', random, 0.1)] : []),
   start: (setting) => hour(setting, -30 * 24, 30 * 24),
+  billing_anchor: (setting) => setting.random.pick(['2024-01-31', '2024-02-29', hour(setting, -999 * 24, 0)]),
+  bill_from: (setting) => setting.random.pick(['2020-01-01', hour(setting, -30 * 24, 30 * 24)]),
   ...idsOf('subscriptions', [
     'getSubscription',
     'changeSubscription',

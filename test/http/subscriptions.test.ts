@@ -101,10 +101,10 @@ describe('a request that can’t be', () => {
     ['no date', { start: 'tomorrow' }, '#/start', 'must be an RFC 3339 time'],
     ['no such date', { start: '2026-02-30T00:00:00Z' }, '#/start', 'must be an RFC 3339 time'],
     [
-      'a date far away',
+      'a start long ago, and nothing said of what is billed of it',
       { start: '1999-01-01T00:00:00Z' },
-      '#/start',
-      'must be at most 366 days back or ahead',
+      '#/bill_from',
+      'must be there, as the start is more than 366 days ago',
     ],
     ['no such anchor', { anchor: 'moon' }, '#/anchor', 'must be "calendar" or "anniversary"'],
     ['days that are not whole', { trial_days: 1.5 }, '#/trial_days', 'must be a whole number'],
@@ -156,15 +156,12 @@ describe('a request that can’t be', () => {
     })
   })
 
-  it('to change the length of a period that has begun says when it can be', async () => {
+  it('to change it some other time, or to invoice that, is refused by its field', async () => {
     const { body } = await subscribe({ start: day(-1) })
-    const change = (when: string) => call('POST', `${path}/${body.id}/change`, { plan: 'monthly', when })
-    expect(await change('now')).toMatchObject({
-      status: 409,
-      body: { code: 'state_conflict', detail: expect.stringContaining('send "when": "period_end"') },
-    })
-    expect((await change('period_end')).status).toBe(200)
-    expect(await change('tomorrow')).toMatchObject({ status: 422 })
+    const change = (more: object) =>
+      call('POST', `${path}/${body.id}/change`, { plan: 'monthly', when: 'now', ...more })
+    expect(errorsOf(await change({ when: 'tomorrow' }))).toEqual(['#/when: must be "now" or "period_end"'])
+    expect(errorsOf(await change({ invoice: 'later' }))).toEqual(['#/invoice: must be "now" or "next"'])
   })
 
   it('for one that there is not, or that is another tenant’s, is a 404', async () => {
@@ -227,6 +224,101 @@ describe('a preview', () => {
     expect(preview.body.invoice.lines.map(({ kind }: { kind: string }) => kind)).toContain('usage')
     expect(await stored()).toEqual(before)
     expect((await call('GET', `${path}/${body.id}`)).body.plan).toBe('pro')
+  })
+})
+
+describe('a change that is invoiced at once', () => {
+  it.each(['monthly', 'premium'])('is previewed as it is issued: to %s', async (plan) => {
+    await call('POST', '/api/v1/plans', {
+      key: 'premium',
+      currency: 'USD',
+      interval: 'day',
+      prices: [{ meter: 'calls', price: graduated }],
+      fees: [{ key: 'base', amount: '30' }],
+    })
+    const { body } = await subscribe({ start: day(-1) })
+    await issueDue(server)
+    await use(120, day(0))
+    const numbers = async () =>
+      (await call('GET', `/api/v1/invoices?subscription_id=${body.id}`)).body.data.map(
+        ({ number }: { number: string | null }) => number,
+      )
+    const before = await numbers()
+    const change = { plan, when: 'now', invoice: 'now' }
+    const preview = await call('POST', `${path}/${body.id}/change/preview`, change)
+    expect(preview.body.issued).toHaveLength(1)
+    expect(await numbers()).toEqual(before)
+    const changed = await call('POST', `${path}/${body.id}/change`, change)
+    expect(changed).toMatchObject({ status: 200, body: { plan } })
+    const issued = (await call('GET', `/api/v1/invoices?subscription_id=${body.id}`)).body.data.find(
+      ({ number }: { number: string | null }) => number !== null && !before.includes(number),
+    )
+    const invoice = (await call('GET', `/api/v1/invoices/${issued.id}`)).body
+    const told = ({ kind, period, lines, subtotal, total, amount_due }: Record<string, unknown>) => ({
+      kind,
+      period,
+      lines,
+      subtotal,
+      total,
+      amount_due,
+    })
+    expect(told(invoice)).toEqual(told(preview.body.issued[0]))
+    // In the first hour of a day it is the invoice of the day before, which has waited until now.
+    const ofDay = plan === 'monthly' || new Date().getUTCHours() === 0
+    expect(invoice.kind).toBe(ofDay ? 'period' : 'change')
+    expect((await call('GET', `/api/v1/invoices/${issued.id}/page`)).status).toBe(200)
+    const draft = (await call('GET', `/api/v1/invoices/${changed.body.draft_invoice_id}`)).body
+    expect(told(draft)).toEqual(told(preview.body.invoice))
+  })
+})
+
+describe('a subscription that is brought along', () => {
+  const old = {
+    plan: 'monthly',
+    start: '2019-03-31',
+    billing_anchor: '2019-03-31T14:30:00Z',
+    external_id: 'sub 1',
+  }
+
+  it('is billed from where it is said, and is found by its external id', async () => {
+    const refused = await subscribe(old)
+    expect(refused.status).toBe(422)
+    const [, began, ends] = /such as (\S+), when its present period began, or (\S+), when/.exec(
+      errorsOf(refused).join(),
+    )!
+    expect(Date.parse(began!)).toBeLessThan(Date.now())
+    const made = await subscribe({ ...old, bill_from: ends })
+    expect(made).toMatchObject({
+      status: 201,
+      body: {
+        external_id: 'sub 1',
+        start: '2019-03-31T00:00:00.000Z',
+        anchor: 'anniversary',
+        billing_anchor: '2019-03-31T14:00:00.000Z',
+        bill_from: ends,
+        current_period: { start: ends },
+      },
+    })
+    expect(await subscribe({ ...old, bill_from: ends })).toMatchObject({ status: 200, body: made.body })
+    const other = await subscribe({ ...old, bill_from: began, metadata: { a: 'b' } })
+    expect([other.status, other.body.code, errorsOf(other)]).toEqual([
+      409,
+      'already_exists',
+      ['#/bill_from: is another there', '#/metadata: is another there'],
+    ])
+    expect((await call('GET', `${path}?external_id=sub%201`)).body.data).toEqual([made.body])
+    expect((await call('GET', `${path}?external_id=sub`)).body.data).toEqual([])
+    const another = await newTenant(server)
+    expect((await another.call('GET', `${path}?external_id=sub%201`)).body.data).toEqual([])
+  })
+
+  it('by one external id is made once, though several ask at the same moment for several customers', async () => {
+    const asked = ['alice', 'bob', 'carol'].map((customer_id) =>
+      subscribe({ customer_id, external_id: 'the one' }),
+    )
+    const answers = await Promise.all(asked)
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409])
+    expect((await call('GET', path)).body.data).toHaveLength(1)
   })
 })
 

@@ -20,14 +20,21 @@ describe.each(postgresBackends)('accounts as tests have them, on $name', ({ open
     const price = { model: 'per_unit', unit_amount: '1' }
     const account = new CustomerAccount('2026-01-01T00:00Z', { meters: [meter('calls'), meter('seats')] })
       .plan('pro', { prices: [{ meter: 'calls', price }], fees: [{ key: 'base', amount: '31' }] })
+      .plan('large', { prices: [{ meter: 'calls', price }], fees: [{ key: 'base', amount: '310' }] })
+      .plan('larger', { prices: [{ meter: 'calls', price }], fees: [{ key: 'base', amount: '620' }] })
       .plan('seats', { prices: [{ meter: 'seats', price }] })
     await account.grant({ amount: '40' })
     const pro = await account.subscribe({ plan: 'pro' })
     const later = await account.subscribe({ plan: 'seats', start: '2026-03-01T00:00:00Z' })
     await account.cancel(later.id, 'now')
+    for (const plan of ['large', 'larger']) {
+      account.at(plan === 'large' ? '2026-01-10T00:00Z' : '2026-01-20T00:00Z')
+      await account.change(pro.id, { plan, when: 'now', invoice: 'now' })
+    }
     account.use('5', '2026-01-05T00:00Z').closeUntil('2026-02-05T00:00Z').use('7', '2026-01-06T00:00Z')
     await account.closeUntil('2026-02-10T10:00Z').cancel(pro.id, 'now')
-    const [opening, january] = account.invoices(pro.id)
+    const [opening, change, again, january] = account.invoices(pro.id)
+    expect([change!.kind, again!.kind, january!.kind]).toEqual(['change', 'change', 'period'])
     await account.note(january!.id, { amount: '1' })
     await account.move(january!.id, 'paid')
     account.closeUntil('2026-02-12T00:00Z').use('2', '2026-02-06T00:00Z').closeUntil('2026-06-01T00:00Z')
@@ -45,6 +52,8 @@ describe.each(postgresBackends)('accounts as tests have them, on $name', ({ open
     for (const asked of [
       {},
       { invoiceIds: [opening!.id] },
+      { invoiceIds: [change!.id] },
+      { invoiceIds: [again!.id] },
       { invoiceIds: [january!.id, trailing.id] },
       { endedAfterMs: endMs - 1 },
       { endedAfterMs: endMs },

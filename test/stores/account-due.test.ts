@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { dueStatement } from '../../src/stores/postgres/account-store.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { accountStoreOn } from '../support/account-store.ts'
 import { changeOf, DECEMBER_MS, newId, subscriptionOf } from '../support/accounts.ts'
@@ -54,5 +55,21 @@ describe.each(postgresBackends)('accounts that are due, on $name', ({ open }) =>
       [other, 'theirs'],
       [other, 'also theirs'],
     ])
+  })
+
+  it('are found in the order of an index, and not sorted, though thousands are due at one instant', async () => {
+    const { db } = on.backend
+    await rows(
+      db,
+      sql`insert into subscriptions (tenant_id, id, customer_id, due_at, created_at, state)
+        select ${on.tenantId}::uuid, gen_random_uuid(), 'c' || n % 1000, '1970-01-10T00:00:00Z', now(), '{}'
+        from generate_series(1, 5000) as n`,
+    )
+    await rows(db, sql`analyze subscriptions`)
+    const plan = await rows<{ 'QUERY PLAN': string }>(db, sql`explain ${dueStatement(10 * DAY_MS, 100)}`)
+    const text = plan.map((row) => row['QUERY PLAN']).join('\n')
+    expect(text).toContain('subscriptions_due_order')
+    expect(text).not.toMatch(/Sort|Seq Scan/)
+    await rows(db, sql`delete from subscriptions where tenant_id = ${on.tenantId}::uuid`)
   })
 })

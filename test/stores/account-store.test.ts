@@ -234,4 +234,28 @@ describe.each(postgresBackends)('an account on $name', ({ open }) => {
       expect([version, subscriptions.length]).toEqual([seen + 1, seen + 1])
     }
   })
+
+  it('is not written where another subscription of the tenant was faster with the same external id', async () => {
+    const externalId = 'sub_1'
+    const made = (customerId: string) =>
+      changeOf(customerId, 0, {
+        subscriptions: [subscriptionOf(customerId, { externalId })],
+        invoices: [issuedOf(customerId)],
+      })
+    const outcomes = await Promise.all(
+      ['alice', 'bob', 'carol'].map((one) => on.store.saveAccounts(on.tenantId, [made(one)])),
+    )
+    const [saved] = outcomes.flat()
+    expect(outcomes.flat()).toHaveLength(1)
+    const found = await on.store.findByExternalId(on.tenantId, externalId)
+    expect(found).toMatchObject({ customerId: saved!.customerId, externalId })
+    expect(await on.numbersThere()).toEqual([1])
+    expect(await on.store.listSubscriptions(on.tenantId, { externalId }, first)).toEqual([found])
+    // It may be written again, and another tenant may have its own.
+    const again = changeOf(saved!.customerId, 1, { subscriptions: [{ ...found!, nextSequence: 3 }] })
+    expect(await on.store.saveAccounts(on.tenantId, [again])).toHaveLength(1)
+    const other = newId()
+    expect(await on.store.findByExternalId(other, externalId)).toBeNull()
+    expect(await on.store.saveAccounts(other, [made('alice')])).toHaveLength(1)
+  })
 })

@@ -7,8 +7,8 @@ import { type AccountChange, changedBy, drawn, together, unchanged } from '../ac
 import type { CreditEntry, Grant } from '../credit/credit.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import { type Computed, type ComputeFacts, computeInvoice } from './compute.ts'
-import { draftOf, trailingFrom, withDraft } from './draft.ts'
-import type { Invoice } from './invoice.ts'
+import { type DraftFacts, draftOf, type Period, trailingFrom, withDraft } from './draft.ts'
+import type { AdvanceLine, Invoice, Totals } from './invoice.ts'
 import { lookedAt, lookedInto, reachable } from './late-usage.ts'
 
 export type CloseFacts = Omit<ComputeFacts, 'subscription'>
@@ -45,6 +45,7 @@ export function closeAccount(facts: CloseFacts): AccountChange {
 }
 
 function closeSubscription(facts: ComputeFacts): AccountChange {
+  if (neverBilled(facts.subscription)) return dropped(facts)
   const expired = expiries(facts)
   const account = { ...facts.account, grants: drawn(facts.account.grants, expired) }
   const open = openInvoice(facts)
@@ -64,6 +65,20 @@ function closeSubscription(facts: ComputeFacts): AccountChange {
   }
 }
 
+/** Brought along, and ended before anything of it was to be billed. */
+const neverBilled = ({ cancelAtMs, billFromMs, nextSequence }: Subscription): boolean =>
+  cancelAtMs !== null && billFromMs !== undefined && cancelAtMs <= billFromMs && nextSequence <= 1
+
+/** Its draft is void, and never gets a number. */
+function dropped({ account, subscription, nowMs, ...facts }: ComputeFacts): AccountChange {
+  const draft = openInvoice({ account, subscription, nowMs, ...facts })
+  return {
+    ...unchanged(account),
+    subscriptions: [{ ...subscription, dueMs: null, open: null }],
+    invoices: [{ ...draft, status: 'void', movedMs: nowMs, usageFinal: true }],
+  }
+}
+
 /** Earlier invoices that `issued` adjusts, and those that no event can reach any more. */
 const changedByLook = ({ account, subscription, nowMs }: ComputeFacts, issued: Invoice | null): Invoice[] =>
   lookedInto(account, subscription.id)
@@ -78,21 +93,30 @@ function follow(
   { next, totals }: Computed,
   wasIssued: boolean,
 ): { subscription: Subscription; draft: Invoice | null } {
-  const { subscription, settings, nowMs } = facts
-  const taken = new Set(totals.discounts.map(({ coupon }) => coupon))
+  const { subscription, settings } = facts
   const after: Subscription = {
-    ...subscription,
-    coupons: subscription.coupons.map((one) =>
-      taken.has(one.coupon) ? { ...one, used: one.used + 1 } : one,
-    ),
+    ...withCouponsUsed(subscription, totals),
     nextSequence: Math.max(subscription.nextSequence, closed.sequence + (wasIssued ? 1 : 0)),
   }
   if (next === null)
     return { subscription: { ...after, open: null, dueMs: endOf(facts, closed) }, draft: null }
-  // Newer than the one before it, also where both are made in one millisecond: lists go by that.
-  const laterMs = Math.max(nowMs, closed.createdMs + 1)
-  const draft = draftOf({ ...facts, subscription: after, nowMs: laterMs }, next.period, next.advance)
+  const draft = draftAfter({ ...facts, subscription: after }, closed, next)
   return { subscription: withDraft(after, draft, settings), draft }
+}
+
+/** Newer than the one before it, also where both are made in one millisecond: lists go by that. */
+export const draftAfter = (
+  facts: DraftFacts,
+  before: Pick<Invoice, 'createdMs'>,
+  { period, advance }: { period: Period; advance: AdvanceLine[] },
+): Invoice => draftOf({ ...facts, nowMs: Math.max(facts.nowMs, before.createdMs + 1) }, period, advance)
+
+export function withCouponsUsed(subscription: Subscription, { discounts }: Totals): Subscription {
+  const taken = new Set(discounts.map(({ coupon }) => coupon))
+  const coupons = subscription.coupons.map((one) =>
+    taken.has(one.coupon) ? { ...one, used: one.used + 1 } : one,
+  )
+  return { ...subscription, coupons }
 }
 
 /** When a subscription that has ended is looked at for the last time: when nothing can come in any more. */
@@ -106,10 +130,10 @@ function endOf({ account, subscription, settings, nowMs }: ComputeFacts, closed:
   return Math.max(subscription.cancelAtMs! + settings.lateMs, nowMs + 1)
 }
 
-function issue(
-  { subscription, account, nowMs, settings }: ComputeFacts,
+export function issue(
+  { subscription, account, nowMs, settings }: DraftFacts,
   draft: Invoice,
-  { lines, totals }: Computed,
+  { lines, totals }: Pick<Computed, 'lines' | 'totals'>,
 ): Invoice {
   const endMs = Math.max(draft.startMs, Math.min(draft.endMs, subscription.cancelAtMs ?? draft.endMs))
   const nothingDue = decimal(totals.amountDue).eq('0')
@@ -128,10 +152,10 @@ function issue(
 }
 
 /** What the invoice draws, and what it gives back where its total is negative. */
-function creditOf(
-  { nowMs, newId }: ComputeFacts,
+export function creditOf(
+  { nowMs, newId }: Pick<DraftFacts, 'nowMs' | 'newId'>,
   { id, customerId, currency }: Invoice,
-  { totals }: Computed,
+  { totals }: Pick<Computed, 'totals'>,
 ) {
   const entry = (more: Pick<CreditEntry, 'grantId' | 'kind' | 'amount'>): CreditEntry => ({
     id: newId(),

@@ -5,7 +5,7 @@ import type { Meter } from '../../metering/meter.ts'
 import type { Account } from '../account.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import { type DraftFacts, periodAfter, type periodFrom } from './draft.ts'
-import { feesAtEnd, feesOf } from './fees.ts'
+import { discounted, feesAtEnd, feesOf } from './fees.ts'
 import type { AdvanceLine, Invoice, InvoiceLine, Totals } from './invoice.ts'
 import { adjustments, spansOfLateUsage } from './late-usage.ts'
 import { shareOfDiscounts, totalsOf } from './totals.ts'
@@ -28,7 +28,7 @@ export function spansOf(account: Account, subscription: Subscription, invoice: I
 }
 
 export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed {
-  const { account, subscription, usageOf, nowMs } = facts
+  const { account, subscription, usageOf } = facts
   const next = nextOf(facts, invoice)
   const lines: InvoiceLine[] = [
     ...(invoice.kind === 'period'
@@ -37,23 +37,30 @@ export function computeInvoice(facts: ComputeFacts, invoice: Invoice): Computed 
     ...(invoice.kind === 'opening' ? [] : adjustments(account, subscription.id, usageOf)),
     ...(next?.advance ?? []),
   ]
+  const { totals, discountOf } = totalled(facts, lines, invoice.currency)
+  const advance = next?.advance.map((line) => discounted(line, discountOf(line.amount)))
+  return { lines, totals, next: next && { ...next, advance: advance! } }
+}
+
+/** What lines come to, and what coupons have taken off an amount that is charged by one of them. */
+export function totalled(
+  { account, subscription, nowMs }: DraftFacts,
+  lines: InvoiceLine[],
+  currency: string,
+): { totals: Totals; discountOf: (amount: string) => string } {
   const [takenBack, charged] = [lines.filter(takesBack), lines.filter((line) => !takesBack(line))]
-  const totalsFacts = {
+  const facts = {
     amounts: charged.map(({ amount }) => amount),
     takenBack: takenBack.map(({ amount }) => amount),
-    currency: invoice.currency,
+    currency,
     attached: subscription.coupons,
     coupons: account.coupons,
     taxRates: account.customer.taxRates,
     grants: account.grants,
     nowMs,
   }
-  const totals = totalsOf(totalsFacts)
-  const advance = next?.advance.map((line): AdvanceLine => {
-    const discount = shareOfDiscounts(line.amount, totals, totalsFacts)
-    return decimal(discount).eq('0') ? line : { ...line, discount }
-  })
-  return { lines, totals, next: next && { ...next, advance: advance! } }
+  const totals = totalsOf(facts)
+  return { totals, discountOf: (amount) => shareOfDiscounts(amount, totals, facts) }
 }
 
 /** Whether it gives back what an earlier invoice billed in advance. */

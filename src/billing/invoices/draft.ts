@@ -5,7 +5,7 @@ import type { Account } from '../account.ts'
 import { termsOfPhase } from '../account.ts'
 import { periodAt } from '../interval.ts'
 import type { BillingSettings } from '../settings.ts'
-import { endWithin, phaseAt, type Subscription } from '../subscriptions/subscription.ts'
+import { endWithin, firstBilledMs, phaseAt, type Subscription } from '../subscriptions/subscription.ts'
 import { intervalOf } from '../terms.ts'
 import type { AdvanceLine, Invoice } from './invoice.ts'
 
@@ -25,15 +25,21 @@ export const draftFacts = (
   found: Pick<DraftFacts, 'account' | 'subscription' | 'nowMs'>,
 ): DraftFacts => ({ ...found, timezone: tenant.timezone, settings: billing, newId })
 
-type Period = Pick<Invoice, 'kind' | 'startMs' | 'endMs' | 'fullStartMs' | 'fullEndMs' | 'fullDays'>
+export type Period = Pick<Invoice, 'kind' | 'startMs' | 'endMs' | 'fullStartMs' | 'fullEndMs' | 'fullDays'>
 
-/** The period that begins at `startMs`: to the next boundary of the subscription's calendar. */
+/** The period that begins at `startMs`: to the next boundary of the subscription's calendar, or to a change that begins another. */
 export function periodFrom({ account, subscription, timezone }: DraftFacts, startMs: number): Period {
   const phase = phaseAt(subscription, startMs)
   const interval = intervalOf(termsOfPhase(account, phase))
   const { endMs, fullStartMs, days } = periodAt(timezone, phase.anchorDate, interval, startMs, 0)
-  return { kind: 'period', startMs, endMs, fullStartMs, fullEndMs: endMs, fullDays: days }
+  const full = { fullStartMs, fullEndMs: endMs, fullDays: days }
+  return { kind: 'period', startMs, endMs: cutAt(subscription, startMs, endMs), ...full }
 }
+
+/** Where a period ends that would last until `fullEndMs`. */
+export const cutAt = ({ phases }: Subscription, startMs: number, fullEndMs: number): number =>
+  phases.find(({ beginsPeriod, fromMs }) => beginsPeriod && startMs < fromMs && fromMs < fullEndMs)?.fromMs ??
+  fullEndMs
 
 /** The period that follows an invoice's; null: the subscription ends with it, or had ended before. */
 export function periodAfter(
@@ -44,9 +50,11 @@ export function periodAfter(
   return ends ? null : periodFrom(facts, endMs)
 }
 
-/** The trial, or nothing but an instant: what comes before the first period. */
-function openingOf({ startMs, trialEndMs }: Subscription): Period {
-  const endMs = trialEndMs ?? startMs
+/** The trial, or nothing but an instant: what comes before the first period. What is history is no part of it. */
+export function openingOf(subscription: Subscription): Period {
+  const endMs = firstBilledMs(subscription)
+  const { startMs: begunMs, trialEndMs } = subscription
+  const startMs = endMs === (trialEndMs ?? begunMs) ? begunMs : endMs
   return { kind: 'opening', startMs, endMs, fullStartMs: startMs, fullEndMs: endMs, fullDays: 0 }
 }
 
@@ -64,9 +72,9 @@ export const trailingFrom = (startMs: number, endMs: number): Period => ({
 export function firstDraft(facts: DraftFacts): Invoice {
   const { account, subscription } = facts
   const opening = openingOf(subscription)
-  const { fees } = termsOfPhase(account, subscription.phases[0]!)
+  const { fees } = termsOfPhase(account, phaseAt(subscription, opening.endMs))
   const opens = opening.endMs > opening.startMs || fees.some(({ due }) => due === 'advance')
-  return draftOf(facts, opens ? opening : periodFrom(facts, subscription.startMs))
+  return draftOf(facts, opens ? opening : periodFrom(facts, opening.endMs))
 }
 
 export function draftOf(facts: DraftFacts, period: Period, advance: AdvanceLine[] = []): Invoice {

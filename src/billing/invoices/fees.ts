@@ -5,21 +5,30 @@ import { roundedAmount } from '../../kernel/currency.ts'
 import { decimal, zero } from '../../kernel/decimal.ts'
 import type { Account } from '../account.ts'
 import { termsOfPhase } from '../account.ts'
+import { timeOfAnchor } from '../interval.ts'
 import { type DaySpan, daySpans, proratedAmount } from '../proration.ts'
 import { endWithin, type PhaseSpan, phasesWithin, type Subscription } from '../subscriptions/subscription.ts'
 import type { Fee } from '../terms.ts'
 import type { AdvanceLine, FeeLine, Invoice, ProrationLine } from './invoice.ts'
 
 /** The period that a fee is for: an invoice's, or the one that is about to begin. */
-export type FeePeriod = Pick<Invoice, 'startMs' | 'endMs' | 'fullStartMs' | 'fullDays' | 'currency'>
+export type FeePeriod = Pick<
+  Invoice,
+  'startMs' | 'endMs' | 'fullStartMs' | 'fullEndMs' | 'fullDays' | 'currency'
+>
 
 type Facts = { account: Account; subscription: Subscription; timezone: string }
 
 /** Fees of this kind, a line for each stretch of days on which the fee is the same. */
 export function feesOf(facts: Facts, period: FeePeriod, due: Fee['due']): FeeLine[] {
   const { account, subscription, timezone } = facts
-  const spans = phasesWithin(subscription, period.startMs, endWithin(subscription, period.endMs))
-  const days = daySpans(timezone, period, spans)
+  const endMs = endWithin(subscription, period.endMs)
+  const spans = phasesWithin(subscription, period.startMs, endMs)
+  const days = daySpans(timezone, period, spans, {
+    timeMs: timeOfAnchor(subscription.phases[0]!.anchorDate),
+    // The day on which the next period begins, as this one was cut short for it, is of that one.
+    lastDay: endMs === period.endMs && endMs < period.fullEndMs ? 'floor' : 'ceil',
+  })
   const lines: FeeLine[] = []
   for (const [i, span] of spans.entries()) {
     // A phase that got no day, because a change cut it off on the day that it began, costs nothing and divides nothing.
@@ -71,7 +80,7 @@ export const feesAtEnd = (facts: Facts, invoice: Invoice): (FeeLine | ProrationL
 ]
 
 /** Days that were billed and are not due are taken back, days that are due and were not billed are added. */
-const corrections = (billed: AdvanceLine[], due: FeeLine[], currency: string): ProrationLine[] => [
+export const corrections = (billed: AdvanceLine[], due: FeeLine[], currency: string): ProrationLine[] => [
   ...billed.flatMap((line) => uncovered([line], due).map((part) => takenBack(part, line, currency))),
   ...uncovered(due, billed).map((line) => withAmount(correction(line), currency)),
 ]
@@ -79,16 +88,47 @@ const corrections = (billed: AdvanceLine[], due: FeeLine[], currency: string): P
 /** Some days of what was billed: their amount, less what coupons had taken off of it, which nobody has paid. */
 function takenBack(part: FeeLine, billed: AdvanceLine, currency: string): ProrationLine {
   const line = withAmount(correction(part), currency)
-  const [from, to, of] = [
-    part.fromDay - billed.fromDay,
-    part.toDay - billed.fromDay,
-    billed.toDay - billed.fromDay,
-  ]
-  const discount = proratedAmount(decimal(billed.discount ?? '0'), from, to, of, currency)
+  const discount = discountOfPart(part, billed, currency)
   const paid = decimal(line.amount).minus(discount)
   const amount = roundedAmount(zero.minus(paid), currency)
   return { ...line, amount, ...(discount.gt('0') && { discount: roundedAmount(discount, currency) }) }
 }
+
+/**
+ * What is billed in advance once corrections of it are: what is left of it, with its share of what coupons had taken off, and what was
+ * added, with `discountOf` that.
+ */
+export const afterCorrections = (
+  billed: AdvanceLine[],
+  due: FeeLine[],
+  currency: string,
+  discountOf: (amount: string) => string,
+): AdvanceLine[] => [
+  ...billed.flatMap((line) =>
+    uncovered([line], uncovered([line], due)).map((part) => {
+      const { discount: _, ...left } = withAmount<AdvanceLine>({ ...line, ...part }, currency)
+      return discounted(left, roundedAmount(discountOfPart(part, line, currency), currency))
+    }),
+  ),
+  ...uncovered(due, billed).map((part) => {
+    const line = withAmount(part, currency)
+    return discounted(line, discountOf(line.amount))
+  }),
+]
+
+/** A fee with what coupons have taken off of it. */
+export const discounted = (line: FeeLine, discount: string): AdvanceLine =>
+  decimal(discount).eq('0') ? line : { ...line, discount }
+
+/** What coupons had taken off some days of what was billed. */
+const discountOfPart = (part: FeeLine, billed: AdvanceLine, currency: string) =>
+  proratedAmount(
+    decimal(billed.discount ?? '0'),
+    part.fromDay - billed.fromDay,
+    part.toDay - billed.fromDay,
+    billed.toDay - billed.fromDay,
+    currency,
+  )
 
 /** The stretches of `lines` on which no line of `by` has the same fee at the same amount. */
 function uncovered(lines: FeeLine[], by: FeeLine[]): FeeLine[] {

@@ -8,7 +8,7 @@ import { rfc3339 } from '../../kernel/time.ts'
 import { aggregations } from '../../metering/meter.ts'
 import { priceSchema } from '../../pricing/price.ts'
 import { ratedFields } from '../../pricing/rated.ts'
-import { type Invoice, type InvoiceLine, invoiceNumber, invoiceStatuses } from './invoice.ts'
+import { type Invoice, type InvoiceLine, invoiceKinds, invoiceNumber, invoiceStatuses } from './invoice.ts'
 
 const instant = (description: string) =>
   z.iso.datetime().meta({ description, example: '2026-11-01T00:00:00.000Z' })
@@ -113,10 +113,10 @@ const summaryFields = {
     .nullable()
     .meta({ description: 'Without gaps within the tenant; null: not issued.', example: 'INV-000042' }),
   status: z.enum(invoiceStatuses).meta({ 'x-name': 'InvoiceStatus' }),
-  kind: z.enum(['opening', 'period', 'trailing']).meta({
+  kind: z.enum(invoiceKinds).meta({
     'x-name': 'InvoiceKind',
     description:
-      'opening: before the first period (the trial, or what is due in advance). period: its usage and fees. trailing: what came in late after the end.',
+      'opening: before the first period (the trial, or what is due in advance). period: its usage and fees. change: within a period, what a change of plan made due at once. trailing: what came in late after the end.',
   }),
   customer_id: z.string().meta({ example: 'cust_42' }),
   subscription_id: id,

@@ -8,12 +8,15 @@ import type { Rated } from '../../pricing/rated.ts'
 export const invoiceStatuses = ['draft', 'issued', 'paid', 'uncollectible', 'void'] as const
 export type InvoiceStatus = (typeof invoiceStatuses)[number]
 
+export const invoiceKinds = ['opening', 'period', 'change', 'trailing'] as const
+
 /**
  * opening   before the first period: the trial, or nothing but what is due in advance for it
  * period    a period's usage and what is due at its end, and what is due in advance for the next
+ * change    within a period: what a change made due of what is billed in advance for it
  * trailing  after the last one: what came in late
  */
-export type InvoiceKind = 'opening' | 'period' | 'trailing'
+export type InvoiceKind = (typeof invoiceKinds)[number]
 
 /** Group values that a price is for; null: all groups, or those that no other price of the meter is for. */
 export type Match = Record<string, string | null> | null
@@ -133,7 +136,7 @@ export type Invoice = {
   fullStartMs: number
   fullEndMs: number
   fullDays: number
-  /** what the invoice before has billed in advance for this period */
+  /** what the invoices before have billed in advance for this period */
   advance: AdvanceLine[]
   lines: InvoiceLine[]
   /** null: a draft */

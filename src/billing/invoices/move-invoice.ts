@@ -59,14 +59,19 @@ const whyNot: Record<Exclude<InvoiceStatus, 'issued'>, string> = {
 /** Later invoices that bill the difference to this one, by late usage or by days that turned out otherwise. */
 function correctedBy(account: Account, invoice: Invoice): string[] {
   const next = following(account, invoice)
-  const inAdvance = invoice.lines.some((line) => line.kind === 'fee' && line.due === 'advance')
+  const inAdvance =
+    invoice.kind === 'change' || invoice.lines.some((line) => line.kind === 'fee' && line.due === 'advance')
   const prorates =
     inAdvance && next?.status !== 'void' && next?.lines.some(({ kind }) => kind === 'proration')
   return [...invoice.adjustedBy.map(({ invoiceId }) => invoiceId), ...(prorates ? [next!.id] : [])]
 }
 
+/** The next one, but for what a change was invoiced by and is not any more. */
 const following = ({ invoices }: Account, { subscriptionId, sequence }: Invoice): Invoice | undefined =>
-  invoices.find((one) => one.subscriptionId === subscriptionId && one.sequence === sequence + 1)
+  invoices
+    .filter((one) => one.subscriptionId === subscriptionId && one.sequence > sequence)
+    .toSorted((x, y) => x.sequence - y.sequence)
+    .find(({ kind, status }) => kind !== 'change' || status !== 'void')
 
 const moved = ({ account, invoice, nowMs }: Facts, status: Move): AccountChange => ({
   ...unchanged(account),
@@ -75,7 +80,8 @@ const moved = ({ account, invoice, nowMs }: Facts, status: Move): AccountChange 
 
 /**
  * What it billed is not billed. What it took is given back: credit, and the use of coupons. And what it had to say of other
- * periods is left to those that come: its adjustments to the next invoice, and its fees in advance to the period's own.
+ * periods is left to those that come: its adjustments to the next invoice, and its fees in advance to the period's own. Of a change
+ * within a period, what was billed before it stands again.
  */
 function voided(facts: Facts): AccountChange {
   const { account, invoice, nowMs, newId } = facts
@@ -106,7 +112,9 @@ function voided(facts: Facts): AccountChange {
     invoices: [
       { ...invoice, status: 'void', movedMs: nowMs, usageFinal: true },
       ...reopened,
-      ...(next?.status === 'draft' ? [{ ...next, advance: [] }] : []),
+      ...(next?.status === 'draft'
+        ? [{ ...next, advance: invoice.kind === 'change' ? invoice.advance : [] }]
+        : []),
     ],
     entries,
   }

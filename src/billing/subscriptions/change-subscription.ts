@@ -1,13 +1,17 @@
 // Puts a subscription on another plan, or on another version of its plan: with this hour, or when its period ends. Fees that
-// were billed in advance are corrected by days on the invoice of the period.
+// were billed in advance are corrected by days, on the invoice of the period or at once. Another interval begins another period.
 
 import { TollgateError } from '../../kernel/errors.ts'
+import { newId } from '../../kernel/ids.ts'
+import { sameJson } from '../../kernel/same-json.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
-import { type Account, termsOfPhase, unchanged } from '../account.ts'
+import { type Account, type AccountChange, changedBy, termsOfPhase, together, unchanged } from '../account.ts'
 import { type Caller, changingAccount } from '../changing-account.ts'
-import { anchorDate } from '../interval.ts'
-import { type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
+import { anchorDate, timeOfAnchor } from '../interval.ts'
+import { cutAt, type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
 import type { Invoice } from '../invoices/invoice.ts'
+import { invoicedAtOnce } from '../invoices/invoice-at-once.ts'
+import type { UsageServices } from '../invoices/usage-reader.ts'
 import type { Plan } from '../plan.ts'
 import { intervalOf } from '../terms.ts'
 import { checkOverrides, onAccount, planNamed, type SubscriptionServices } from './create-subscription.ts'
@@ -15,24 +19,47 @@ import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseTooManyLines } from './line-bound.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
-import { PHASES_PER_SUBSCRIPTION, type Phase, phaseAt, type Subscription } from './subscription.ts'
+import {
+  firstBilledMs,
+  PHASES_PER_SUBSCRIPTION,
+  type Phase,
+  phaseAt,
+  type Subscription,
+} from './subscription.ts'
 import type { PlanChangeInput } from './subscription-input.ts'
 
+type ChangeServices = SubscriptionServices & UsageServices
+type Change = { id: string; plan: Plan; change: PlanChangeInput }
+
 export async function changeSubscription(
-  services: SubscriptionServices,
+  services: ChangeServices,
   caller: Caller,
   { id, change }: { id: string; change: PlanChangeInput },
 ): Promise<Subscription> {
   const { tenantId } = caller.tenant
   const { customerId } = await findSubscription(services, tenantId, id)
   const plan = await planForChange(services, caller, change)
-  return changingAccount(services, tenantId, { customerId }, (account) => {
-    const { subscription, draft } = changedSubscription(services, caller, account, { id, plan, change })
-    return {
-      change: { ...unchanged(account), subscriptions: [subscription], invoices: draft ? [draft] : [] },
-      result: () => subscription,
-    }
+  return changingAccount(services, tenantId, { customerId }, async (account) => {
+    const decided = await decidedChange(services, caller, account, { id, plan, change })
+    return { change: decided, result: () => decided.subscriptions[0]! }
   })
+}
+
+/** All that the change writes: the subscription, its draft if that is another then, and what is invoiced at once. */
+export async function decidedChange(
+  services: ChangeServices,
+  caller: Caller,
+  found: Account,
+  wanted: Change,
+): Promise<AccountChange> {
+  const facts = changedFacts(services, caller, found, wanted)
+  const { account, subscription, fromMs } = facts
+  const draft = draftIn(account, subscription)
+  const change = { ...unchanged(account), subscriptions: [subscription], invoices: draft ? [draft] : [] }
+  const { when, invoice } = wanted.change
+  return when === 'now' && invoice === 'now'
+    ? together(change, await invoicedAtOnce(services, caller.tenant, facts, fromMs))
+    : change
 }
 
 export async function planForChange(
@@ -45,16 +72,17 @@ export async function planForChange(
   return plan
 }
 
-/** What the change would make of the subscription, and of its draft if that is another then. Throws where it can't be made. */
-export function changedSubscription(
+/** The account as the change would leave it, and from when on. Throws where it can't be made. */
+function changedFacts(
   services: Pick<SubscriptionServices, 'clock' | 'billing'>,
-  { tenant, newId }: Caller,
+  { tenant }: Caller,
   found: Account,
-  { id, plan, change }: { id: string; plan: Plan; change: PlanChangeInput },
-): { subscription: Subscription; draft: Invoice | null } {
+  { id, plan, change }: Change,
+): DraftFacts & { fromMs: number } {
   const nowMs = services.clock()
   const subscription = inAccount(found, id, nowMs)
   const account = onAccount(found, plan, [])
+  // New ids, also where a request is executed again: what it has issued the first time is there already.
   const facts = draftFacts(services, { tenant, newId }, { account, subscription, nowMs })
   const fromMs =
     change.when === 'now'
@@ -62,29 +90,32 @@ export function changedSubscription(
       : periodEndAfter(facts, nowMs)
   refuseAfterEnd(subscription, fromMs)
   const kept = subscription.phases.filter((one) => one.fromMs < fromMs)
-  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then.
-  const before = kept.at(-1) ?? phaseAt(subscription, fromMs)
-  const phases = [...kept, nextPhase(facts, { plan, change, fromMs, before })]
+  const { phase, begins } = nextPhase(facts, { plan, change, fromMs, before: kept.at(-1) })
+  const phases = [...kept, phase]
   if (phases.length > PHASES_PER_SUBSCRIPTION) {
     throw new TollgateError(
       'state_conflict',
       `The subscription was changed ${PHASES_PER_SUBSCRIPTION} times. Cancel it, and create another one.`,
     )
   }
-  const changed = { ...subscription, phases }
-  refuseOverlaps(account, changed)
-  refuseTooManyLines({ ...facts, subscription: changed }, fromMs)
-  return changesFirst(facts, fromMs)
-    ? drafted({ ...facts, subscription: changed })
-    : { subscription: changed, draft: null }
+  const changed = { ...facts, subscription: { ...subscription, phases } }
+  const { draft, ...after } = changesFirst(facts, fromMs)
+    ? redrafted(changed)
+    : cut(changed, begins ? fromMs : null)
+  refuseOverlaps(account, after.subscription)
+  refuseTooManyLines({ ...facts, ...after }, fromMs)
+  const written = { subscriptions: [after.subscription], invoices: draft ? [draft] : [] }
+  return { ...facts, ...after, account: changedBy(account, { ...unchanged(account), ...written }), fromMs }
 }
 
-/** Whether the subscription is on this plan from its start on, and nothing of it is issued yet. */
+type Drafted = { subscription: Subscription; draft: Invoice | undefined }
+
+/** Whether it is before anything is billed but a trial: whatever the plan is then, it is on it from its first period on. */
 const changesFirst = ({ account, subscription }: DraftFacts, fromMs: number): boolean =>
-  fromMs === subscription.startMs && draftIn(account, subscription)?.sequence === 0
+  fromMs <= firstBilledMs(subscription) && draftIn(account, subscription)?.sequence === 0
 
 /** Its first draft anew: the period may be another one, and what is due in advance, too. */
-function drafted(facts: DraftFacts): { subscription: Subscription; draft: Invoice } {
+function redrafted(facts: DraftFacts): Drafted {
   const { account, subscription, settings } = facts
   const { id, createdMs } = draftIn(account, subscription)!
   const again = { ...facts, subscription: { ...subscription, nextSequence: 0 }, newId: () => id }
@@ -92,34 +123,57 @@ function drafted(facts: DraftFacts): { subscription: Subscription; draft: Invoic
   return { subscription: withDraft(subscription, draft, settings), draft }
 }
 
+/** Its draft with the end that its period has now: a change that begins another one cuts it, and one that takes that back doesn't. */
+function cut({ account, subscription, settings }: DraftFacts, begunMs: number | null): Drafted {
+  const draft = draftIn(account, subscription)
+  if (draft?.kind !== 'period' || isEmpty(draft)) return { subscription, draft }
+  const { startMs, fullEndMs } = draft
+  const endMs = startMs === begunMs ? startMs : cutAt(subscription, startMs, fullEndMs)
+  const after = { ...draft, endMs }
+  return { subscription: withDraft(subscription, after, settings), draft: after }
+}
+
+/** Its period ended with the instant that it began at: all that was billed in advance for it is given back. */
+const isEmpty = ({ kind, startMs, endMs }: Invoice): boolean => kind === 'period' && startMs === endMs
+
 const draftIn = ({ invoices }: Account, { open }: Subscription): Invoice | undefined =>
   invoices.find(({ id }) => id === open?.invoiceId)
 
 function nextPhase(
   facts: DraftFacts,
-  { plan, change, fromMs, before }: { plan: Plan; change: PlanChangeInput; fromMs: number; before: Phase },
-): Phase {
+  {
+    plan,
+    change,
+    fromMs,
+    before,
+  }: { plan: Plan; change: PlanChangeInput; fromMs: number; before: Phase | undefined },
+): { phase: Phase; begins: boolean } {
   const { account, subscription, timezone } = facts
-  const [was, will] = [intervalOf(termsOfPhase(account, before)), intervalOf(plan.terms)]
-  const sameInterval = was.unit === will.unit && was.count === will.count
-  const { trialEndMs } = subscription
-  const inTrial = trialEndMs !== null && fromMs < trialEndMs
-  if (!sameInterval && change.when === 'now' && !inTrial && !changesFirst(facts, fromMs)) {
-    throw new TollgateError(
-      'state_conflict',
-      `The plan "${plan.key}" has another interval. A period that has begun keeps its length: send "when": "period_end".`,
-    )
-  }
-  const countsFromMs = inTrial ? trialEndMs : fromMs
-  return {
+  const draft = draftIn(account, subscription)
+  const begunNow = draft?.kind === 'period' && draft.startMs === fromMs
+  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then. But a period that has
+  // begun with this hour was begun by what this hour began with.
+  const was = before === undefined || (begunNow && !isEmpty(draft)) ? phaseAt(subscription, fromMs) : before
+  const will = intervalOf(plan.terms)
+  const keepsInterval = sameJson(intervalOf(termsOfPhase(account, was)), will)
+  const begins = !changesFirst(facts, fromMs) && (!keepsInterval || (begunNow && isEmpty(draft)))
+  const countsFromMs = Math.max(fromMs, firstBilledMs(subscription))
+  const timeMs = timeOfAnchor(was.anchorDate)
+  const { billingAnchor, billFromMs } = subscription
+  const anchored = changesFirst(facts, fromMs) && billFromMs === undefined ? billingAnchor : undefined
+  // In the place of a phase that has begun the period, it is where that begins.
+  const begun = begunNow && subscription.phases.some((one) => one.fromMs === fromMs && one.beginsPeriod)
+  const phase: Phase = {
     fromMs,
     plan: plan.key,
     version: plan.version,
     overrides: change.overrides,
-    anchorDate: sameInterval
-      ? before.anchorDate
-      : anchorDate(timezone, subscription.anchor, will, countsFromMs),
+    anchorDate: keepsInterval
+      ? was.anchorDate
+      : (anchored ?? anchorDate(timezone, subscription.anchor, will, countsFromMs, timeMs)),
+    ...((begins || begun) && { beginsPeriod: true }),
   }
+  return { phase, begins }
 }
 
 function refuseAfterEnd({ cancelAtMs }: Subscription, fromMs: number): void {

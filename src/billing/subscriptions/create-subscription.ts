@@ -1,7 +1,6 @@
 // Subscribes a customer to a plan. What is due in advance is invoiced at once.
 
 import { TollgateError } from '../../kernel/errors.ts'
-import { instantInZoneMs, isDate } from '../../kernel/instant.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, unchanged } from '../account.ts'
@@ -9,51 +8,76 @@ import type { AccountStore, CouponStore } from '../account-ports.ts'
 import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import { checkPrices, type PriceServices } from '../check-prices.ts'
 import type { Coupon } from '../coupon.ts'
-import { anchorDate, boundaryMs, localDate } from '../interval.ts'
+import { hourOf } from '../date-or-instant.ts'
+import { anchorAt, anchorDate, boundaryMs, localDate } from '../interval.ts'
 import { closeAccount } from '../invoices/close.ts'
 import { type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
 import type { Plan } from '../plan.ts'
 import type { PlanStore } from '../ports.ts'
 import type { BillingSettings } from '../settings.ts'
 import { intervalOf } from '../terms.ts'
+import { billFromOf } from './bill-from.ts'
+import { askedOf, refuseOtherContent } from './external-id.ts'
 import { refuseTooManyLines } from './line-bound.ts'
 import { refuseOverlaps } from './overlaps.ts'
-import { SUBSCRIPTIONS_PER_CUSTOMER, type Subscription } from './subscription.ts'
-import type { SubscriptionInput } from './subscription-input.ts'
+import { pricedFromMs, SUBSCRIPTIONS_PER_CUSTOMER, type Subscription } from './subscription.ts'
+import { anchorKind, type SubscriptionInput } from './subscription-input.ts'
 
-export const START_MAX_DAYS = 366
+export const START_MAX_DAYS_AHEAD = 366
 const DAY_MS = 86_400_000
 
 export type SubscriptionServices = AccountServices &
   PriceServices & {
     clock: () => number
     billing: BillingSettings
-    accounts: Pick<AccountStore, 'findSubscription'>
+    accounts: Pick<AccountStore, 'findSubscription' | 'findByExternalId'>
     catalog: Pick<PlanStore, 'findPlan'>
     coupons: Pick<CouponStore, 'findCoupon'>
   }
 
-/** Throws validation_failed, and already_priced for meters that another subscription of the customer prices. */
+export type Subscribed = { subscription: Subscription; created: boolean }
+
+/**
+ * Throws validation_failed, already_priced for meters that another subscription of the customer prices, and already_exists for an
+ * external id that has another content.
+ */
 export async function createSubscription(
   services: SubscriptionServices,
   { tenant, newId }: Caller,
   input: SubscriptionInput,
-): Promise<Subscription> {
+): Promise<Subscribed> {
   const nowMs = services.clock()
+  const there = await alreadyThere(services, tenant, input)
+  if (there) return there
   const { subscription, plan, coupons } = await subscriptionOf(services, { tenant, newId }, input)
-  const asked = { customerId: input.customer_id, endedAfterMs: subscription.startMs }
+  const asked = { customerId: input.customer_id, endedAfterMs: pricedFromMs(subscription) }
   return changingAccount(services, tenant.tenantId, asked, async (found) => {
     // The account doesn't tell of one that was taken back before it began.
     const existing = await services.accounts.findSubscription(tenant.tenantId, subscription.id)
-    if (existing !== null) return { change: null, result: () => existing }
+    if (existing !== null) return { change: null, result: () => ({ subscription: existing, created: true }) }
+    const there = await alreadyThere(services, tenant, input)
+    if (there) return { change: null, result: () => there }
     refuseTooMany(found)
     const account = onAccount(found, plan, coupons)
     refuseOverlaps(account, subscription)
     const facts = draftFacts(services, { tenant, newId }, { account, subscription, nowMs })
     refuseTooManyLines(facts, subscription.startMs)
     const change = opened(facts, tenant)
-    return { change, result: () => change.subscriptions[0]! }
+    return { change, result: () => ({ subscription: change.subscriptions[0]!, created: true }) }
   })
+}
+
+/** The one with the same external id. Throws already_exists for another content. */
+async function alreadyThere(
+  { accounts }: SubscriptionServices,
+  { tenantId, timezone }: TenantConfig,
+  input: SubscriptionInput,
+): Promise<Subscribed | null> {
+  if (input.external_id === undefined) return null
+  const subscription = await accounts.findByExternalId(tenantId, input.external_id)
+  if (subscription === null) return null
+  refuseOtherContent(subscription, askedOf(input, timezone))
+  return { subscription, created: false }
 }
 
 /** The subscription that was asked for, and what it names. Nothing of the customer is looked at yet. */
@@ -99,13 +123,26 @@ function subscriptionFrom(
 ): Subscription {
   const trialDays = input.trial_days ?? plan.terms.trial_days
   const trialEndMs = trialDays === 0 ? null : trialEnd(timezone, startMs, trialDays)
-  const firstMs = trialEndMs ?? startMs
+  const interval = intervalOf(plan.terms)
+  const anchor = anchorKind(input)
+  const hour = (text: string | undefined) => (text === undefined ? null : hourOf(text, timezone))
+  const anchoredMs = hour(input.billing_anchor)
+  const billingAnchor = anchoredMs === null ? null : anchorAt(timezone, anchoredMs)
+  const countedFrom = billingAnchor ?? anchorDate(timezone, anchor, interval, trialEndMs ?? startMs)
+  const periods = { startMs, trialEndMs, anchorDate: countedFrom, interval, timezone, nowMs }
+  const billFromMs = billFromOf({ ...periods, askedMs: hour(input.bill_from) })
   return {
     id,
     customerId: input.customer_id,
+    ...(input.external_id !== undefined && {
+      externalId: input.external_id,
+      asked: askedOf(input, timezone),
+    }),
     startMs,
-    anchor: input.anchor,
+    anchor,
+    ...(billingAnchor !== null && { billingAnchor }),
     trialEndMs,
+    ...(billFromMs !== null && { billFromMs }),
     cancelAtMs: null,
     phases: [
       {
@@ -113,7 +150,7 @@ function subscriptionFrom(
         plan: plan.key,
         version: plan.version,
         overrides: input.overrides,
-        anchorDate: anchorDate(timezone, input.anchor, intervalOf(plan.terms), firstMs),
+        anchorDate: countedFrom,
       },
     ],
     coupons: input.coupons.map((coupon) => ({ coupon, used: 0 })),
@@ -217,11 +254,9 @@ async function couponsNamed(
 
 function startOf({ start }: SubscriptionInput, timezone: string, nowMs: number): number {
   if (start === undefined) return bucketStartMs(timezone, nowMs)
-  const ms = instantInZoneMs(timezone, start)
-  if (!(Math.abs(ms - nowMs) <= START_MAX_DAYS * DAY_MS)) {
-    throw new TollgateError('validation_failed', 'The start is too far away.', {
-      issues: [{ pointer: '#/start', detail: `must be at most ${START_MAX_DAYS} days back or ahead` }],
-    })
-  }
-  return isDate(start) ? ms : bucketStartMs(timezone, ms)
+  const startMs = hourOf(start, timezone)
+  if (startMs <= nowMs + START_MAX_DAYS_AHEAD * DAY_MS) return startMs
+  throw new TollgateError('validation_failed', 'The start is too far away.', {
+    issues: [{ pointer: '#/start', detail: `must be at most ${START_MAX_DAYS_AHEAD} days ahead` }],
+  })
 }

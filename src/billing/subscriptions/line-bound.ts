@@ -7,7 +7,7 @@ import type { DraftFacts } from '../invoices/draft.ts'
 import { LINES_PER_PERIOD } from '../invoices/invoice.ts'
 import { spansOfPeriod } from '../invoices/usage-lines.ts'
 import { periodAround } from './period-end.ts'
-import { phasesWithin, type Subscription } from './subscription.ts'
+import { firstBilledMs, phasesWithin, type Subscription } from './subscription.ts'
 
 /** A fee may be a line for what is due, one for what was billed in advance and is not, and one for the next period. */
 const LINES_PER_FEE = 3
@@ -15,8 +15,8 @@ const LINES_PER_FEE = 3
 /** Throws validation_failed where the period that an instant is in would have too many lines. A trial has none. */
 export function refuseTooManyLines(facts: DraftFacts, atMs: number): void {
   const { account, subscription } = facts
-  const billedFromMs = Math.max(atMs, subscription.trialEndMs ?? atMs)
-  const lines = linesOf(account, subscription, periodAround(facts, billedFromMs))
+  const billedMs = Math.max(atMs, firstBilledMs(subscription))
+  const lines = linesOf(account, subscription, periodAround(facts, billedMs))
   if (lines <= LINES_PER_PERIOD) return
   const detail = `must leave the period with at most ${LINES_PER_PERIOD} lines on its invoice: it would have up to ${lines}, for the prices, group prices and fees of every plan that it was on`
   throw new TollgateError('validation_failed', 'The invoice of the period would have too many lines.', {

@@ -3,7 +3,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import { rfc3339 } from '../../kernel/time.ts'
 import { type Account, termsOfPhase } from '../account.ts'
-import { endWithin, type PhaseSpan, phasesWithin, type Subscription } from './subscription.ts'
+import { endWithin, type PhaseSpan, phasesWithin, pricedFromMs, type Subscription } from './subscription.ts'
 
 const FOREVER = Number.MAX_SAFE_INTEGER
 
@@ -23,7 +23,7 @@ export function refuseOverlaps(account: Account, subscription: Subscription): vo
 }
 
 const spansOf = (subscription: Subscription): PhaseSpan[] =>
-  phasesWithin(subscription, subscription.startMs, endWithin(subscription, FOREVER))
+  phasesWithin(subscription, pricedFromMs(subscription), endWithin(subscription, FOREVER))
 
 const metersOf = (account: Account, { phase }: PhaseSpan): Set<string> =>
   new Set(termsOfPhase(account, phase).prices.map(({ meter }) => meter))

@@ -1,6 +1,6 @@
 // The period that an instant is in, and when it ends. The draft may be of an earlier one, whose invoice still waits out its grace.
 
-import { type DraftFacts, periodFrom } from '../invoices/draft.ts'
+import { type DraftFacts, openingOf, periodFrom } from '../invoices/draft.ts'
 
 const PERIODS_LOOKED_AHEAD = 5_000
 
@@ -12,8 +12,11 @@ export function periodAround(facts: DraftFacts, instantMs: number): Period {
   const { subscription } = facts
   // What comes before the first period, but for a trial, is an instant and no period.
   const atMs = Math.max(instantMs, subscription.startMs)
-  const firstMs = subscription.trialEndMs ?? subscription.startMs
-  let period: Period = subscription.open ?? { startMs: subscription.startMs, endMs: firstMs }
+  // History has periods, too, and no invoices of them.
+  const { startMs, trialEndMs, billFromMs = startMs } = subscription
+  if (atMs < billFromMs)
+    return atMs < (trialEndMs ?? startMs) ? { startMs, endMs: trialEndMs! } : periodFrom(facts, atMs)
+  let period: Period = subscription.open ?? openingOf(subscription)
   for (let i = 0; period.endMs <= atMs; i++) {
     if (i > PERIODS_LOOKED_AHEAD)
       throw new Error(`The subscription ${subscription.id} finds no end of its period`)

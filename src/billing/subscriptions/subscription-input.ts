@@ -1,17 +1,19 @@
 // What subscriptions take, and how they are shown.
 
 import { z } from 'zod'
-import { instantOrDateSchema } from '../../kernel/instant.ts'
 import { knownFields } from '../../kernel/object-schema.ts'
 import { isStorable, keySchema, line } from '../../kernel/text.ts'
 import { rfc3339 } from '../../kernel/time.ts'
 import { wholeNumber } from '../../kernel/whole-number.ts'
 import { customerIdSchema } from '../../metering/event.ts'
+import { dateOrInstant } from '../date-or-instant.ts'
+import { type Anchor, boundaryMs, timeOfAnchor } from '../interval.ts'
 import { pricesSchema, TRIAL_MAX_DAYS } from '../terms.ts'
 import { type Phase, phaseAt, type Subscription, statusOf } from './subscription.ts'
 
 export const COUPONS_PER_SUBSCRIPTION = 10
 const METADATA_KEYS = 50
+const EXTERNAL_ID_CHARS = 200
 /** More than a plan will have, and a number that every store can hold. */
 const VERSION_MAX = 999_999_999
 
@@ -29,24 +31,40 @@ const when = z.enum(['now', 'period_end'], { error: 'must be "now" or "period_en
   example: 'now',
 })
 
+export const externalIdSchema = line(EXTERNAL_ID_CHARS).meta({
+  description: 'Your own id for the subscription; no two have the same.',
+  example: 'sub_1042',
+})
+
 export const subscriptionInputSchema = knownFields('A subscription', {
   customer_id: customerIdSchema,
   plan,
   version,
-  start: instantOrDateSchema('2026-11-01T00:00:00Z').optional().meta({
+  external_id: externalIdSchema.optional(),
+  start: dateOrInstant().optional().meta({
     description:
-      'When it begins, with the hour that this is in; a date: with that day, in your time zone; absent: now. Up to a year back or ahead.',
+      'When it begins, with the hour that this is in (a date: with its midnight in your time zone); absent: now. At any time in the past, or up to a year ahead.',
     example: '2026-11-01T00:00:00Z',
   }),
   anchor: z
     .enum(['calendar', 'anniversary'], { error: 'must be "calendar" or "anniversary"' })
-    .default('calendar')
+    .optional()
     .meta({
-      'x-name': 'BillingAnchor',
+      'x-name': 'Anchor',
       description:
-        'calendar: periods are those of the calendar, and the first one is shorter. anniversary: they are counted from the day of the start, or of the trial’s end.',
-      example: 'calendar',
+        'calendar (the default without `billing_anchor`): periods are those of the calendar, and the first one is shorter. anniversary: they are counted from the day of the start, or of the trial’s end, or from `billing_anchor`.',
+      example: 'anniversary',
     }),
+  billing_anchor: dateOrInstant().optional().meta({
+    description:
+      'What periods are counted from, if not from the start: they begin on its day (of a date at midnight in your time zone, of a time with its hour), and the first one lasts from the start to the first such day. A day that a month lacks is its last.',
+    example: '2024-01-31',
+  }),
+  bill_from: dateOrInstant().optional().meta({
+    description:
+      'Of a subscription that you bring along: what ended by then is history, and not invoiced. It is where a period begins, at most 366 days back. Absent: all is invoiced from the start on; it has to be there where the start is longer ago.',
+    example: '2026-11-30',
+  }),
   trial_days: wholeNumber(0, TRIAL_MAX_DAYS)
     .optional()
     .meta({ description: 'In place of the plan’s own.', example: 0 }),
@@ -65,19 +83,36 @@ export const subscriptionInputSchema = knownFields('A subscription', {
     .refine((all) => Object.keys(all).length <= METADATA_KEYS, `must have at most ${METADATA_KEYS} names`)
     .default({})
     .meta({ description: 'Your own notes.', example: {} }),
-}).meta({ id: 'SubscriptionInput' })
+})
+  .refine(({ anchor, billing_anchor }) => anchor !== 'calendar' || billing_anchor === undefined, {
+    path: ['billing_anchor'],
+    error: 'must not come together with the anchor "calendar", whose periods are those of the calendar',
+  })
+  .meta({ id: 'SubscriptionInput' })
 
 export const planChangeInputSchema = knownFields('A change of a subscription', {
   plan,
   version,
   overrides: overrides.default([]),
   when,
+  invoice: z.enum(['now', 'next'], { error: 'must be "now" or "next"' }).default('next').meta({
+    description:
+      'next: what a change `now` makes due stands on the invoice of the period. now: it is invoiced at once. With another interval that is the invoice of the period that the change ends; else one for the corrections of what is billed in advance, if they come to more than nothing. A change at the period’s end makes nothing due before.',
+    example: 'next',
+  }),
 }).meta({ id: 'SubscriptionChange' })
 
 export const cancelInputSchema = knownFields('A cancellation', { when }).meta({ id: 'SubscriptionCancel' })
 
 export type SubscriptionInput = z.output<typeof subscriptionInputSchema>
 export type PlanChangeInput = z.output<typeof planChangeInputSchema>
+/** What was asked for, or follows from what was. */
+export const anchorKind = ({
+  anchor,
+  billing_anchor,
+}: Pick<SubscriptionInput, 'anchor' | 'billing_anchor'>): Anchor =>
+  anchor ?? (billing_anchor === undefined ? 'calendar' : 'anniversary')
+
 export type CancelInput = z.output<typeof cancelInputSchema>
 
 const instant = (description: string) =>
@@ -92,11 +127,18 @@ const phaseFields = {
 export const subscriptionSchema = z
   .object({
     id: z.guid().meta({ example: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11' }),
+    external_id: z.string().nullable().meta({ description: 'Your own id for it.', example: 'sub_1042' }),
     customer_id: z.string().meta({ example: 'cust_42' }),
     status: z.enum(['scheduled', 'trialing', 'active', 'canceled']).meta({ 'x-name': 'SubscriptionStatus' }),
     ...phaseFields,
     start: instant('When it began, or begins.'),
-    anchor: z.enum(['calendar', 'anniversary']).meta({ 'x-name': 'BillingAnchor' }),
+    anchor: z.enum(['calendar', 'anniversary']).meta({ 'x-name': 'Anchor' }),
+    billing_anchor: z.string().meta({
+      description:
+        'What its periods are counted from at present: a date, or an instant where they don’t begin at midnight. A change to another interval moves it.',
+      example: '2024-01-31',
+    }),
+    bill_from: instant('From when on it is invoiced; null: from its start.').nullable(),
     trial_end: instant('When its trial ends or ended; null: there was none.').nullable(),
     cancel_at: instant('When it ends or ended; null: it goes on.').nullable(),
     current_period: z
@@ -121,20 +163,27 @@ export const subscriptionSchema = z
 
 const ofPhase = ({ plan, version, overrides }: Phase) => ({ plan, version, overrides })
 
+const anchorJson = (anchor: string, timezone: string): string =>
+  timeOfAnchor(anchor) === 0 ? anchor : rfc3339(boundaryMs(timezone, anchor, { unit: 'day', count: 1 }, 0))
+
 export function subscriptionJson(
   subscription: Subscription,
   nowMs: number,
+  timezone: string,
 ): z.input<typeof subscriptionSchema> {
   const { phases, open } = subscription
   const coming = phases.find(({ fromMs }) => fromMs > nowMs && fromMs > subscription.startMs)
   const instantOrNull = (ms: number | null) => (ms === null ? null : rfc3339(ms))
   return {
     id: subscription.id,
+    external_id: subscription.externalId ?? null,
     customer_id: subscription.customerId,
     status: statusOf(subscription, nowMs),
     ...ofPhase(phaseAt(subscription, nowMs)),
     start: rfc3339(subscription.startMs),
     anchor: subscription.anchor,
+    billing_anchor: anchorJson(phaseAt(subscription, nowMs).anchorDate, timezone),
+    bill_from: instantOrNull(subscription.billFromMs ?? null),
     trial_end: instantOrNull(subscription.trialEndMs),
     cancel_at: instantOrNull(subscription.cancelAtMs),
     current_period: open && { start: rfc3339(open.startMs), end: rfc3339(open.endMs) },

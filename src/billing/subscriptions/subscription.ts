@@ -12,8 +12,10 @@ export type Phase = {
   version: number
   /** prices in place of the plan's own, by meter */
   overrides: PlanPrice[]
-  /** local date that the periods are counted from while this phase lasts */
+  /** local date that the periods are counted from while this phase lasts; with the time at which they begin, if not at midnight */
   anchorDate: string
+  /** a period begins with it, and what came before ends, wherever that would have ended: its interval is another */
+  beginsPeriod?: true
 }
 
 /** `used`: on how many invoices it was taken off. */
@@ -22,11 +24,19 @@ export type AttachedCoupon = { coupon: string; used: number }
 export type Subscription = {
   id: string
   customerId: string
+  /** the tenant's own id for it; absent: it has none */
+  externalId?: string
+  /** with an external id: what was asked for, a digest of each field */
+  asked?: Record<string, string>
   /** at a bucket's start, as are all instants here */
   startMs: number
   anchor: Anchor
+  /** what its periods were to be counted from, where that was said; absent: from the start */
+  billingAnchor?: string
   /** end of the trial; null: there is none */
   trialEndMs: number | null
+  /** what came before is history, and was never billed here; a boundary of its periods. Absent: all is billed */
+  billFromMs?: number
   /** when it ends; null: it goes on */
   cancelAtMs: number | null
   /** ascending; the first begins at startMs */
@@ -60,6 +70,18 @@ export function statusOf(
 /** The phase that an instant is in; before the start, the first. */
 export const phaseAt = ({ phases }: Pick<Subscription, 'phases'>, atMs: number): Phase =>
   phases.findLast(({ fromMs }) => fromMs <= atMs) ?? phases[0]!
+
+/** Where the first period begins that is billed. */
+export const firstBilledMs = ({
+  startMs,
+  trialEndMs,
+  billFromMs = startMs,
+}: Pick<Subscription, 'startMs' | 'trialEndMs' | 'billFromMs'>): number =>
+  Math.max(trialEndMs ?? startMs, billFromMs)
+
+/** From when on its meters are priced by it. */
+export const pricedFromMs = ({ startMs, billFromMs = startMs }: Subscription): number =>
+  Math.max(startMs, billFromMs)
 
 /** Where the last thing ends that this subscription bills within [startMs, endMs). */
 export const endWithin = ({ cancelAtMs }: Subscription, endMs: number): number =>

@@ -72,5 +72,6 @@ function facts(invoice: Invoice, timezone: string): Fact[] {
 const periodLabels: Record<Invoice['kind'], string> = {
   opening: 'Trial',
   period: 'Period',
+  change: 'Change within the period',
   trailing: 'Late usage received',
 }

@@ -10,8 +10,10 @@ import {
 import { changeSubscription } from '../../billing/subscriptions/change-subscription.ts'
 import { createSubscription } from '../../billing/subscriptions/create-subscription.ts'
 import { findSubscription } from '../../billing/subscriptions/find-subscription.ts'
+import type { Subscription } from '../../billing/subscriptions/subscription.ts'
 import {
   cancelInputSchema,
+  externalIdSchema,
   planChangeInputSchema,
   subscriptionInputSchema,
   subscriptionJson,
@@ -31,8 +33,8 @@ const path = '/api/v1/subscriptions'
 const answer = { 200: { description: 'The subscription.', schema: subscriptionSchema } }
 
 export const subscriptionRoutes: Routes = (router, deps) => {
-  const shown = (subscription: Parameters<typeof subscriptionJson>[0]) =>
-    subscriptionJson(subscription, deps.clock())
+  const shown = (subscription: Subscription, { tenant }: { tenant: { timezone: string } }) =>
+    subscriptionJson(subscription, deps.clock(), tenant.timezone)
 
   router.add({
     method: 'post',
@@ -41,12 +43,21 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Subscribe a customer to a plan',
     description:
-      'From the hour of its start on, usage of the meters that the plan prices is billed by it; what is due in advance is invoiced at once. The newest version of the plan is taken unless you name one. At any time one subscription of a customer prices a meter. Send an `Idempotency-Key`: without one, a retry subscribes again.',
+      'From the hour of its start on, usage of the meters that the plan prices is billed by it; what is due in advance is invoiced at once. The newest version of the plan is taken unless you name one. At any time one subscription of a customer prices a meter. Send an `external_id` or an `Idempotency-Key`: without one, a retry subscribes again. The same `external_id` with the same content answers the subscription that there is (200). To bring a running subscription along, send its `start`, its `billing_anchor`, and `bill_from`: where its first period begins that Tollgate invoices.',
     access,
     body: subscriptionInputSchema,
-    responses: { 201: { description: 'The subscription.', schema: subscriptionSchema } },
-    errors: ['already_priced', 'state_conflict'],
-    handle: async (c, { body }) => reply(c, 201, shown(await createSubscription(deps, c.var, body))),
+    responses: {
+      201: { description: 'The subscription.', schema: subscriptionSchema },
+      200: {
+        description: 'There is one with this `external_id` already, with the same content.',
+        schema: subscriptionSchema,
+      },
+    },
+    errors: ['already_exists', 'already_priced', 'state_conflict'],
+    handle: async (c, { body }) => {
+      const { subscription, created } = await createSubscription(deps, c.var, body)
+      return reply(c, created ? 201 : 200, shown(subscription, c.var))
+    },
   })
 
   router.add({
@@ -57,14 +68,18 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     summary: 'List subscriptions',
     description: 'The newest first, ended ones too.',
     access,
-    query: z.strictObject({ customer_id: customerIdSchema.optional(), ...pageParameters }),
+    query: z.strictObject({
+      customer_id: customerIdSchema.optional(),
+      external_id: externalIdSchema.optional(),
+      ...pageParameters,
+    }),
     responses: { 200: { description: 'A page of subscriptions.', schema: pageSchema(subscriptionSchema) } },
     handle: async (c, { query }) => {
       const page = pageRequest(LIST, query, idSchema)
-      const filter = { customerId: query.customer_id }
+      const filter = { customerId: query.customer_id, externalId: query.external_id }
       const found = await deps.accounts.listSubscriptions(c.var.tenant.tenantId, filter, page)
       const { data, next_cursor } = pageOf(LIST, found, page.limit, ({ id }) => id)
-      return reply(c, 200, { data: data.map(shown), next_cursor })
+      return reply(c, 200, { data: data.map((one) => shown(one, c.var)), next_cursor })
     },
   })
 
@@ -80,7 +95,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     responses: answer,
     errors: ['not_found'],
     handle: async (c, { params }) =>
-      reply(c, 200, shown(await findSubscription(deps, c.var.tenant.tenantId, params.id))),
+      reply(c, 200, shown(await findSubscription(deps, c.var.tenant.tenantId, params.id), c.var)),
   })
 
   router.add({
@@ -90,14 +105,14 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Change the plan',
     description:
-      'To another plan, another version of it, or other overrides. `now`: from this hour on; fees that were billed in advance are corrected by days, as lines of the period’s invoice. `period_end`: when the current period ends; a change that was scheduled before is replaced.',
+      'To another plan, another version of it, or other overrides. `now`: from this hour on; fees that were billed in advance are corrected by days, on the period’s invoice, or at once with `invoice: now`. To a plan with another interval, `now` ends the period with this hour, and begins another one that later ones are counted from. `period_end`: when the current period ends; a change that was scheduled before is replaced.',
     access,
     params,
     body: planChangeInputSchema,
     responses: answer,
-    errors: ['not_found', 'already_priced', 'state_conflict'],
+    errors: ['not_found', 'already_priced', 'state_conflict', 'too_many_counters'],
     handle: async (c, { params, body }) =>
-      reply(c, 200, shown(await changeSubscription(deps, c.var, { id: params.id, change: body }))),
+      reply(c, 200, shown(await changeSubscription(deps, c.var, { id: params.id, change: body }), c.var)),
   })
 
   router.add({
@@ -106,7 +121,8 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     id: 'previewSubscriptionChange',
     tag,
     summary: 'Preview a change of the plan',
-    description: 'The subscription as it would be, and its draft as it would stand now. Nothing is stored.',
+    description:
+      'The subscription as it would be, what would be invoiced at once, and its draft as it would stand then. Nothing is stored.',
     access,
     params,
     body: planChangeInputSchema,
@@ -114,14 +130,24 @@ export const subscriptionRoutes: Routes = (router, deps) => {
       200: {
         description: 'What the change would make of it.',
         schema: z
-          .object({ subscription: subscriptionSchema, invoice: invoiceSchema })
+          .object({
+            subscription: subscriptionSchema,
+            issued: z
+              .array(invoiceSchema)
+              .meta({ description: 'What the change would issue at once; without `invoice: now`, nothing.' }),
+            invoice: invoiceSchema.meta({ description: 'The draft.' }),
+          })
           .meta({ id: 'ChangePreview' }),
       },
     },
     errors: ['not_found', 'already_priced', 'state_conflict', 'too_many_counters'],
     handle: async (c, { params, body }) => {
-      const { subscription, invoice } = await previewChange(deps, c.var, { id: params.id, change: body })
-      return reply(c, 200, { subscription: shown(subscription), invoice: invoiceJson(invoice, deps.clock()) })
+      const preview = await previewChange(deps, c.var, { id: params.id, change: body })
+      return reply(c, 200, {
+        subscription: shown(preview.subscription, c.var),
+        issued: preview.issued.map((one) => invoiceJson(one, deps.clock())),
+        invoice: invoiceJson(preview.invoice, deps.clock()),
+      })
     },
   })
 
@@ -139,7 +165,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     responses: answer,
     errors: ['not_found', 'state_conflict'],
     handle: async (c, { params, body }) =>
-      reply(c, 200, shown(await cancelSubscription(deps, c.var, { id: params.id, ...body }))),
+      reply(c, 200, shown(await cancelSubscription(deps, c.var, { id: params.id, ...body }), c.var)),
   })
 
   router.add({
@@ -154,6 +180,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     params,
     responses: answer,
     errors: ['not_found', 'already_priced', 'state_conflict'],
-    handle: async (c, { params }) => reply(c, 200, shown(await reactivateSubscription(deps, c.var, params))),
+    handle: async (c, { params }) =>
+      reply(c, 200, shown(await reactivateSubscription(deps, c.var, params), c.var)),
   })
 }

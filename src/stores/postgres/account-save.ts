@@ -43,9 +43,9 @@ export function saveStatement(tenantId: string, changes: AccountChange[]): SQL {
         invoices = numbering.invoices + excluded.invoices, credit_notes = numbering.credit_notes + excluded.credit_notes
       returning invoices, credit_notes
     ), saved_subscriptions as (
-      insert into subscriptions (tenant_id, id, customer_id, due_at, created_at, state)
-      select ${tenant}, id, c, due, made, state
-      from ${sent(subscriptionRows(changes))} as sent (c text, id uuid, due timestamptz, made timestamptz, state jsonb)
+      insert into subscriptions (tenant_id, id, customer_id, external_id, due_at, created_at, state)
+      select ${tenant}, id, c, external, due, made, state
+      from ${sent(subscriptionRows(changes))} as sent (c text, id uuid, external text, due timestamptz, made timestamptz, state jsonb)
       join account on account.customer_id = c
       on conflict (tenant_id, id) do update set due_at = excluded.due_at, state = excluded.state
     ), saved_invoices as (
@@ -90,6 +90,7 @@ const subscriptionRows = (changes: AccountChange[]) =>
     subscriptions.map((subscription) => ({
       c: customerId,
       id: subscription.id,
+      external: subscription.externalId ?? null,
       due: at(subscription.dueMs),
       made: at(subscription.createdMs),
       state: subscription,

@@ -12,7 +12,7 @@ import { rfc3339 } from '../../kernel/time.ts'
 import { accountFrom } from './account-rows.ts'
 import { saveStatement } from './account-save.ts'
 import type { Db } from './db.ts'
-import { query } from './failure.ts'
+import { query, refusesContent } from './failure.ts'
 
 type Table = 'subscriptions' | 'invoices' | 'credit_grants' | 'credit_entries' | 'credit_notes'
 
@@ -30,24 +30,15 @@ export class PostgresAccountStore implements AccountStore {
   }
 
   async dueAccounts(nowMs: number, limit: number): Promise<Account[] | null> {
-    const now = sql`${rfc3339(nowMs)}::timestamptz`
     const wanted = sql`
       select tenant_id, customer_id, row_number() over (order by min(due_at), customer_id) as place
-      from (
-        select tenant_id, customer_id, due_at from subscriptions
-        where due_at <= ${now} and tenant_id = (
-          select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
-        order by due_at, customer_id, id limit ${limit}::int
-      ) as due group by tenant_id, customer_id`
+      from (${dueStatement(nowMs, limit)}) as due group by tenant_id, customer_id`
     const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, {}))
     return found.length === 0 ? null : found.map(accountFrom)
   }
 
   async saveAccounts(tenantId: string, changes: AccountChange[]): Promise<Saved[]> {
-    const found = await query<{ customer_id: string; numbers: string | null }>(
-      this.#db,
-      saveStatement(tenantId, changes),
-    )
+    const found = await this.#save(tenantId, changes)
     return found.map(({ customer_id, numbers }) => ({
       customerId: customer_id,
       numbers: new Map(Object.entries(JSON.parse(numbers ?? '{}') as Record<string, number>)),
@@ -58,18 +49,28 @@ export class PostgresAccountStore implements AccountStore {
     return this.#find('subscriptions', sql`state`, tenantId, id)
   }
 
+  async #save(tenantId: string, changes: AccountChange[]) {
+    const statement = saveStatement(tenantId, changes)
+    try {
+      return await query<{ customer_id: string; numbers: string | null }>(this.#db, statement)
+    } catch (error) {
+      if (refusesContent(error)?.includes('"subscriptions_external"')) return []
+      throw error
+    }
+  }
+
+  async findByExternalId(tenantId: string, externalId: string): Promise<Subscription | null> {
+    const [found] = await this.listSubscriptions(tenantId, { externalId }, { after: null, limit: 1 })
+    return found ?? null
+  }
+
   listSubscriptions(
     tenantId: string,
-    { customerId }: { customerId?: string | undefined },
+    { customerId, externalId }: { customerId?: string | undefined; externalId?: string | undefined },
     page: PageRequest,
   ): Promise<Subscription[]> {
-    return this.#list<Subscription>(
-      'subscriptions',
-      sql`state`,
-      tenantId,
-      [of(sql`customer_id`, customerId)],
-      page,
-    )
+    const filters = [of(sql`customer_id`, customerId), of(sql`external_id`, externalId)]
+    return this.#list<Subscription>('subscriptions', sql`state`, tenantId, filters, page)
   }
 
   findInvoice(tenantId: string, id: string): Promise<Invoice | null> {
@@ -195,6 +196,16 @@ const remaining = sql`(select coalesce(sum(entries.amount), 0)::text from credit
   where entries.tenant_id = credit_grants.tenant_id and entries.grant_id = credit_grants.id)`
 const grantState = sql`state || jsonb_build_object('remaining', ${remaining})`
 
+/** Subscriptions that are due, in the order of the index subscriptions_due_order: nothing is sorted, however many are. */
+export function dueStatement(nowMs: number, limit: number): SQL {
+  const now = sql`${rfc3339(nowMs)}::timestamptz`
+  return sql`
+    select tenant_id, customer_id, due_at from subscriptions
+    where due_at <= ${now} and tenant_id = (
+      select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
+    order by due_at, customer_id, id limit ${limit}::int`
+}
+
 /** One that was taken back before its start has never lasted. */
 const endedAfter = (ms: number): SQL =>
   sql`(state ->> 'cancelAtMs')::bigint > greatest(${ms}::bigint, (state ->> 'startMs')::bigint)`
@@ -204,7 +215,13 @@ function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked
   const mine = sql`tenant_id = wanted.tenant_id and customer_id = wanted.customer_id`
   const asked = sql`(select value::uuid from json_array_elements_text(${JSON.stringify(invoiceIds)}::json))`
   const ofAsked = sql`(select subscription_id from invoices where ${mine} and id in ${asked})`
-  const afterAsked = sql`(select subscription_id, sequence + 1 from invoices where ${mine} and id in ${asked})`
+  const afterAsked = sql`(select later.subscription_id, later.sequence from invoices as one join invoices as later
+    on later.tenant_id = one.tenant_id and later.subscription_id = one.subscription_id and later.sequence > one.sequence
+    where one.tenant_id = wanted.tenant_id and one.customer_id = wanted.customer_id and one.id in ${asked}
+      and not exists (select 1 from invoices as between_them
+        where between_them.tenant_id = one.tenant_id and between_them.subscription_id = one.subscription_id
+          and between_them.sequence > one.sequence and between_them.sequence < later.sequence
+          and between_them.state ->> 'kind' <> 'change'))`
   const ended = endedAfterMs === undefined ? sql`false` : endedAfter(endedAfterMs)
   const theirs = sql`${mine} and (due_at is not null or id in ${ofAsked} or ${ended})`
   return sql`

@@ -13,6 +13,7 @@ import {
   primaryKey,
   text,
   unique,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 import { bytewise, instant } from './schema.ts'
@@ -35,6 +36,8 @@ export const subscriptions = pgTable(
     tenantId: uuid('tenant_id').notNull(),
     id: uuid('id').notNull(),
     customerId: bytewise('customer_id').notNull(),
+    /** the tenant's own id for it */
+    externalId: bytewise('external_id'),
     /** when closing has something to do; null: never again */
     dueAt: instant('due_at'),
     createdAt: instant('created_at').notNull(),
@@ -43,7 +46,11 @@ export const subscriptions = pgTable(
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),
     index('subscriptions_customer').on(t.tenantId, t.customerId, t.createdAt, t.id),
-    index('subscriptions_due').on(t.dueAt, t.tenantId).where(sql`due_at is not null`),
+    uniqueIndex('subscriptions_external').on(t.tenantId, t.externalId).where(sql`external_id is not null`),
+    // In the order in which those of a tenant are taken that are due: none of them is sorted.
+    index('subscriptions_due_order')
+      .on(t.dueAt, t.tenantId, t.customerId, t.id)
+      .where(sql`due_at is not null`),
   ],
 )
 

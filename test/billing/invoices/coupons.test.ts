@@ -68,6 +68,22 @@ describe('a fee that was billed in advance under a coupon', () => {
     expect(totals(account)).toEqual(['15.50', total])
   })
 
+  it.each<[string, string, string, string[][]]>([
+    // 17 of 31 days cost 17.00, and the coupon of 10.00 falls on those 17: 4.12 on the first 7 of them, 5.88 on the other 10.
+    ['ends', '2026-01-21T10:30Z', 'cancel', [['-4.12', '5.88']]],
+    ['changes', '2026-01-22T10:30Z', 'large', [['-4.12', '5.88'], ['100.00']]],
+  ])(
+    'for a first period that was cut short, gives back what was paid for its own days, when it %s',
+    async (_, at, what, expected) => {
+      const account = opened({ amountOff: '10', currency: 'USD', periods: 1 })
+      const { id } = await account.at('2026-01-15T00:00Z').subscribe({ plan: 'pro', coupons: ['welcome'] })
+      account.at(at)
+      await (what === 'cancel' ? account.cancel(id, 'now') : account.change(id, { plan: what, when: 'now' }))
+      account.closeUntil('2026-02-02T00:00Z')
+      expect(prorations(account).map((one) => one.filter((part) => part !== undefined))).toEqual(expected)
+    },
+  )
+
   it('gives back all that was paid, and no more, if it is cut twice', async () => {
     const { account, id } = await subscribed({ ...half, periods: 1 })
     await account.at('2026-01-11T10:00Z').change(id, { plan: 'large', when: 'now' })

@@ -38,8 +38,7 @@ describe('a subscription', () => {
         '#/overrides/0/meter',
         'must be a meter that the plan prices',
       ],
-      [{ plan: 'base', start: '2025-01-13T00:00:00Z' }, '#/start', 'must be at most 366 days back or ahead'],
-      [{ plan: 'base', start: '2027-01-17T00:00:00Z' }, '#/start', 'must be at most 366 days back or ahead'],
+      [{ plan: 'base', start: '2027-01-17T00:00:00Z' }, '#/start', 'must be at most 366 days ahead'],
     ] as const)
       await expect(account.subscribe(input)).rejects.toMatchObject(wrong(pointer, detail))
     await account.subscribe({ plan: 'base' })
@@ -143,27 +142,14 @@ describe('one price a meter at a time', () => {
 })
 
 describe('a change', () => {
-  it('to another interval waits for the period’s end', async () => {
+  it('to another interval may wait for the period’s end', async () => {
     const account = plans('2026-01-15T10:20Z')
     const { id } = await account.subscribe({ plan: 'base' })
-    await expect(
-      account.at('2026-01-20T00:00Z').change(id, { plan: 'yearly', when: 'now' }),
-    ).rejects.toMatchObject(
-      refused('state_conflict', 'A period that has begun keeps its length: send "when": "period_end"'),
-    )
     const changed = await account.change(id, { plan: 'yearly', when: 'period_end' })
-    expect(subscriptionJson(changed, account.nowMs)).toMatchObject({
+    expect(subscriptionJson(changed, account.nowMs, 'UTC')).toMatchObject({
       plan: 'base',
       scheduled_change: { at: '2026-02-01T00:00:00.000Z', plan: 'yearly', version: 1 },
     })
-  })
-
-  it('to another interval is refused in the first hour, too, once something is billed for the period', async () => {
-    const account = plans('2026-01-15T10:20Z')
-    const { id } = await account.subscribe({ plan: 'base' })
-    await expect(account.change(id, { plan: 'yearly', when: 'now' })).rejects.toMatchObject(
-      refused('state_conflict', 'send "when": "period_end"'),
-    )
   })
 
   it('in the first hour makes the first period anew where nothing is billed yet', async () => {
@@ -230,7 +216,7 @@ describe('a cancellation', () => {
     const account = plans('2026-01-15T10:20Z')
     const { id } = await account.subscribe({ plan: 'base', start: '2026-02-01T00:00:00Z' })
     const canceled = await account.cancel(id, 'period_end')
-    expect(subscriptionJson(canceled, account.nowMs)).toMatchObject({
+    expect(subscriptionJson(canceled, account.nowMs, 'UTC')).toMatchObject({
       status: 'canceled',
       cancel_at: '2026-02-01T00:00:00.000Z',
       current_period: null,

@@ -25,14 +25,15 @@ function offsetMs(zone: string, atMs: number): number {
   return offset
 }
 
-/** Days since 1970 that the clock on the wall shows. */
-export const dayOf = (zone: string, atMs: number): number =>
-  Math.floor((atMs + offsetMs(zone, atMs)) / DAY_MS)
+/** Days since 1970 that the clock on the wall shows; of days that begin when it shows `timeMs`, the one that it is in. */
+export const dayOf = (zone: string, atMs: number, timeMs = 0): number =>
+  Math.floor((atMs + offsetMs(zone, atMs) - timeMs) / DAY_MS)
 
 /** The first instant of a local day. */
-export function midnight(zone: string, day: number): number {
-  const near = day * DAY_MS - offsetMs(zone, day * DAY_MS)
-  return day * DAY_MS - offsetMs(zone, near)
+export function beginOf(zone: string, day: number, timeMs = 0): number {
+  const local = day * DAY_MS + timeMs
+  const near = local - offsetMs(zone, local)
+  return local - offsetMs(zone, near)
 }
 
 export function hourStart(zone: string, atMs: number): number {
@@ -53,14 +54,30 @@ function plusMonths(day: number, months: number): number {
 }
 
 /** The day that periods are counted from. */
-export function anchorDay(zone: string, anchor: string, { interval }: Every, atMs: number): number {
-  const day = dayOf(zone, atMs)
+export function anchorDay(
+  zone: string,
+  anchor: string,
+  { interval }: Every,
+  atMs: number,
+  timeMs = 0,
+): number {
+  const day = dayOf(zone, atMs, timeMs)
   const of = date(day)
   if (anchor === 'anniversary' || interval === 'day') return day
   if (interval === 'week') return day - ((of.getUTCDay() + 6) % 7)
   const month = of.getUTCMonth()
   const first = interval === 'month' ? month : interval === 'quarter' ? month - (month % 3) : 0
   return dayNumber(of.getUTCFullYear(), first, 1)
+}
+
+/** What periods are counted from: a day, and what the clock shows when days begin. */
+export type Counted = { day: number; timeMs: number }
+
+/** "2026-01-31" or "2026-01-31T14:00" */
+export function countedFrom(anchor: string): Counted {
+  const [date, time = '00:00'] = anchor.split('T')
+  const [hours, minutes] = time.split(':').map(Number)
+  return { day: Date.parse(date!) / DAY_MS, timeMs: hours! * HOUR_MS + minutes! * 60_000 }
 }
 
 const MONTHS = { month: 1, quarter: 3, year: 12 }
@@ -73,8 +90,13 @@ const boundary = (anchor: number, { interval, interval_count: count }: Every, k:
       : plusMonths(anchor, k * count * MONTHS[interval])
 
 /** The days at which the full period begins and ends that an instant is in. */
-export function around(zone: string, anchor: number, every: Every, atMs: number): [from: number, to: number] {
-  const day = dayOf(zone, atMs)
+export function around(
+  zone: string,
+  { day: anchor, timeMs }: Counted,
+  every: Every,
+  atMs: number,
+): [from: number, to: number] {
+  const day = dayOf(zone, atMs, timeMs)
   const length = boundary(anchor, every, 1) - anchor
   let k = Math.floor((day - anchor) / length)
   while (boundary(anchor, every, k) > day) k--

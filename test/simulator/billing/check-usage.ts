@@ -5,7 +5,7 @@ import type { Invoice } from '../../../src/billing/invoices/invoice.ts'
 import { Violation } from '../violation.ts'
 import { type Books, isBilled, isIssued } from './books.ts'
 import { checkTotals, label } from './check-books.ts'
-import { agreedOf, checkAdvance } from './check-periods.ts'
+import { agreedOf, checkAdvance, isEmpty } from './check-periods.ts'
 import { minorOf, sum } from './exact.ts'
 import {
   adjustmentsExpected,
@@ -18,7 +18,7 @@ import {
   usageShown,
 } from './expected.ts'
 import { laws } from './laws.ts'
-import { type Agreed, canonical, type Period, periodsOf } from './timeline.ts'
+import { type Agreed, canonical, neverBilled, type Period, periodsOf } from './timeline.ts'
 import type { Known, Year } from './year.ts'
 
 /** Of all issued invoices now: each line of usage with its adjustments; with what drafts will adjust, where they are given. */
@@ -60,9 +60,10 @@ export function checkInvoice(year: Year, moment: Moment, invoice: Invoice): void
   const { known, books, earlier } = moment
   const events = year.eventsOf(known.tenant, known.customer)
   const agreed = agreedOf(year, books, known)
-  const late = invoice.kind === 'opening' ? [] : adjustmentsExpected(earlier, events)
+  const late =
+    invoice.kind === 'opening' || invoice.kind === 'change' ? [] : adjustmentsExpected(earlier, events)
   const used =
-    invoice.kind === 'period'
+    invoice.kind === 'period' && !isEmpty(invoice) && !neverBilled(agreed)
       ? usageExpected(agreed, periodOf(agreed, invoice), events, invoice.currency)
       : []
   sameUsage(invoice, usageShown(invoice), [...used, ...late])
@@ -72,9 +73,11 @@ export function checkInvoice(year: Year, moment: Moment, invoice: Invoice): void
 }
 
 function periodOf(agreed: Agreed, { startMs, kind }: Invoice): Period {
-  for (const period of periodsOf(agreed))
+  for (const period of periodsOf(agreed)) {
     if (period.startMs === startMs && period.kind === kind) return period
-  throw new Error('Every invoice is of a period')
+    if (period.startMs > startMs) break
+  }
+  throw new Violation(laws.periods, `there is no period from ${new Date(startMs).toISOString()} on`)
 }
 
 function sameUsage(invoice: Invoice, shown: Expected[], expected: Expected[]): void {
@@ -131,6 +134,16 @@ const remainingOf = (amounts: bigint[], currency: string): string => {
   return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`
 }
 
+/** With what an invoice draws on them gone. */
+export const grantsAfter = (grants: OpenGrant[], { totals, currency }: Invoice): OpenGrant[] =>
+  grants.map((grant) => {
+    const draws = totals!.credits
+      .filter(({ grantId }) => grantId === grant.id)
+      .map(({ amount }) => -minorOf(amount, currency))
+    const remaining = remainingOf([minorOf(grant.remaining, currency), ...draws], currency)
+    return { ...grant, remaining }
+  })
+
 /** The invoices that one run has issued while nothing else was under way, in the order of their numbers. */
 export function checkIssued(year: Year, before: Books[], after: Books[]): void {
   for (const [tenant, books] of after.entries()) {
@@ -138,23 +151,14 @@ export function checkIssued(year: Year, before: Books[], after: Books[]): void {
     const left = new Map<string, OpenGrant[]>()
     const earlier = before[tenant]!.invoices.filter(isIssued)
     for (const invoice of books.invoices.filter((one) => isIssued(one) && !old.has(one.id))) {
-      const { customerId, currency } = invoice
+      const { customerId } = invoice
       const known = year.known.get(invoice.subscriptionId)!
       const grants = left.get(customerId) ?? grantsOf(before[tenant]!, customerId)
       const mine = earlier.filter(({ subscriptionId }) => subscriptionId === invoice.subscriptionId)
       checkInvoice(year, { known, books, earlier: mine, grants, nowMs: invoice.issuedMs! }, invoice)
-      const drawn = invoice.totals!.credits
       const carried = books.grants.filter(({ source }) => source === invoice.id)
       left.set(customerId, [
-        ...grants.map((grant) => {
-          const draws = drawn
-            .filter(({ grantId }) => grantId === grant.id)
-            .map(({ amount }) => -minorOf(amount, currency))
-          return {
-            ...grant,
-            remaining: remainingOf([minorOf(grant.remaining, currency), ...draws], currency),
-          }
-        }),
+        ...grantsAfter(grants, invoice),
         ...carried.map((grant) => ({ ...grant, remaining: grant.amount })),
       ])
       earlier.push(invoice)

@@ -26,7 +26,7 @@ export function usageExpected(
   events: SimEvent[],
   currency: string,
 ): Expected[] {
-  const fullMs = period.endMs - period.fullStartMs
+  const fullMs = period.fullEndMs - period.fullStartMs
   return chargesIn(agreed, period).flatMap(({ meter, fromMs, toMs, parts }) => {
     const matches = parts.slice(0, -1).map(({ match }) => match)
     const used = usedIn(events, meter, { fromMs, toMs, fullMs }, matches)

@@ -11,6 +11,7 @@ export const laws = {
   frozen: 'an issued invoice never changes',
   again: 'closing again changes nothing',
   commands: 'what was acknowledged of a subscription holds',
+  previews: 'a preview of a change shows what is issued',
   closes: 'what is due is closed',
   answers: 'every answer is one of the documented',
 } as const

@@ -105,15 +105,27 @@ export const termsArbitrary = (some: NewMeter[] = meters): fc.Arbitrary<Terms> =
 /** Meters of one half are never in the same plan as those of the other: two subscriptions of a customer go together then. */
 const halves = [meters.slice(0, 3), meters.slice(3)]
 
+/** Often all with one interval: a change leaves the period as it is then. */
 const plansArbitrary: fc.Arbitrary<Terms[]> = fc
-  .tuple(fc.array(termsArbitrary(), { minLength: 1, maxLength: 2 }), ...halves.map(termsArbitrary))
-  .map(([free, ...others]) => [...free, ...others])
+  .tuple(
+    fc.boolean(),
+    fc.array(termsArbitrary(), { minLength: 1, maxLength: 2 }),
+    ...halves.map(termsArbitrary),
+  )
+  .map(([alike, free, ...others]) => {
+    const plans = [...free, ...others]
+    const { interval, interval_count } = plans[0]!
+    return alike ? plans.map((plan) => ({ ...plan, interval, interval_count })) : plans
+  })
 
 export const coupons: NewCoupon[] = [
   { key: 'tenth', percentOff: '10', amountOff: null, currency: null, periods: null },
   { key: 'third', percentOff: '33.3', amountOff: null, currency: null, periods: 3 },
   { key: 'once', percentOff: null, amountOff: '5', currency: 'USD', periods: 1 },
 ].map((coupon) => ({ ...coupon, name: null }))
+
+const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
 
 /** A subscription that somebody asks for. */
 export const wanted = fc.record({
@@ -127,6 +139,12 @@ export const wanted = fc.record({
   trialDays: fc.constantFrom(undefined, undefined, 0, 3),
   overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
   coupons: fc.subarray(coupons.map(({ key }) => key)),
+  /** what periods are counted from: so many days before now, at an hour at which no clock is changed */
+  counted: seldom(
+    fc.record({ daysBack: fc.integer({ min: -40, max: 900 }), hour: fc.constantFrom(0, 0, 0, 9, 14, 23) }),
+  ),
+  /** brought along: it began so many days ago, and is billed from the beginning of its present period, or from its end */
+  brought: seldom(fc.record({ daysAgo: fc.integer({ min: 20, max: 4_000 }), ahead: fc.boolean() })),
 })
 
 export const taxes = [

@@ -10,6 +10,7 @@ import { checkAllUsage, checkUnchanged } from './check-usage.ts'
 import { laws } from './laws.ts'
 import {
   calm,
+  changeInCalm,
   close,
   closeAtOnce,
   closedInCalm,
@@ -41,6 +42,7 @@ export const invoicing = simulation({
     ...[subscribe, change, cancel, reactivate, publish],
     ...[send, retry, flushes],
     ...[grant, takeBack, move, note],
+    changeInCalm,
     ...[close, closeAtOnce, closeInCalm, readInCalm, read, preview],
     ...[time, deliver, kill, outage],
   ],

@@ -1,16 +1,20 @@
 // When the periods of a subscription are, what is priced in each, and what its fees come to: computed by the oracle from
 // what was acknowledged of the subscription, and from the plans.
 
-import type { Invoice } from '../../../src/billing/invoices/invoice.ts'
 import type { Phase, Subscription } from '../../../src/billing/subscriptions/subscription.ts'
 import type { PlanPrice, Terms } from '../../../src/billing/terms.ts'
-import { anchorDay, around, dayOf, midnight } from './calendar.ts'
+import { Violation } from '../violation.ts'
+import { anchorDay, around, beginOf, type Counted, countedFrom, dayOf } from './calendar.ts'
 import { minorOf, ratio } from './exact.ts'
+import { laws } from './laws.ts'
 import type { Match } from './usage.ts'
 
 export type TermsOf = (phase: Pick<Phase, 'plan' | 'version'>) => Terms
 
-export type Agreed = Pick<Subscription, 'startMs' | 'anchor' | 'trialEndMs' | 'cancelAtMs' | 'phases'> & {
+export type Agreed = Pick<
+  Subscription,
+  'startMs' | 'anchor' | 'billingAnchor' | 'trialEndMs' | 'billFromMs' | 'cancelAtMs' | 'phases'
+> & {
   zone: string
   termsOf: TermsOf
   /** whether something was due in advance by the plan that its first invoice was issued by, or will be */
@@ -18,39 +22,60 @@ export type Agreed = Pick<Subscription, 'startMs' | 'anchor' | 'trialEndMs' | 'c
 }
 
 export type Period = {
-  kind: Exclude<Invoice['kind'], 'trailing'>
+  kind: 'opening' | 'period'
   startMs: number
   /** of the period; where the subscription is cancelled within it, `cutMs` is when that is */
   endMs: number
   cutMs: number
   fullStartMs: number
+  /** later than `endMs` where a change begins another period */
+  fullEndMs: number
   fullDays: number
   /** day that the full period begins on */
   fullDay: number
 }
 
-const phaseAt = ({ phases }: Agreed, atMs: number): Phase =>
+/** Where the first period is that is billed. */
+export const firstMsOf = ({
+  startMs,
+  trialEndMs,
+  billFromMs = startMs,
+}: Pick<Agreed, 'startMs' | 'trialEndMs' | 'billFromMs'>): number =>
+  Math.max(trialEndMs ?? startMs, billFromMs)
+
+export const phaseAt = ({ phases }: Pick<Agreed, 'phases'>, atMs: number): Phase =>
   phases.filter(({ fromMs }) => fromMs <= atMs).at(-1) ?? phases[0]!
 
 /** From the start on, to the end or for ever. */
 export function* periodsOf(agreed: Agreed): Generator<Period> {
-  const { startMs, trialEndMs, cancelAtMs, zone, termsOf, inAdvance } = agreed
-  if (cancelAtMs !== null && cancelAtMs <= startMs) return
-  let cursor = trialEndMs ?? startMs
-  if (trialEndMs !== null || inAdvance) {
-    const opening = { startMs, endMs: cursor, fullStartMs: startMs, fullDays: 0, fullDay: 0 }
+  const { cancelAtMs, phases, zone, termsOf, inAdvance } = agreed
+  if (neverBilled(agreed)) return
+  let cursor = firstMsOf(agreed)
+  const tried = cursor === agreed.trialEndMs
+  if (tried || inAdvance) {
+    const startMs = tried ? agreed.startMs : cursor
+    const opening = {
+      ...{ startMs, endMs: cursor },
+      ...{ fullStartMs: startMs, fullEndMs: cursor, fullDays: 0, fullDay: 0 },
+    }
     yield { kind: 'opening', ...opening, cutMs: Math.min(cursor, cancelAtMs ?? cursor) }
   }
   while (cancelAtMs === null || cursor < cancelAtMs) {
     const every = termsOf(phaseAt(agreed, cursor))
-    const [from, to] = around(zone, anchorAt(agreed, cursor), every, cursor)
-    const endMs = midnight(zone, to)
+    const counted = anchorAt(agreed, cursor)
+    const [from, to] = around(zone, counted, every, cursor)
+    const fullEndMs = beginOf(zone, to, counted.timeMs)
+    const begun = phases.find(
+      ({ beginsPeriod, fromMs }) => beginsPeriod && cursor < fromMs && fromMs < fullEndMs,
+    )
+    const endMs = begun?.fromMs ?? fullEndMs
     yield {
       kind: 'period',
       startMs: cursor,
       endMs,
       cutMs: Math.min(endMs, cancelAtMs ?? endMs),
-      fullStartMs: midnight(zone, from),
+      fullStartMs: beginOf(zone, from, counted.timeMs),
+      fullEndMs,
       fullDays: to - from,
       fullDay: from,
     }
@@ -58,20 +83,49 @@ export function* periodsOf(agreed: Agreed): Generator<Period> {
   }
 }
 
-/** Periods are counted from the day of the start, or of the trial's end, until there is another interval: from its first day. */
-function anchorAt(agreed: Agreed, atMs: number): number {
-  const { zone, anchor, startMs, trialEndMs, phases, termsOf } = agreed
-  const intervalOf = (phase: Phase) => {
-    const { interval, interval_count } = termsOf(phase)
-    return `${interval_count} ${interval}`
-  }
-  const firstMs = trialEndMs ?? startMs
-  let day = anchorDay(zone, anchor, termsOf(phases[0]!), firstMs)
+/** One that ends before anything of it is billed. */
+export const neverBilled = ({ startMs, billFromMs, cancelAtMs }: Agreed): boolean =>
+  cancelAtMs !== null && cancelAtMs <= (billFromMs ?? startMs)
+
+/**
+ * Periods are counted from what was asked for, or from the day of the start, or of the trial's end, until there is another interval: from
+ * its first day. Where it is taken back in the hour that it was made in, both are right.
+ */
+function anchorAt({ zone, anchor, termsOf, ...agreed }: Agreed, atMs: number): Counted {
+  const { startMs, trialEndMs, billingAnchor, phases } = agreed
+  const firstMs = firstMsOf(agreed)
+  const asked = billingAnchor === undefined ? null : countedFrom(billingAnchor)
+  const timeMs = asked?.timeMs ?? 0
+  const fresh = (phase: Phase, fromMs: number): Counted => ({
+    day: anchorDay(zone, anchor, termsOf(phase), fromMs, timeMs),
+    timeMs,
+  })
+  const everyOf = (phase: Phase) => canonical([termsOf(phase).interval, termsOf(phase).interval_count])
+  let counted = asked ?? fresh(phases[0]!, trialEndMs ?? startMs)
   for (const [i, phase] of phases.entries()) {
-    if (i === 0 || phase.fromMs > atMs || intervalOf(phase) === intervalOf(phases[i - 1]!)) continue
-    day = anchorDay(zone, anchor, termsOf(phase), Math.max(phase.fromMs, firstMs))
+    if (i > 0 && phase.fromMs > atMs) break
+    const now = fresh(phase, Math.max(phase.fromMs, firstMs))
+    const same = i > 0 && everyOf(phase) === everyOf(phases[i - 1]!)
+    const first = phase.fromMs <= firstMs
+    const right =
+      i === 0
+        ? [counted, now]
+        : same
+          ? phase.beginsPeriod
+            ? [counted, now]
+            : [counted]
+          : first && asked
+            ? [now, asked]
+            : [now]
+    const told = countedFrom(phase.anchorDate)
+    if (!right.some((one) => canonical(one) === canonical(told)))
+      throw new Violation(
+        laws.periods,
+        `the phase from ${new Date(phase.fromMs).toISOString()} on is counted from ${phase.anchorDate}, not from ${canonical(right)}`,
+      )
+    counted = told
   }
-  return day
+  return counted
 }
 
 type Span = { phase: Phase; fromMs: number; toMs: number }
@@ -131,9 +185,13 @@ export function feesIn(
   const owed = new Map<string, bigint>()
   const { zone } = agreed
   const spans = spansIn(agreed, period)
-  const dayAt = (atMs: number) => dayOf(zone, atMs) - period.fullDay
+  const { timeMs } = countedFrom(agreed.phases[0]!.anchorDate)
+  const dayAt = (atMs: number) => dayOf(zone, atMs, timeMs) - period.fullDay
+  // The day on which another period begins is that one's.
+  const begunOn = period.cutMs === period.endMs && period.endMs < period.fullEndMs
   for (const [i, { phase, fromMs, toMs }] of spans.entries()) {
-    const cutsDay = i === spans.length - 1 && toMs > midnight(zone, dayOf(zone, toMs))
+    const dayMs = beginOf(zone, dayOf(zone, toMs, timeMs), timeMs)
+    const cutsDay = i === spans.length - 1 && !begunOn && toMs > dayMs
     const [from, to] = [dayAt(fromMs), dayAt(toMs) + (cutsDay ? 1 : 0)]
     for (const fee of agreed.termsOf(phase).fees) {
       if (due !== undefined && fee.due !== due) continue

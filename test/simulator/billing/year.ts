@@ -12,6 +12,7 @@ import { Stage, smoothly, type Tenant } from '../stage.ts'
 import type { FarEnds } from '../stores.ts'
 import { DAY_MS } from './calendar.ts'
 import { coupons, customerIds, meters, type Setup, taxes } from './plan.ts'
+import { canonical, firstMsOf, phaseAt } from './timeline.ts'
 import type { SimEvent } from './usage.ts'
 
 /** A subscription, as its last command was answered; what the job does to it is left out of account. */
@@ -23,15 +24,14 @@ export type Known = {
   firsts: Phase[]
 }
 
-/** A change in its first hour makes the first invoice another one, as long as that is a draft. */
-export function firstsOf(
-  before: Phase[],
-  { phases, open, nextSequence }: Subscription,
-  sure: boolean,
-): Phase[] {
-  const now = phases[0]!
+/** A change in its first hour, or before anything of it is billed, makes the first invoice another one, as long as that is a draft. */
+export function firstsOf(before: Phase[], agreed: Subscription, sure: boolean): Phase[] {
+  const { open, nextSequence } = agreed
+  const now = phaseAt(agreed, firstMsOf(agreed))
   if (before.length === 0 || (open !== null && nextSequence === 1)) return [now]
-  return sure ? before : [...before, now]
+  // One that is invoiced at once may have issued its first invoice itself.
+  const same = canonical(before.at(-1)) === canonical(now)
+  return sure && same ? before : [...before, now]
 }
 
 /** A command whose answer did not come: it may have been executed, or may be yet. */

@@ -13,12 +13,14 @@ import { Violation } from '../../violation.ts'
 import { type Books, isIssued } from '../books.ts'
 import { checkedBooks, checkTotals } from '../check-books.ts'
 import { checkPeriods } from '../check-periods.ts'
-import { checkInvoice, checkIssued, grantsOf } from '../check-usage.ts'
+import { checkInvoice, checkIssued, grantsAfter, grantsOf } from '../check-usage.ts'
+import { minorOf } from '../exact.ts'
 import { laws } from '../laws.ts'
 import { wanted } from '../plan.ts'
+import { canonical } from '../timeline.ts'
 import { firstsOf, type Known, type Year } from '../year.ts'
 import { ask } from './command.ts'
-import { changed, changeInput, subscriptionInput } from './subscriptions.ts'
+import { change, changed, changeInput, subscriptionInput } from './subscriptions.ts'
 import { sendBatch } from './usage.ts'
 
 /** One run of the job. `more`: whether something is due still. */
@@ -213,20 +215,72 @@ export const preview: Operation<Drawn<typeof previewed>, Year> = {
     }
     await calm(year)
     const known = year.subscription(change.subscription)
+    if (known) await checkedPreview(year, known, change)
+  },
+}
+
+type Previewed = Awaited<ReturnType<typeof previewChange>>
+
+/** Every invoice of a preview has to be right. null: it was refused. */
+async function checkedPreview(
+  year: Year,
+  known: Known,
+  change: Drawn<typeof changed>,
+): Promise<Previewed | null> {
+  const books = (await looked(year))[known.tenant]!
+  const { id } = known.agreed
+  const previews: Previewed[] = []
+  await ask(
+    year,
+    'preview',
+    { ...change, tenant: known.tenant, pace: smoothly },
+    ({ services, caller }) => previewChange(services, caller, { id, change: changeInput(year, change) }),
+    (answer) => {
+      if (!answer) return
+      previews.push(answer)
+      const { subscription: agreed } = answer
+      const would = { ...known, agreed, firsts: firstsOf(known.firsts, agreed, true) }
+      const moment = momentOf(year, change.isolate, books, would)
+      for (const [n, invoice] of answer.issued.entries()) {
+        checkInvoice(year, moment, invoice)
+        // It will have a number.
+        moment.earlier.push({ ...invoice, number: 1_000_000 + n })
+        moment.grants = grantsAfter(moment.grants, invoice)
+      }
+      // What one below zero would carry over is a grant that nobody knows of yet.
+      if (answer.issued.every(({ totals }) => minorOf(totals!.creditGranted, 'USD') === 0n))
+        checkInvoice(year, moment, answer.invoice)
+    },
+  )
+  year.check()
+  return previews[0] ?? null
+}
+
+/** A change that is previewed first, while nothing else is under way: what it issues is what the preview has shown. */
+export const changeInCalm: Operation<Drawn<typeof changed>, Year> = {
+  name: 'change-in-calm',
+  weight: 8,
+  arbitrary: changed,
+  async run(year, input) {
+    await calm(year)
+    const known = year.subscription(input.subscription)
     if (!known) return
-    const books = (await looked(year))[known.tenant]!
-    const { id } = known.agreed
-    await ask(
-      year,
-      'preview',
-      { ...change, tenant: known.tenant, pace: smoothly },
-      ({ services, caller }) => previewChange(services, caller, { id, change: changeInput(year, change) }),
-      (answer) => {
-        if (!answer) return
-        const { subscription: agreed } = answer
-        const would = { ...known, agreed, firsts: firstsOf(known.firsts, agreed, true) }
-        checkInvoice(year, momentOf(year, change.isolate, books, would), answer.invoice)
-      },
-    )
+    const preview = await checkedPreview(year, known, input)
+    const issued = async () => {
+      const { invoices } = (await looked(year))[known.tenant]!
+      return invoices
+        .filter((one) => isIssued(one) && one.subscriptionId === known.agreed.id)
+        .sort((x, y) => x.sequence - y.sequence)
+    }
+    const before = (await issued()).length
+    await change.run(year, { ...input, pace: smoothly })
+    year.check()
+    const shown = (all: Invoice[]) =>
+      canonical(
+        all.map(({ kind, startMs, endMs, lines, totals }) => ({ kind, startMs, endMs, lines, totals })),
+      )
+    const [is, expected] = [shown((await issued()).slice(before)), shown(preview?.issued ?? [])]
+    if (is !== expected)
+      throw new Violation(laws.previews, `a change issues\n${is}\nand its preview shows\n${expected}`)
   },
 }

@@ -16,7 +16,7 @@ import { newId } from '../../../../src/kernel/ids.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
 import type { Pace } from '../../stage.ts'
 import { Violation } from '../../violation.ts'
-import { hourStart } from '../calendar.ts'
+import { anchorDay, around, beginOf, countedFrom, DAY_MS, dayOf, hourStart } from '../calendar.ts'
 import { laws } from '../laws.ts'
 import { coupons, meters, pricesArbitrary, wanted } from '../plan.ts'
 import type { Known, Year } from '../year.ts'
@@ -43,12 +43,44 @@ export function subscriptionInput(year: Year, input: Drawn<typeof wanted>): Subs
     plan: year.planKey(input.plan),
     version: undefined,
     start: hours === 0 ? undefined : new Date(year.time.nowMs + hours * HOUR_MS).toISOString(),
-    anchor: input.anchor,
+    ...countedFromOf(year, input),
+    ...broughtOf(year, input),
     trial_days: input.trialDays,
     overrides: overridesOf(year, input.plan, input.overrides),
     coupons: input.coupons.filter((key) => fits(year, key)),
     metadata: {},
   }
+}
+
+function countedFromOf(
+  year: Year,
+  { tenant, anchor, counted }: Drawn<typeof wanted>,
+): Pick<SubscriptionInput, 'anchor' | 'billing_anchor'> {
+  if (counted === null) return { anchor }
+  const { timezone } = year.tenant(tenant)
+  const day = dayOf(timezone, year.time.nowMs) - counted.daysBack
+  const atMs = beginOf(timezone, day, counted.hour * HOUR_MS)
+  return { billing_anchor: new Date(atMs).toISOString() }
+}
+
+/** By the plan as it was at the beginning: it may have another interval meanwhile, and this is refused then. */
+function broughtOf(
+  year: Year,
+  { tenant, anchor, counted, brought, plan }: Drawn<typeof wanted>,
+): Pick<SubscriptionInput, 'start' | 'bill_from'> {
+  if (brought === null) return {}
+  const { timezone } = year.tenant(tenant)
+  const { nowMs } = year.time
+  const startMs = hourStart(timezone, nowMs - brought.daysAgo * DAY_MS)
+  const every = year.setup.plans[plan % year.setup.plans.length]!
+  const trialEndMs = beginOf(timezone, dayOf(timezone, startMs) + every.trial_days)
+  const firstMs = every.trial_days === 0 ? startMs : trialEndMs
+  const timeMs = (counted?.hour ?? 0) * HOUR_MS
+  const day =
+    counted === null ? anchorDay(timezone, anchor, every, firstMs) : dayOf(timezone, nowMs) - counted.daysBack
+  const [from, to] = around(timezone, { day, timeMs }, every, nowMs)
+  const fromMs = beginOf(timezone, brought.ahead ? to : from, timeMs)
+  return { start: new Date(startMs).toISOString(), bill_from: new Date(fromMs).toISOString() }
 }
 
 export const subscribe: Operation<Drawn<typeof wanted>, Year> = {
@@ -58,11 +90,44 @@ export const subscribe: Operation<Drawn<typeof wanted>, Year> = {
   async run(year, input) {
     const id = newId()
     const sent = subscriptionInput(year, input)
-    await command(year, 'subscribe', input, id, ({ services, caller }) => {
-      const ids = [id]
-      return createSubscription(services, { ...caller, newId: () => ids.shift() ?? newId() }, sent)
-    })
+    await command(
+      year,
+      'subscribe',
+      input,
+      id,
+      async ({ services, caller }) => {
+        const ids = [id]
+        const made = await createSubscription(
+          services,
+          { ...caller, newId: () => ids.shift() ?? newId() },
+          sent,
+        )
+        return made.subscription
+      },
+      (answer) => asAsked(year, input.tenant, sent, answer),
+    )
   },
+}
+
+/** What it is counted from, and billed from, are the hours that were sent. */
+function asAsked(
+  year: Year,
+  tenant: number,
+  sent: SubscriptionInput,
+  { startMs, billingAnchor, billFromMs = startMs }: Subscription,
+): void {
+  const { timezone } = year.tenant(tenant)
+  const hour = (text: string) => hourStart(timezone, Date.parse(text))
+  const { day, timeMs } = countedFrom(billingAnchor ?? '1970-01-01')
+  const right =
+    (sent.billing_anchor === undefined) === (billingAnchor === undefined) &&
+    (sent.billing_anchor === undefined || hour(sent.billing_anchor) === beginOf(timezone, day, timeMs)) &&
+    billFromMs === Math.max(startMs, sent.bill_from === undefined ? startMs : hour(sent.bill_from))
+  if (!right)
+    throw new Violation(
+      laws.commands,
+      `a subscription from ${sent.start}, counted from ${sent.billing_anchor} and billed from ${sent.bill_from}, was answered with ${startMs}, ${billingAnchor} and ${billFromMs}`,
+    )
 }
 
 export const changed = fc.record({
@@ -71,17 +136,19 @@ export const changed = fc.record({
   subscription: some,
   plan: some,
   overrides: fc.option(pricesArbitrary(meters), { freq: 4, nil: [] }),
-  when: fc.constantFrom('now' as const, 'period_end' as const),
+  when: fc.constantFrom('now' as const, 'now' as const, 'period_end' as const),
+  invoice: fc.constantFrom('now' as const, 'now' as const, 'next' as const),
 })
 
 export const changeInput = (
   year: Year,
-  { plan, overrides, when }: Drawn<typeof changed>,
+  { plan, overrides, when, invoice }: Drawn<typeof changed>,
 ): PlanChangeInput => ({
   plan: year.planKey(plan),
   version: undefined,
   overrides: overridesOf(year, plan, overrides),
   when,
+  invoice,
 })
 
 export const change: Operation<Drawn<typeof changed>, Year> = {
