@@ -96,7 +96,11 @@ describe('the OpenAPI document', () => {
   it('calls every decimal one', () => {
     const bare = everything.filter(
       ({ part }) =>
-        typeof part.pattern === 'string' && part.pattern.includes('(\\.\\d') && part.format !== 'decimal',
+        typeof part.pattern === 'string' &&
+        part.pattern.includes('(\\.\\d') &&
+        // Times have fractions, too.
+        !part.pattern.includes('[Tt]') &&
+        part.format !== 'decimal',
     )
     expect(bare.map(({ pointer }) => pointer)).toEqual([])
   })

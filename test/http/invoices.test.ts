@@ -354,7 +354,7 @@ describe('credit notes', () => {
       [{ lines: [] }, ['#/lines: must have at least 1 item']],
       [{ lines: [{}] }, ['#/lines/0/line: is required']],
       [{ lines: [{ line: 0 }] }, ['#/lines/0/line: must be a whole number from 1 to 5000']],
-      [{ lines: [{ line: 1, amount: '0' }] }, ['#/lines/0/amount: must be more than 0 (sent: "-1")']],
+      [{ lines: [{ line: 1, amount: '0' }] }, ['#/lines/0/amount: must be more than 0 (sent: "0")']],
       [{ lines: [{ line: 1, amount: '-1' }] }, ['#/lines/0/amount: must be more than 0 (sent: "-1")']],
       [
         { lines: [{ line: 1, amount: '1', quantity: '1' }] },

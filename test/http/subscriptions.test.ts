@@ -160,8 +160,12 @@ describe('a request that can’t be', () => {
     const { body } = await subscribe({ start: day(-1) })
     const change = (more: object) =>
       call('POST', `${path}/${body.id}/change`, { plan: 'monthly', when: 'now', ...more })
-    expect(errorsOf(await change({ when: 'tomorrow' }))).toEqual(['#/when: must be "now" or "period_end"'])
-    expect(errorsOf(await change({ invoice: 'later' }))).toEqual(['#/invoice: must be "now" or "next"'])
+    expect(errorsOf(await change({ when: 'tomorrow' }))).toEqual([
+      '#/when: must be "now" or "period_end" (sent: "tomorrow")',
+    ])
+    expect(errorsOf(await change({ invoice: 'later' }))).toEqual([
+      '#/invoice: must be "now" or "next" (sent: "later")',
+    ])
   })
 
   it('for one that there is not, or that is another tenant’s, is a 404', async () => {

@@ -2,7 +2,7 @@
 // and late usage of it has none. So that no period is billed in part, it is where one begins.
 
 import { TollgateError } from '../../kernel/errors.ts'
-import { rfc3339 } from '../../kernel/time.ts'
+import { bucketStartMs, rfc3339 } from '../../kernel/time.ts'
 import { boundaryMs, type Interval, lastBoundary } from '../interval.ts'
 
 /** How far back periods are invoiced. */
@@ -25,10 +25,12 @@ export function billFromOf(facts: Facts): number | null {
   const { startMs, askedMs, nowMs } = facts
   const fromMs = Math.max(askedMs ?? startMs, startMs)
   if (fromMs < nowMs - BILLED_MAX_MS) throw tooLongAgo(facts)
-  if (fromMs === startMs) return null
+  // The hour that it is in counts. A boundary is right as it is: where clocks jump by half an hour it may begin none.
+  const hourMs = bucketStartMs(facts.timezone, fromMs)
+  if (fromMs === startMs || hourMs === startMs) return null
   refuseBeyond(facts, fromMs)
   const [before, after] = boundariesAround(facts, fromMs)
-  if (fromMs === before) return fromMs
+  if (before === fromMs || before === hourMs) return before
   throw invalid(
     `must be where a period begins, such as ${rfc3339(before)} or ${rfc3339(after)}: no period is billed in part`,
   )

@@ -1,6 +1,7 @@
 // Subscribes a customer to a plan. What is due in advance is invoiced at once.
 
 import { TollgateError } from '../../kernel/errors.ts'
+import { instantInZoneMs } from '../../kernel/instant.ts'
 import { bucketStartMs } from '../../kernel/time.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, unchanged } from '../account.ts'
@@ -125,12 +126,14 @@ function subscriptionFrom(
   const trialEndMs = trialDays === 0 ? null : trialEnd(timezone, startMs, trialDays)
   const interval = intervalOf(plan.terms)
   const anchor = anchorKind(input)
-  const hour = (text: string | undefined) => (text === undefined ? null : hourOf(text, timezone))
-  const anchoredMs = hour(input.billing_anchor)
-  const billingAnchor = anchoredMs === null ? null : anchorAt(timezone, anchoredMs)
+  const { billing_anchor: anchored, bill_from: asked } = input
+  const billingAnchor = anchored === undefined ? null : anchorAt(timezone, hourOf(anchored, timezone))
   const countedFrom = billingAnchor ?? anchorDate(timezone, anchor, interval, trialEndMs ?? startMs)
   const periods = { startMs, trialEndMs, anchorDate: countedFrom, interval, timezone, nowMs }
-  const billFromMs = billFromOf({ ...periods, askedMs: hour(input.bill_from) })
+  const billFromMs = billFromOf({
+    ...periods,
+    askedMs: asked === undefined ? null : instantInZoneMs(timezone, asked),
+  })
   return {
     id,
     customerId: input.customer_id,

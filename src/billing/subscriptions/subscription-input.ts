@@ -96,6 +96,7 @@ export const planChangeInputSchema = knownFields('A change of a subscription', {
   overrides: overrides.default([]),
   when,
   invoice: z.enum(['now', 'next'], { error: 'must be "now" or "next"' }).default('next').meta({
+    'x-name': 'ChangeInvoicing',
     description:
       'next: what a change `now` makes due stands on the invoice of the period. now: it is invoiced at once. With another interval that is the invoice of the period that the change ends; else one for the corrections of what is billed in advance, if they come to more than nothing. A change at the period’s end makes nothing due before.',
     example: 'next',
