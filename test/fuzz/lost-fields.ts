@@ -2,9 +2,10 @@
 
 import { type FuzzRequest, payloadOf } from './request.ts'
 
-/** What comes back in another form: with defaults, in its shortest, floored to the hour, as an instant, or later. */
+/** What comes back in another form: with defaults, in its shortest, floored to the hour, as an instant, with what it comes to, or later. */
 const RESHAPED = new Set([
   'prices',
+  'lines',
   'fees',
   'start',
   'billing_anchor',

@@ -1,5 +1,5 @@
 // The whole of counting and billing under seeded faults: see docs/simulator.md. SIMULATE_SCHEDULES says how many schedules
-// run, SIMULATE_SEED which.
+// run, SIMULATE_SEED which; SIMULATE_BUGS=all switches every deliberate bug on, not only those that are caught soonest.
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,11 +9,23 @@ import { randomSeed, run } from './run.ts'
 import { counting } from './schedule.ts'
 import { type FarEnds, openFarEnds } from './stores.ts'
 
-const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 1_500)
+const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 300)
 const STEPS = 40
 const seed = process.env.SIMULATE_SEED ? Number(process.env.SIMULATE_SEED) : randomSeed()
 /** Schedules within which each deliberate bug is caught. */
 const CAUGHT_WITHIN = 500
+const CAUGHT_SOON = [
+  'GETDEL before the insert',
+  'claim before count',
+  'discard before settle',
+  'no segment id',
+  'other content is a duplicate',
+  'a full Redis stays full',
+  'floats',
+]
+const switchedOn = bugs.filter(
+  ({ name }) => process.env.SIMULATE_BUGS === 'all' || CAUGHT_SOON.includes(name),
+)
 const TIMEOUT_MS = 1_800_000
 
 let ends: FarEnds
@@ -44,7 +56,7 @@ describe('the simulator', () => {
 })
 
 describe(`a deliberate bug is caught within ${CAUGHT_WITHIN} schedules`, () => {
-  it.each(bugs.map((bug) => [bug.name, bug] as const))(
+  it.each(switchedOn.map((bug) => [bug.name, bug] as const))(
     '%s',
     async (_name, bug) => {
       const { law } = await catchBug(counting, bug, ends, { seed: 1, limit: CAUGHT_WITHIN, steps: STEPS })
