@@ -2,6 +2,7 @@
 // compositions say (compose-worker.ts, compose-node.ts). No other module picks a concrete store.
 
 import { ConfigCache } from './access/config-cache.ts'
+import { KeyCache } from './access/key-cache.ts'
 import { billingSettingsOf, type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
 import type { Services } from './services.ts'
@@ -14,7 +15,8 @@ import { PostgresUsageStore } from './stores/postgres/usage-store.ts'
 import type { RedisConnection } from './stores/redis/connection.ts'
 import { RedisCounterStore } from './stores/redis/counter-store.ts'
 
-export type Composed = { app: ReturnType<typeof createApp>; services: Services }
+/** `keys`: those that this instance has cached. */
+export type Composed = { app: ReturnType<typeof createApp>; services: Services; keys: KeyCache }
 
 export type Connections = {
   redis: RedisConnection
@@ -46,5 +48,6 @@ export function compose(
     billing: billingSettingsOf(config, limits),
     adminToken,
   }
-  return { app: createApp(services), services }
+  const keys = new KeyCache(services.clock)
+  return { app: createApp(services, keys), services, keys }
 }

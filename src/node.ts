@@ -1,12 +1,15 @@
 // The Node server: composes and starts, nothing else. On SIGINT or SIGTERM it drains its requests, settles what only memory
 // holds, and ends; a second signal ends it at once.
 
-import { type ServerType, serve } from '@hono/node-server'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
 import { type ComposedNode, composeNode } from './compose-node.ts'
 import { environment } from './env-file.ts'
 import { flushJob } from './jobs/flush-job.ts'
 import { periodicJobs } from './jobs/periodic.ts'
 import { withFiles } from './node-files.ts'
+import { recordingListener } from './node-recording.ts'
 import { onStop } from './on-stop.ts'
 
 const DRAIN_MS = 10_000
@@ -16,14 +19,15 @@ const composed = await composeNode(environment(), log).catch((error: Error) => {
   console.error(error.cause instanceof Error ? error.cause.message : String(error.cause ?? error.message))
   process.exit(1)
 })
-const { app, services, config } = composed
+const { app, services, keys, config } = composed
 
-const server = serve(
-  { fetch: withFiles(app.fetch), port: config.PORT, hostname: config.HOST },
-  ({ port }) => {
-    log(`Tollgate is at http://${config.HOST}:${port}  (reference: /docs)`)
-  },
+const server = createServer(
+  recordingListener({ ...services, keys }, getRequestListener(withFiles(app.fetch))),
 )
+server.listen(config.PORT, config.HOST, () => {
+  const { port } = server.address() as AddressInfo
+  log(`Tollgate is at http://${config.HOST}:${port}  (reference: /docs)`)
+})
 server.on('error', async (error: NodeJS.ErrnoException) => {
   console.error(
     error.code === 'EADDRINUSE' ? `Port ${config.PORT} is taken. Set PORT to another one.` : error.message,
@@ -53,20 +57,22 @@ onStop(async (reason) => {
   return true
 })
 
-async function stop({ close }: ComposedNode, draining: ServerType): Promise<void> {
+async function stop({ close }: ComposedNode, draining: Server): Promise<void> {
   clearTimeout(timer)
   await drained(draining)
   await running
   let report = await flushJob(services, log)
-  while (report !== null && report.remaining > 0) report = await flushJob(services, log)
+  // As long as it gets anywhere: what can't be settled now waits for the next start.
+  while (report !== null && report.remaining > 0 && report.settledSegments + report.alreadySettled > 0)
+    report = await flushJob(services, log)
   await close()
 }
 
 /** Idle connections close at once, busy ones when they have been answered, or after a while. */
-function drained(draining: ServerType): Promise<void> {
+function drained(draining: Server): Promise<void> {
   return new Promise((resolve) => {
     draining.close(() => resolve())
-    if ('closeIdleConnections' in draining) draining.closeIdleConnections()
-    setTimeout(() => 'closeAllConnections' in draining && draining.closeAllConnections(), DRAIN_MS).unref()
+    draining.closeIdleConnections()
+    setTimeout(() => draining.closeAllConnections(), DRAIN_MS).unref()
   })
 }

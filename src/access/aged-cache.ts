@@ -42,6 +42,18 @@ export class AgedCache<Value> {
     return { value: entry.value, renew: true }
   }
 
+  /** The value, as long as nobody is to renew it. */
+  peek(key: string): Value | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    const nowMs = this.#clock()
+    return nowMs >= entry.loadedAtMs &&
+      nowMs < entry.renewAtMs &&
+      nowMs - entry.loadedAtMs < this.#options.maxAgeMs
+      ? entry.value
+      : undefined
+  }
+
   /** `loadedAtMs`: when the load began, so that the age never promises more than it holds. The oldest entry makes room. */
   put(key: string, value: Value, loadedAtMs: number): void {
     this.#entries.delete(key)

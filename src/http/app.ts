@@ -49,9 +49,9 @@ const groups: Routes[] = [
 ]
 
 /** Throws for services that can't work, and for mistakes in the routes' definitions. */
-export function createApp(services: Services): OpenAPIHono<Env> {
+export function createApp(services: Services, keys = new KeyCache(services.clock)): OpenAPIHono<Env> {
   check(services)
-  const deps: Deps = { ...services, keys: new KeyCache(services.clock) }
+  const deps: Deps = { ...services, keys }
   const app = new OpenAPIHono<Env>()
   describeCommon(app)
   const router = new Router(app, deps)

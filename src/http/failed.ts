@@ -6,8 +6,12 @@ import type { Env } from './env.ts'
 import { logError } from './log.ts'
 import { isOurs, problemResponse } from './problem.ts'
 
-export function failed(c: Context<Env>, error: unknown, headers?: Record<string, string>): Response {
-  const requestId = c.get('requestId') ?? newId()
-  if (isOurs(error)) logError(error, { id: requestId, method: c.req.method, path: c.req.path })
-  return problemResponse(error, requestId, headers)
+type Refused = { id: string; method: string; path: string }
+
+export const failed = (c: Context<Env>, error: unknown, headers?: Record<string, string>): Response =>
+  failure(error, { id: c.get('requestId') ?? newId(), method: c.req.method, path: c.req.path }, headers)
+
+export function failure(error: unknown, request: Refused, headers?: Record<string, string>): Response {
+  if (isOurs(error)) logError(error, request)
+  return problemResponse(error, request.id, headers)
 }

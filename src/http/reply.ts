@@ -4,6 +4,14 @@
 import type { Context } from 'hono'
 import type { Env } from './env.ts'
 
+/** Those of every answer with a body. */
+export const answerHeaders = (requestId: string, contentType: string): Record<string, string> => ({
+  'content-type': contentType,
+  'x-request-id': requestId,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+})
+
 export function respond(
   requestId: string,
   status: number,
@@ -11,16 +19,7 @@ export function respond(
   contentType: string,
   headers: Record<string, string> = {},
 ): Response {
-  return new Response(body, {
-    status,
-    headers: {
-      'content-type': contentType,
-      'x-request-id': requestId,
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      ...headers,
-    },
-  })
+  return new Response(body, { status, headers: { ...answerHeaders(requestId, contentType), ...headers } })
 }
 
 /** A JSON answer. */

@@ -118,10 +118,10 @@ const takesBody = ({ body, uncheckedBody }: Pick<Endpoint, 'body' | 'uncheckedBo
   body !== undefined || uncheckedBody !== undefined
 
 /** The caller's own, if it is one that a log can hold, so that both sides' logs can be told together. */
-function requestIdOf(c: Context<Env>): string {
-  const sent = c.req.header('x-request-id')
-  return sent !== undefined && REQUEST_ID.test(sent) ? sent : newId()
-}
+export const requestIdFrom = (sent: string | undefined): string =>
+  sent !== undefined && REQUEST_ID.test(sent) ? sent : newId()
+
+const requestIdOf = (c: Context<Env>): string => requestIdFrom(c.req.header('x-request-id'))
 
 const patternOf = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`)

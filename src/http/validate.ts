@@ -5,7 +5,7 @@ import '../kernel/explained.ts'
 import type { z } from 'zod'
 import { type Issue, TollgateError } from '../kernel/errors.ts'
 
-export const ERRORS_SHOWN = 100
+const ERRORS_SHOWN = 100
 const NAME_CHARS = 128
 
 /** Names the place of an issue, from its path. */

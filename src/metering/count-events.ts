@@ -35,8 +35,6 @@ const contributions: Record<
   },
 }
 
-export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggregation].merge
-
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
 /** `skipped`: the keys of the meters that leave the event out for what it lacks. */
@@ -58,7 +56,11 @@ export function deltasOf(
   const wrong: Wrong[] = []
   let skipped = NONE
   const onlyUp =
-    event.quantity.startsWith('-') && meters.find(({ aggregation }) => aggregation !== 'weighted_sum')
+    event.quantity.startsWith('-') &&
+    meters.find(
+      ({ aggregation, value }) =>
+        aggregation !== 'weighted_sum' && (value === 'quantity' || aggregation === 'count'),
+    )
   if (onlyUp) return [{ pointer: `${pointer}/quantity`, detail: notBelowZero(onlyUp) }]
   const deltas: Delta[] = []
   const bucketMs = bucketStartMs(config.timezone, event.timestampMs)

@@ -63,10 +63,6 @@ export const tallyField = (tenantId: string, meter: string, slot: string): strin
     distinctValue: '',
   })
 
-/** How the names of all counters of a tenant, or of one customer, begin. */
-export const counterPrefix = (tenantId: string, customerId?: string): string =>
-  tenantId + SEPARATOR + (customerId === undefined ? '' : customerId + SEPARATOR)
-
 /** `value`: `a` or `a b`, as the store keeps it. */
 export function parseCounter(field: string, value: string): Counter {
   const [

@@ -83,11 +83,12 @@ function equals(value: Scalar): Test {
   }
 }
 
-const PLAIN = /^-?\d+(?:\.\d+)?$/
+/** An exponent of three digits is more than any quantity has, and no work to write out. */
+const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$/
 const DECIMAL_CHARS = 64
 
-/** As quantities are taken: a number, or a plain decimal as a string. */
+/** As quantities are taken: a number, or a decimal as a string, with an exponent perhaps. */
 function decimalOf(sent: unknown): Decimal | null {
   if (typeof sent === 'number') return Number.isFinite(sent) ? decimal(String(sent)) : null
-  return typeof sent === 'string' && sent.length <= DECIMAL_CHARS && PLAIN.test(sent) ? decimal(sent) : null
+  return typeof sent === 'string' && sent.length <= DECIMAL_CHARS && DECIMAL.test(sent) ? decimal(sent) : null
 }

@@ -24,7 +24,7 @@ export const PROPERTIES_PER_EVENT = 64
 export const PROPERTY_DEPTH = 8
 /** Digits before the point of a counter's total (an event's quantity: 15). */
 export const COUNTER_INTEGER_DIGITS = 24
-/** Live counters of one customer that one read will take from Redis. */
+/** Live counters, of all its customers together, that one read will take from Redis. */
 export const LIVE_COUNTERS_PER_READ = 20_000
 /** … and characters of their names. */
 export const LIVE_CHARS_PER_READ = 2_000_000
@@ -59,7 +59,7 @@ export type Limits = {
    * many, which take the same few commands however many ids there are, and no record that grows.
    */
   dedupeBucketIds: number
-  /** Ids in one hash at most. */
+  /** Ids in one hash at most: without end but in tests, which make hashes follow each other sooner. */
   dedupeMaxIds: number
   /** A settled segment's counters are kept for so long, to be offered again should Postgres be put back. */
   keepSettledMs: number

@@ -12,8 +12,7 @@ export type MeterCreated =
 
 export interface MeterStore {
   createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated>
-  /** null: no such meter. */
-  /** Sets what is there; the rest stays. */
+  /** Sets what is there; the rest stays. null: no such meter. */
   changeMeter(
     tenantId: string,
     key: string,

@@ -2,6 +2,7 @@
 
 import { TollgateError } from '../kernel/errors.ts'
 import type { Wrong } from './event.ts'
+import { COUNTER_INTEGER_DIGITS } from './limits.ts'
 import type { Verdict } from './ports.ts'
 import type { Prepared } from './prepare-event.ts'
 
@@ -56,7 +57,7 @@ export function resultOf(
   return result
 }
 
-const OUT_OF_RANGE = 'would bring a counter out of range: its total has at most 24 digits before the point'
+const OUT_OF_RANGE = `would bring a counter out of range: its total has at most ${COUNTER_INTEGER_DIGITS} digits before the point`
 
 const sentId = (sent: unknown): string | null =>
   typeof sent === 'object' && sent !== null && 'id' in sent && typeof sent.id === 'string' ? sent.id : null

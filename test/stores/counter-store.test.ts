@@ -338,6 +338,18 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(await store.seal(0, noLease)).toMatchObject({ idsToForget: false })
   })
 
+  it('forgets the last of many buckets, too', async () => {
+    await store.record(batch(config, [{}]))
+    const last = `tg:{0}:dd:${config.tenantId}:7:16383`
+    await backend.client.set(last, 'x')
+    await backend.client.zadd('tg:{0}:forgetting', 1, `${config.tenantId}:7:16384`)
+    let calls = 0
+    while (await store.forgetIds(0)) calls++
+    expect(calls).toBe(4)
+    expect(await backend.client.exists(last)).toBe(0)
+    expect(await backend.client.zcard('tg:{0}:forgetting')).toBe(0)
+  })
+
   it('finds ids that were laid out another way before', async () => {
     const ids = ['a', 'b', 'c']
     for (const [i, dedupeBucketIds] of [0, 24, 0].entries()) {

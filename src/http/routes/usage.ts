@@ -26,6 +26,7 @@ import { issueSchema, pageSchema } from '../schemas.ts'
 import { issuesWithSent, withSent } from '../sent.ts'
 import { periodParameters } from './period-parameters.ts'
 
+export const USAGE_PATH = '/api/v1/usage'
 const CLOUD_EVENT = 'application/cloudevents+json'
 const CLOUD_EVENTS = 'application/cloudevents-batch+json'
 
@@ -82,7 +83,7 @@ const usageRowSchema = z
 export const usageRoutes: Routes = (router, deps) => {
   router.add({
     method: 'post',
-    path: '/api/v1/usage',
+    path: USAGE_PATH,
     id: 'recordUsage',
     tag: 'Usage',
     summary: 'Record one event, or a batch',
@@ -123,7 +124,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
 
   router.add({
     method: 'get',
-    path: '/api/v1/usage',
+    path: USAGE_PATH,
     id: 'readUsage',
     tag: 'Usage',
     summary: 'Totals by customer and meter, live events included',
@@ -223,7 +224,7 @@ const handlingOf = (prefer: string): string | undefined =>
     .map((preference) => /^\s*handling\s*=\s*"?([\w-]+)"?\s*(;|$)/i.exec(preference)?.[1]?.toLowerCase())
     .find((value) => value !== undefined)
 
-function sentEvents(body: unknown, mediaType: string): RecordInput['events'] {
+export function sentEvents(body: unknown, mediaType: string): RecordInput['events'] {
   const listed = Array.isArray(body) && mediaType !== CLOUD_EVENT
   const sent = listed ? body : [body]
   // A batch that is too long is refused as a whole, before its events are looked at.

@@ -6,6 +6,7 @@
 // acted on what is gone, the aggregator neither: a segment that it saw sealed is sealed, and one that Postgres has is never open
 // again. That is why there is no fence of a segment's age here (segmentMaxAge and settleAfter are 0). `test/stores/durability.test.ts` shows it.
 
+import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AbstractConnector, Redis } from 'ioredis'
@@ -77,14 +78,18 @@ async function openKept(
   { file, oldSnapshot, log = () => {}, appendedBytes, disk }: EmbeddedOptions,
 ): Promise<AppendOnlyLog | null> {
   if (file === undefined) return null
+  let taken = false
   const kept = await openLog(state.getDatabase(0), { file, log, appendedBytes, disk }, async () => {
     if (oldSnapshot === undefined) return
+    taken = true
     const client = connect(state, null)
     await loadSnapshot(client, oldSnapshot).finally(() => client.disconnect())
   })
-  if (oldSnapshot !== undefined) {
+  if (oldSnapshot !== undefined && taken) {
     await rm(oldSnapshot, { force: true })
     await realDisk.syncFolder(oldSnapshot)
+  } else if (oldSnapshot !== undefined && existsSync(oldSnapshot)) {
+    log(`${oldSnapshot} is not read: what is kept is in ${file}. Move it away.`)
   }
   return kept
 }

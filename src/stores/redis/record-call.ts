@@ -73,7 +73,7 @@ export function recordArguments(
     backlog_max_counters: String(limits.backlogMaxCounters),
     backlog_max_counters_of_tenant: String(limits.backlogMaxCountersPerTenant),
     dedupe_window_ms: milliseconds(limits.dedupeWindowMs),
-    dedupe_max_ids: milliseconds(limits.dedupeMaxIds),
+    dedupe_max_ids: endless(limits.dedupeMaxIds),
     dedupe_bucket_ids: String(limits.dedupeBucketIds),
     meters: String(meters.length),
     merges: counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
@@ -115,5 +115,6 @@ const outcomeOf = (letters: string): RecordOutcome => ({
   verdicts: [...letters.slice(1)].map((letter) => VERDICTS[letter]!),
 })
 
-/** As a script takes them; endless ones are 285,000 years. */
-export const milliseconds = (ms: number): string => (Number.isFinite(ms) ? String(ms) : '9000000000000000')
+/** As a script takes a number that may be infinite; as milliseconds that is 285,000 years. */
+const endless = (count: number): string => (Number.isFinite(count) ? String(count) : '9000000000000000')
+export const milliseconds = endless

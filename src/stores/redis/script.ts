@@ -13,7 +13,7 @@ export function script(name: string, body: string): Script {
 export const luaNamed = (table: string, names: readonly string[]): string =>
   `local ${table} = {${names.map((name, i) => `${name} = ARGV[${i + 1}]`).join(', ')}}`
 
-/** Whether the script itself failed, before it wrote: for what was in this call, and not for the store's state. */
+/** Whether the error is the script's own. That it comes before any write is the script's part. */
 export const scriptFailed = (error: unknown): boolean =>
   error instanceof Error && /\buser_script\b|Error running script/.test(error.message)
 

@@ -138,7 +138,8 @@ export class LogFile {
         await next?.handle.close().catch(() => {})
         await rm(temporary, { force: true }).catch(() => {})
       }
-      log(`${file} can't be written anew: ${(error as Error).message}. It goes on growing.`)
+      if (this.#place !== next)
+        log(`${file} can't be written anew: ${(error as Error).message}. It goes on growing.`)
       throw error
     } finally {
       this.#alsoNew = null

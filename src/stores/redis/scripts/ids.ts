@@ -14,10 +14,11 @@ const BUCKETS_MOST = 16_777_216
  *             ids, are one MGET and one MSET. That is three times the work of a hash, and a third of its memory. A bucket holds
  *             27 characters an id: the first 16 of its digest (96 bits) and the first 11 of its fingerprint (66).
  *
- *   parse_generations(text, window, now) → current or nil, {older, …}, {number of a dead one, …}
+ *   parse_generations(text, window, now) → current or nil, {older, …}, {dead, …}
  *   look_up(tenant, generations, ids) → {id → fingerprint, or its first characters}, {name → text of its bucket}
- *   rotated(current, older, tenant, layout, now) → the generation to write to from now on
+ *   to_write(current, older, layout, now) → the generation to write to from now on, and whether it is a new one
  *   claim(tenant, current, claims, texts)       claims: {id, fingerprint, …}
+ *   keep_for_a_window(tenant, generations, window, now)      forget(tenant, dead)
  *   generations_text(current, older)
  */
 export const luaIds = `
@@ -165,7 +166,7 @@ export const forgetIds = script(
   `
 local due = redis.call('ZRANGEBYSCORE', FORGETTING, '-inf', integer((now_ms())), 'LIMIT', 0, 1)[1]
 if not due then return 0 end
-local tenant, n, buckets, from = string.match(due, '^(.+):(%d+):(%d+):?(%d*)$')
+local tenant, n, buckets, from = string.match(due, '^([^:]+):(%d+):(%d+):?(%d*)$')
 from = tonumber(from) or 0
 local to, names = math.min(from + tonumber(ARGV[1]), tonumber(buckets)), {}
 for bucket = from, to - 1 do names[#names + 1] = dedupe_key(tenant, n) .. ':' .. integer(bucket) end
