@@ -265,9 +265,9 @@ describe('subscriptions that are brought along', () => {
           const account = plans(nowHour * HOUR_MS, zone)
           fc.pre(Date.parse(date) + DAY_MS <= account.nowMs)
           // The first instant at which clocks show the anchor's time, or a later one.
-          const begins = (on: string) => {
-            let ms = Date.parse(`${on}T${time}Z`) - 15 * HOUR_MS
-            while (`${localDay(zone, ms)} ${localClock(zone, ms)}` < `${on} ${time}`) ms += HOUR_MS / 4
+          const begins = (on: string, at = time) => {
+            let ms = Date.parse(`${on}T${at}Z`) - 15 * HOUR_MS
+            while (`${localDay(zone, ms)} ${localClock(zone, ms)}` < `${on} ${at}`) ms += HOUR_MS / 4
             return ms
           }
           const passed = Math.floor(
@@ -277,6 +277,8 @@ describe('subscriptions that are brought along', () => {
           while (begins(later(date, (k + 1) * months[plan as 'month'])) <= account.nowMs) k++
           // An anchor that the zone's clocks skip on its day is none that anybody could send.
           fc.pre(localClock(zone, begins(date)) === time || hour === null || hour === 0)
+          // Where clocks skip midnight, the hour that a day begins with is its midnight.
+          fc.pre(hour === null || hour === 0 || begins(date) !== begins(date, '00:00:00'))
           const from = begins(later(date, (k + (ahead ? 1 : 0)) * months[plan as 'month']))
           const to = begins(later(date, (k + (ahead ? 2 : 1)) * months[plan as 'month']))
           const anchor = hour === null ? date : new Date(begins(date)).toISOString()
