@@ -163,6 +163,25 @@ describe('what was before bill_from', () => {
       }
   })
 
+  it('ends there at the latest, also where a change gave it another calendar', async () => {
+    const brought = async () => {
+      const account = plans('2026-12-01T00:00Z')
+      const { id } = await account.subscribe({ plan: 'month', start: '2025-01-01', bill_from: '2027-03-01' })
+      await account.at('2027-01-15T00:00Z').change(id, { plan: 'year', when: 'now' })
+      return { account, id }
+    }
+    const { account, id } = await brought()
+    expect(iso((await account.cancel(id, 'period_end')).cancelAtMs!)).toBe('2027-03-01T00:00')
+    account.closeUntil('2028-06-01T00:00Z')
+    expect(account.invoices(id).map(({ status, number }) => [status, number])).toEqual([['void', null]])
+
+    const other = await brought()
+    await other.account.change(other.id, { plan: 'month', when: 'period_end' })
+    other.account.closeUntil('2027-03-01T00:00Z')
+    expect(fees(other.account, other.id)).toEqual(['[0, 31) of 31: 31.00'])
+    expect(iso(other.account.subscriptions.get(other.id)!.open!.endMs)).toBe('2027-04-01T00:00')
+  })
+
   it('leaves the meters to another subscription that prices them until then', async () => {
     const account = plans('2026-01-21T10:20Z')
     const old = await account.subscribe({ plan: 'usage' })
