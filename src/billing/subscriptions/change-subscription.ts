@@ -4,7 +4,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import { sameJson } from '../../kernel/same-json.ts'
-import { bucketStartMs } from '../../kernel/time.ts'
+import { bucketStartMs, rfc3339 } from '../../kernel/time.ts'
 import { type Account, type AccountChange, changedBy, termsOfPhase, together, unchanged } from '../account.ts'
 import { type Caller, changingAccount } from '../changing-account.ts'
 import { anchorDate, timeOfAnchor } from '../interval.ts'
@@ -91,6 +91,7 @@ function changedFacts(
   refuseAfterEnd(subscription, fromMs)
   const kept = subscription.phases.filter((one) => one.fromMs < fromMs)
   const { phase, begins } = nextPhase(facts, { plan, change, fromMs, before: kept.at(-1) })
+  if (begins) refuseBeforeEnd(subscription)
   const phases = [...kept, phase]
   if (phases.length > PHASES_PER_SUBSCRIPTION) {
     throw new TollgateError(
@@ -181,5 +182,14 @@ function refuseAfterEnd({ cancelAtMs }: Subscription, fromMs: number): void {
   throw new TollgateError(
     'state_conflict',
     'The subscription ends before that. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.',
+  )
+}
+
+/** A period that ends early has its fee in advance billed up to there only. Reactivated, it would ask for most of it a period late. */
+function refuseBeforeEnd({ cancelAtMs }: Subscription): void {
+  if (cancelAtMs === null) return
+  throw new TollgateError(
+    'state_conflict',
+    `The subscription ends on ${rfc3339(cancelAtMs)}, and this change would begin another period. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.`,
   )
 }

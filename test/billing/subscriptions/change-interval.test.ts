@@ -152,15 +152,21 @@ describe('a change to another interval now', () => {
     })
   })
 
-  it('of a subscription that is to end bills the new fee up to the end', async () => {
+  it('is refused of a subscription that is to end: it would bill the new fee for a part, and the rest a period late', async () => {
     const account = plans(from)
     const { id } = await account.subscribe({ plan: 'monthly', anchor: 'anniversary' })
     await account.cancel(id, 'period_end')
-    await account.at('2026-01-11T00:00Z').change(id, { plan: 'yearly', when: 'now', invoice: 'now' })
-    expect(shown(account.invoices(id).at(-1)!).slice(2)).toEqual([
-      'proration monthly [10, 31) of 31: -21.00',
-      'fee yearly [0, 21) of 365: 21.00',
-    ])
+    account.at('2026-01-11T00:00Z')
+    for (const invoice of ['now', 'next'])
+      await expect(account.change(id, { plan: 'yearly', when: 'now', invoice })).rejects.toMatchObject({
+        code: 'state_conflict',
+        detail:
+          'The subscription ends on 2026-02-01T00:00:00.000Z, and this change would begin another period. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.',
+      })
+    await account.change(id, { plan: 'large', when: 'now', invoice: 'now' })
+    await account.reactivate(id)
+    await account.change(id, { plan: 'yearly', when: 'now', invoice: 'now' })
+    expect(shown(account.invoices(id).at(-1)!).at(-1)).toBe('fee yearly [0, 365) of 365: 365.00')
   })
 })
 
