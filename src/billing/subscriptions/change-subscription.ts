@@ -152,10 +152,12 @@ function nextPhase(
   const { account, subscription, timezone } = facts
   const draft = draftIn(account, subscription)
   const begunNow = draft?.kind === 'period' && draft.startMs === fromMs
-  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then. But a period that has
-  // begun with this hour was begun by what this hour began with.
-  const was = before === undefined || (begunNow && !isEmpty(draft)) ? phaseAt(subscription, fromMs) : before
   const will = intervalOf(plan.terms)
+  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then. But a period that has
+  // begun with this hour was begun by what this hour began with; and the same change sent again is what it was.
+  const here = phaseAt(subscription, fromMs)
+  const again = begunNow && sameJson(intervalOf(termsOfPhase(account, here)), will)
+  const was = before === undefined || again || (begunNow && !isEmpty(draft)) ? here : before
   const keepsInterval = sameJson(intervalOf(termsOfPhase(account, was)), will)
   const begins = !changesFirst(facts, fromMs) && (!keepsInterval || (begunNow && isEmpty(draft)))
   const countsFromMs = Math.max(fromMs, firstBilledMs(subscription))

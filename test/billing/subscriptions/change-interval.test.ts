@@ -123,6 +123,25 @@ describe('a change to another interval now', () => {
     },
   )
 
+  it('that is sent again in the same hour is the same, also where the period is empty', async () => {
+    const account = plans('2026-10-15T00:00Z')
+    const { id } = await account.subscribe({ plan: 'monthly', anchor: 'anniversary' })
+    account.closeUntil('2026-12-01T10:05Z')
+    await account.change(id, { plan: 'yearly', when: 'now', invoice: 'now' })
+    account.at('2026-12-01T10:10Z')
+    const { phases } = await account.change(id, { plan: 'monthly', when: 'now' })
+    expect(phases.at(-1)).toMatchObject({ anchorDate: '2026-12-01', beginsPeriod: true })
+    const draft = shown(account.draft(id))
+    account.at('2026-12-01T10:11Z')
+    expect((await account.change(id, { plan: 'monthly', when: 'now' })).phases).toEqual(phases)
+    expect(shown(account.draft(id))).toEqual(draft)
+    expect(draft.at(-1)).toBe('fee monthly [0, 31) of 31: 31.00')
+    await account.change(id, { plan: 'quarterly', when: 'now' })
+    // Back to what ran before this hour, by another: its calendar goes on.
+    const back = await account.change(id, { plan: 'monthly', when: 'now' })
+    expect(back.phases.at(-1)).toMatchObject({ anchorDate: '2026-10-15', beginsPeriod: true })
+  })
+
   it('is made while the job is behind, and each period is invoiced all the same', async () => {
     const account = plans(from)
     const { id } = await account.subscribe({ plan: 'arrears', anchor: 'anniversary' })
