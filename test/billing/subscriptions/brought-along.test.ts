@@ -296,6 +296,8 @@ describe('subscriptions that are brought along', () => {
           while (begins(later(date, (k + 1) * months[plan as 'month'])) <= account.nowMs) k++
           // An anchor that the zone's clocks skip on its day is none that anybody could send.
           fc.pre(localClock(zone, begins(date)) === time || hour === null || hour === 0)
+          // And one at which a day begins that lacks its midnight is that day's, not an hour's.
+          fc.pre(hour === null || hour === 0 || localDay(zone, begins(date) - 1) === date)
           const from = begins(later(date, (k + (ahead ? 1 : 0)) * months[plan as 'month']))
           const to = begins(later(date, (k + (ahead ? 2 : 1)) * months[plan as 'month']))
           const anchor = hour === null ? date : new Date(begins(date)).toISOString()
