@@ -44,6 +44,11 @@ function refuseMove({ account, invoice }: Facts, to: Move): void {
       to,
       `The later invoice ${corrected} corrects what it bills: void that one first. Or give something back by a credit note: POST /api/v1/invoices/{id}/credit-notes.`,
     )
+  if (account.creditNotes.some(({ invoiceId }) => invoiceId === invoice.id))
+    throw refused(
+      to,
+      'It has credit notes, which stay. Take back the rest by another one: POST /api/v1/invoices/{id}/credit-notes.',
+    )
   if (invoice.kind === 'period' && invoice.lines.some(takesBack))
     throw refused(
       to,

@@ -117,6 +117,18 @@ describe('an invoice that is voided', () => {
     expect((await account.note(of(1).id, { lines: [{ line: 3 }] })).settlement).toBe('invoice')
   })
 
+  it('is refused of one with credit notes: they stay, and another takes back the rest', async () => {
+    const { account, id, of } = await subscribed()
+    await account.note(of(0).id, { amount: '5' })
+    await expect(account.move(of(0).id, 'void')).rejects.toMatchObject({
+      code: 'state_conflict',
+      detail: expect.stringContaining('It has credit notes, which stay. Take back the rest by another one'),
+    })
+    expect(account.invoices(id)[0]!.status).toBe('issued')
+    await account.note(of(0).id, { amount: '16' })
+    expect(of(0)).toMatchObject({ status: 'paid', totals: { amountDue: '0.00' } })
+  })
+
   it('may be voided when what follows went as it was billed', async () => {
     const { account, of } = await subscribed()
     account.closeUntil('2026-03-02T00:00Z')
