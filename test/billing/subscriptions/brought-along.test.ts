@@ -216,6 +216,29 @@ describe('what was before bill_from', () => {
     expect(iso(account.subscriptions.get(id)!.open!.endMs)).toBe('2026-01-31T05:00')
   })
 
+  it('that is refused names instants that are taken, and no other', async () => {
+    const years = () => plans('2026-11-28T00:00Z').plan('years', { interval: 'year', interval_count: 3 })
+    const old = { plan: 'years', start: '2024-01-01', anchor: 'anniversary' }
+    for (const [input, named] of [
+      [{}, ['2027-01-01']],
+      [{ bill_from: '2024-01-01' }, ['2027-01-01']],
+      [{ bill_from: '2026-06-01' }, ['2027-01-01']],
+      [{ bill_from: '2027-06-01' }, ['2027-01-01']],
+      [{ bill_from: '2029-06-01' }, ['2027-01-01']],
+      [{ plan: 'month', bill_from: '2026-06-15' }, ['2026-06-01', '2026-07-01']],
+      [{ plan: 'month' }, ['2026-11-01', '2026-12-01']],
+      // All of it is one trial yet.
+      [{ start: '2025-06-01', trial_days: 700 }, ['2027-05-02']],
+    ] as const) {
+      const refusal = await years()
+        .subscribe({ ...old, ...input })
+        .catch((error) => error)
+      const told = refusal.issues[0].detail.match(/\d{4}-\d\d-\d\dT[\d:.]+Z/g)
+      expect(told).toEqual(named.map((day) => `${day}T00:00:00.000Z`))
+      for (const bill_from of told) await years().subscribe({ ...old, ...input, bill_from })
+    }
+  })
+
   it('is nothing where it is not sent, or is before the start', async () => {
     for (const bill_from of [undefined, '2025-10-01', '2025-11-15']) {
       const account = plans('2026-01-21T10:20Z')
