@@ -95,6 +95,19 @@ describe('a credit note by line', () => {
     expect(amount).toBe(noted.invoice.totals!.total)
   })
 
+  it.each([
+    ['-700.00', '-670.00', 'more'],
+    ['-30.00', '0.00', 'as much'],
+  ])('of an invoice that gives back %s of 30.00 hears that it comes to %s', async (back, net, more) => {
+    const noted = new NotedInvoice({ lines: [usageOf('30.00'), prorationOf(back)], taxRates: [VAT] })
+    await expect(noted.note({ lines: [{ line: 1 }] })).rejects.toMatchObject(
+      refusal([
+        '#/lines/0/line',
+        `must be of an invoice that bills something in all: this one comes to ${net} before tax, as other lines give back ${more}`,
+      ]),
+    )
+  })
+
   it('that asks for more than is left, for what is no line or gives back, or for a line twice, hears all of it', async () => {
     const noted = new NotedInvoice({
       lines: [usageOf('60.00', '100'), prorationOf('-5.00'), usageOf('0.00'), usageOf('30.00', '3')],
