@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Invoice } from '../../../src/billing/invoices/invoice.ts'
 import { CustomerAccount } from '../customer-account.ts'
 
@@ -320,5 +320,22 @@ describe('a change that is invoiced at once', () => {
       expect(told(preview.invoice)).toEqual(told(account.draft(id)))
       expect(preview.subscription.phases).toEqual(account.subscriptions.get(id)!.phases)
     }
+  })
+
+  it('previews nothing that adjusts what it would issue, also where an event arrives meanwhile', async () => {
+    const account = plans(from)
+    const { id } = await account.subscribe({ plan: 'monthly', anchor: 'anniversary' })
+    account.at('2026-01-11T10:30Z').use('5', '2026-01-10T10:00Z')
+    const known = account.usageOf
+    let reads = 0
+    const read = vi.spyOn(account, 'usageOf').mockImplementation((span) => {
+      const usage = known(span)
+      if (reads++ === 0) account.use('2', '2026-01-10T11:00Z')
+      return usage
+    })
+    const { issued, invoice } = await account.preview(id, { plan: 'yearly', when: 'now', invoice: 'now' })
+    expect(read.mock.calls.length).toBeGreaterThan(1)
+    expect(issued.map(shown)[0]).toContain('5 calls: 5.00')
+    expect(invoice.lines.filter(({ kind }) => kind === 'adjustment')).toEqual([])
   })
 })
