@@ -182,6 +182,18 @@ describe('a credit note by line', () => {
     expect((await whole.note({ lines: [{ line: 1, quantity: '100' }] })).amount).toBe('60.00')
   })
 
+  it('has a bound on the lines of all notes of an invoice together; by amount the rest can be taken back', async () => {
+    const noted = new NotedInvoice({ lines: Array.from({ length: 5_000 }, () => usageOf('1.00')) })
+    const lines = noted.invoice.lines.map((_, i) => ({ line: i + 1, amount: '0.10' }))
+    for (let n = 0; n < 4; n++) await noted.note({ lines })
+    for (const more of [lines, lines.slice(0, 1)])
+      await expect(noted.note({ lines: more })).rejects.toMatchObject({
+        code: 'state_conflict',
+        detail: `The credit notes of an invoice have 20000 lines together at most: with 20000 that there are and ${more.length} of this one it would be more. Take back the rest by \`amount\`.`,
+      })
+    expect((await noted.note({ amount: '3000' })).amount).toBe('3000.00')
+  })
+
   it('of a line that coupons took off all of has nothing', async () => {
     const noted = invoice({ coupons: [{ percentOff: '100' }] })
     await expect(noted.note({ lines: [{ line: 1 }] })).rejects.toMatchObject(
