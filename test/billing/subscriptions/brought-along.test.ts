@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Invoice } from '../../../src/billing/invoices/invoice.ts'
+import { invoiceJson } from '../../../src/billing/invoices/invoice-json.ts'
 import { subscriptionJson } from '../../../src/billing/subscriptions/subscription-input.ts'
+import { invoicePage } from '../../../src/http/invoice-page/page.ts'
+import { textOf } from '../../invoice-page/read-page.ts'
 import { aZone, localClock, localDay } from '../calendars.ts'
 import { CustomerAccount, DAY_MS, HOUR_MS, meter } from '../customer-account.ts'
 
@@ -81,6 +85,31 @@ describe('a billing anchor', () => {
       { kind: 'fee', fromDay: 0, toDay: 7 },
     ])
   })
+
+  it.each([
+    // Within the day that began on 30 November at 14:00, on its first instant, and on the day after.
+    ['2026-12-01T08:00Z', '30 Nov 2026 – 29 Dec 2026'],
+    ['2026-11-30T14:00Z', '30 Nov 2026 – 29 Dec 2026'],
+    ['2026-12-01T14:00Z', '1 Dec 2026 – 29 Dec 2026'],
+    ['2026-12-02T13:00Z', '1 Dec 2026 – 29 Dec 2026'],
+  ])(
+    'with a time has the same days on the page in advance and when they are corrected: from %s',
+    async (now, days) => {
+      const account = plans(now)
+      const { id } = await account.subscribe({ plan: 'month', billing_anchor: '2026-11-30T14:00:00Z' })
+      const textAt = (invoice: Invoice) =>
+        textOf(invoicePage(invoice, { name: 'Acme', timezone: 'UTC' }, account.nowMs)).replaceAll(
+          '\u00a0',
+          ' ',
+        )
+      expect(textAt(account.invoices(id)[0]!)).toContain(`${days} · plan month`)
+      expect(invoiceJson(account.invoices(id)[0]!, account.nowMs).lines[0]).not.toHaveProperty('fullStartMs')
+      await account.at('2026-12-10T08:00Z').change(id, { plan: 'quarter', when: 'now', invoice: 'now' })
+      expect(textAt(account.invoices(id)[1]!)).toContain(
+        '9 Dec 2026 – 29 Dec 2026 · plan month · billed in advance',
+      )
+    },
+  )
 
   it('stays through a trial, and a change in it', async () => {
     const account = plans('2026-01-05T00:00Z')
