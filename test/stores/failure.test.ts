@@ -8,6 +8,7 @@ import {
   refusesContent,
   sqlState,
   unavailable,
+  violates,
 } from '../../src/stores/postgres/failure.ts'
 import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
@@ -70,6 +71,26 @@ describe.each(postgresBackends)('an error of Postgres on $name', ({ open }) => {
       })
     },
   )
+
+  it('that a unique index raised names it, in whatever language it speaks', async () => {
+    const raised = (message: string, index: string, state = '23505') =>
+      errorOf(
+        backend.db,
+        sql.raw(
+          `do $$ begin raise exception '${message}' using errcode = '${state}', constraint = '${index}'; end $$`,
+        ),
+      )
+    const german = await raised('doppelter Schlüsselwert verletzt Unique-Constraint »by_id«', 'by_id')
+    expect([violates(german, 'by_id'), violates(german, 'by_name')]).toEqual([true, false])
+    expect(violates(await raised('by_id', 'by_name'), 'by_id')).toBe(false)
+    expect(violates(await raised('by_id', 'by_id', '23514'), 'by_id')).toBe(false)
+  })
+
+  it('of a driver that leaves the name out has it in its text', () => {
+    const error = { code: '23505', message: 'doppelter Schlüsselwert verletzt Unique-Constraint »by_id«' }
+    expect(violates({ cause: error }, 'by_id')).toBe(true)
+    expect(violates({ cause: error }, 'by_name')).toBe(false)
+  })
 
   it('does not put what was sent into the text for callers', async () => {
     const error = await query(

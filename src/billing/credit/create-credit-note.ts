@@ -9,7 +9,13 @@ import type { AccountStore } from '../account-ports.ts'
 import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import type { Invoice } from '../invoices/invoice.ts'
 import { findInvoice } from '../invoices/read-invoice.ts'
-import { type CreditNote, type Grant, NOTES_PER_INVOICE, type Split } from './credit.ts'
+import {
+  type CreditNote,
+  type Grant,
+  NOTE_LINES_PER_INVOICE,
+  NOTES_PER_INVOICE,
+  type Split,
+} from './credit.ts'
 import type { CreditNoteInput, NoteOfInvoice } from './credit-note.ts'
 import { creditableOf, creditedTaxes, splitByAmount, taxesOn, withSplits } from './creditable.ts'
 import { creditedLines } from './credited-lines.ts'
@@ -20,7 +26,7 @@ const ISSUES_SHOWN = 100
 type Services = AccountServices & { clock: () => number; accounts: Pick<AccountStore, 'findInvoice'> }
 
 /**
- * Throws state_conflict for a draft, a void invoice, and one with too many credit notes, and validation_failed for more than is
+ * Throws state_conflict for a draft, a void invoice, and one with too many credit notes or lines of them, and validation_failed for more than is
  * left of it, or of a line.
  */
 export async function createCreditNote(
@@ -62,6 +68,7 @@ function noteFrom(
     throw new TollgateError('state_conflict', `An invoice has ${NOTES_PER_INVOICE} credit notes at most.`)
   const settlement = settlementOf(invoice, input)
   const split = splitOf(invoice, notes, input)
+  if (input.lines) refuseTooManyLines(notes, split)
   const { amount } = split
   const left = leftOf(invoice, notes, settlement)
   if (decimal(amount).gt(decimal(left))) {
@@ -81,6 +88,15 @@ function noteFrom(
     settlement,
     createdMs: nowMs,
   }
+}
+
+function refuseTooManyLines(notes: CreditNote[], { lines }: Split): void {
+  const held = notes.reduce((all, note) => all + note.lines.length, 0)
+  if (held + lines.length <= NOTE_LINES_PER_INVOICE) return
+  throw new TollgateError(
+    'state_conflict',
+    `The credit notes of an invoice have ${NOTE_LINES_PER_INVOICE} lines together at most: with ${held} that there are and ${lines.length} of this one it would be more. Take back the rest by \`amount\`.`,
+  )
 }
 
 function settlementOf({ status }: Invoice, input: CreditNoteInput): CreditNote['settlement'] {

@@ -42,6 +42,8 @@ export type CreditEntry = {
 }
 
 export const NOTES_PER_INVOICE = 500
+/** Of all credit notes of an invoice together, as they are read whole; a note by amount has room beyond it. */
+export const NOTE_LINES_PER_INVOICE = 20_000
 
 /** What a credit note takes back of one line, before tax. */
 export type CreditedLine = {

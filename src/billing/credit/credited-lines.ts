@@ -86,7 +86,13 @@ function refuseLine(invoice: Invoice, creditable: Creditable, asked: AskedLine[]
       'line',
       `must be a line of which something is left: all ${money(all, invoice)} of line ${number} are taken back already`,
     )
-  if (!creditable.net.left.gt('0'))
+  const { all: net, left: netLeft } = creditable.net
+  if (!net.gt('0'))
+    throw new Wrong(
+      'line',
+      `must be of an invoice that bills something in all: this one comes to ${money(net, invoice)} before tax, as other lines give back ${net.lt('0') ? 'more' : 'as much'}`,
+    )
+  if (!netLeft.gt('0'))
     throw new Wrong(
       'line',
       'must be of an invoice of which something is left before tax: all of it is taken back already',

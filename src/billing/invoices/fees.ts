@@ -24,8 +24,9 @@ export function feesOf(facts: Facts, period: FeePeriod, due: Fee['due']): FeeLin
   const { account, subscription, timezone } = facts
   const endMs = endWithin(subscription, period.endMs)
   const spans = phasesWithin(subscription, period.startMs, endMs)
+  const timeMs = timeOfAnchor(subscription.phases[0]!.anchorDate)
   const days = daySpans(timezone, period, spans, {
-    timeMs: timeOfAnchor(subscription.phases[0]!.anchorDate),
+    timeMs,
     // The day on which the next period begins, as this one was cut short for it, is of that one.
     lastDay: endMs === period.endMs && endMs < period.fullEndMs ? 'floor' : 'ceil',
   })
@@ -36,7 +37,8 @@ export function feesOf(facts: Facts, period: FeePeriod, due: Fee['due']): FeeLin
     const { fees } = termsOfPhase(account, span.phase)
     for (const fee of fees) if (fee.due === due) addFee(lines, feeLine(fee, span, days[i]!, period))
   }
-  return lines.map((line) => withAmount(line, period.currency))
+  const begun = due === 'advance' && timeMs !== 0 ? { fullStartMs: period.fullStartMs } : {}
+  return lines.map((line) => withAmount({ ...line, ...begun }, period.currency))
 }
 
 function feeLine(fee: Fee, { phase, fromMs, toMs }: PhaseSpan, days: DaySpan, period: FeePeriod): FeeLine {
@@ -145,6 +147,6 @@ const without = (line: FeeLine, cover: FeeLine): FeeLine[] => {
   return [before, after].filter(({ fromDay, toDay }) => fromDay < toDay)
 }
 
-function correction({ due: _, discount: __, ...line }: AdvanceLine): ProrationLine {
+function correction({ due: _, discount: __, fullStartMs: ___, ...line }: AdvanceLine): ProrationLine {
   return { ...line, kind: 'proration' }
 }

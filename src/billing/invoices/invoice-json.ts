@@ -222,7 +222,7 @@ export function lineJson(line: InvoiceLine, number: number): z.input<typeof invo
       }
     }
     case 'fee': {
-      const { fromMs: _, toMs: __, feeAmount, fromDay, toDay, ofDays, ...rest } = line
+      const { fromMs: _, toMs: __, feeAmount, fromDay, toDay, ofDays, fullStartMs: ___, ...rest } = line
       return { ...common, ...rest, fee_amount: feeAmount, days: toDay - fromDay, of_days: ofDays }
     }
     case 'proration': {

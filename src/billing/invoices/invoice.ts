@@ -54,7 +54,12 @@ type OfFee = Amount & {
 }
 
 /** A recurring fee. */
-export type FeeLine = OfFee & { kind: 'fee'; due: 'advance' | 'arrears' }
+export type FeeLine = OfFee & {
+  kind: 'fee'
+  due: 'advance' | 'arrears'
+  /** of a fee in advance, where its day 0 begins, if periods begin at an hour: fromMs doesn't tell then. Absent: at a midnight */
+  fullStartMs?: number
+}
 
 /** A fee as the invoice before has billed it in advance, with what its coupons took off of it; absent: nothing. */
 export type AdvanceLine = FeeLine & { discount?: string }

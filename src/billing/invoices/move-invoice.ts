@@ -7,6 +7,7 @@ import type { AccountStore } from '../account-ports.ts'
 import { type AccountServices, type Caller, changingAccount } from '../changing-account.ts'
 import type { CreditEntry } from '../credit/credit.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
+import { takesBack } from './compute.ts'
 import type { AdjustmentLine, Invoice, InvoiceStatus } from './invoice.ts'
 import { findInvoice } from './read-invoice.ts'
 
@@ -38,11 +39,21 @@ function refuseMove({ account, invoice }: Facts, to: Move): void {
   if (status !== 'issued') throw refused(to, whyNot[status])
   if (to !== 'void') return
   const [corrected] = correctedBy(account, invoice)
-  if (corrected === undefined) return
-  throw refused(
-    to,
-    `The later invoice ${corrected} corrects what it bills: void that one first. Or give something back by a credit note: POST /api/v1/invoices/{id}/credit-notes.`,
-  )
+  if (corrected !== undefined)
+    throw refused(
+      to,
+      `The later invoice ${corrected} corrects what it bills: void that one first. Or give something back by a credit note: POST /api/v1/invoices/{id}/credit-notes.`,
+    )
+  if (account.creditNotes.some(({ invoiceId }) => invoiceId === invoice.id))
+    throw refused(
+      to,
+      'It has credit notes, which stay. Take back the rest by another one: POST /api/v1/invoices/{id}/credit-notes.',
+    )
+  if (invoice.kind === 'period' && invoice.lines.some(takesBack))
+    throw refused(
+      to,
+      `It gives back what earlier invoices billed in advance, and that would be lost. ${giveBack}`,
+    )
 }
 
 const refused = (to: Move, why: string) =>

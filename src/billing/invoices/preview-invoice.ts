@@ -45,10 +45,15 @@ export async function previewChange(
   const plan = await planForChange(services, caller, change)
   const [found] = await services.accounts.loadAccounts(tenant.tenantId, [customerId])
   const decided = await decidedChange(services, caller, found!, { id, plan, change })
-  const account = changedBy(onAccount(found!, plan, []), decided)
+  const issued = decided.invoices.filter(isIssuedBy)
+  // What is issued here has no number yet: what comes late to it, while this is read, is no matter of the draft.
+  const final = decided.invoices.map((one) => (isIssuedBy(one) ? { ...one, usageFinal: true } : one))
+  const account = changedBy(onAccount(found!, plan, []), { ...decided, invoices: final })
   const subscription = decided.subscriptions[0]!
   const facts = draftFacts(services, caller, { account, subscription, nowMs: services.clock() })
   const invoice = await computed(services, tenant, account, subscription, openInvoice(facts))
-  const issued = decided.invoices.filter(({ issuedMs, number }) => issuedMs !== null && number === null)
   return { subscription, issued, invoice }
 }
+
+/** By the change itself: it would get its number when it is written. */
+const isIssuedBy = ({ issuedMs, number }: Invoice): boolean => issuedMs !== null && number === null

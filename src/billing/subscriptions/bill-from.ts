@@ -31,8 +31,9 @@ export function billFromOf(facts: Facts): number | null {
   refuseBeyond(facts, fromMs)
   const [before, after] = boundariesAround(facts, fromMs)
   if (before === fromMs || before === hourMs) return before
+  const named = [before, after].filter((ms) => nowMs - BILLED_MAX_MS <= ms && ms <= latestMs(facts))
   throw invalid(
-    `must be where a period begins, such as ${rfc3339(before)} or ${rfc3339(after)}: no period is billed in part`,
+    `must be where a period begins, such as ${named.map(rfc3339).join(' or ')}: no period is billed in part`,
   )
 }
 
@@ -54,18 +55,22 @@ function tooLongAgo(facts: Facts): TollgateError {
     facts.askedMs === null
       ? ['be there', `the start is more than ${BILLED_MAX_DAYS} days ago`]
       : [`be at most ${BILLED_MAX_DAYS} days back`, 'what came before is history']
+  const began =
+    before < facts.nowMs - BILLED_MAX_MS ? '' : `${rfc3339(before)}, when its present period began, or `
+  const ends = began === '' ? 'when its present period ends' : 'when that ends'
   return invalid(
-    `must ${verb}, as ${why}: from when on periods are invoiced, such as ${rfc3339(before)}, when its present period began, or ${rfc3339(after)}, when that ends`,
+    `must ${verb}, as ${why}: from when on periods are invoiced, such as ${began}${rfc3339(after)}, ${ends}`,
   )
 }
 
+const presentEnd = (facts: Facts): number => boundariesAround(facts, Math.max(facts.nowMs, facts.startMs))[1]
+
+const latestMs = (facts: Facts): number => Math.max(presentEnd(facts), facts.nowMs + BILLED_MAX_MS)
+
 function refuseBeyond(facts: Facts, fromMs: number): void {
-  const { startMs, nowMs } = facts
-  const [, after] = boundariesAround(facts, Math.max(nowMs, startMs))
-  const latestMs = Math.max(after, nowMs + BILLED_MAX_MS)
-  if (fromMs > latestMs)
+  if (fromMs > latestMs(facts))
     throw invalid(
-      `must be at most ${BILLED_MAX_DAYS} days ahead, or the end of its present period: ${rfc3339(after)}`,
+      `must be at most ${BILLED_MAX_DAYS} days ahead, or the end of its present period: ${rfc3339(presentEnd(facts))}`,
     )
 }
 

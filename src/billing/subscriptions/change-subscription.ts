@@ -4,7 +4,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import { sameJson } from '../../kernel/same-json.ts'
-import { bucketStartMs } from '../../kernel/time.ts'
+import { bucketStartMs, rfc3339 } from '../../kernel/time.ts'
 import { type Account, type AccountChange, changedBy, termsOfPhase, together, unchanged } from '../account.ts'
 import { type Caller, changingAccount } from '../changing-account.ts'
 import { anchorDate, timeOfAnchor } from '../interval.ts'
@@ -91,6 +91,7 @@ function changedFacts(
   refuseAfterEnd(subscription, fromMs)
   const kept = subscription.phases.filter((one) => one.fromMs < fromMs)
   const { phase, begins } = nextPhase(facts, { plan, change, fromMs, before: kept.at(-1) })
+  if (begins) refuseBeforeEnd(subscription)
   const phases = [...kept, phase]
   if (phases.length > PHASES_PER_SUBSCRIPTION) {
     throw new TollgateError(
@@ -151,10 +152,12 @@ function nextPhase(
   const { account, subscription, timezone } = facts
   const draft = draftIn(account, subscription)
   const begunNow = draft?.kind === 'period' && draft.startMs === fromMs
-  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then. But a period that has
-  // begun with this hour was begun by what this hour began with.
-  const was = before === undefined || (begunNow && !isEmpty(draft)) ? phaseAt(subscription, fromMs) : before
   const will = intervalOf(plan.terms)
+  // A change that was to come is replaced, and leaves no trace: what counts is what runs until then. But a period that has
+  // begun with this hour was begun by what this hour began with; and the same change sent again is what it was.
+  const here = phaseAt(subscription, fromMs)
+  const again = begunNow && sameJson(intervalOf(termsOfPhase(account, here)), will)
+  const was = before === undefined || again || (begunNow && !isEmpty(draft)) ? here : before
   const keepsInterval = sameJson(intervalOf(termsOfPhase(account, was)), will)
   const begins = !changesFirst(facts, fromMs) && (!keepsInterval || (begunNow && isEmpty(draft)))
   const countsFromMs = Math.max(fromMs, firstBilledMs(subscription))
@@ -181,5 +184,14 @@ function refuseAfterEnd({ cancelAtMs }: Subscription, fromMs: number): void {
   throw new TollgateError(
     'state_conflict',
     'The subscription ends before that. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.',
+  )
+}
+
+/** A period that ends early has its fee in advance billed up to there only. Reactivated, it would ask for most of it a period late. */
+function refuseBeforeEnd({ cancelAtMs }: Subscription): void {
+  if (cancelAtMs === null) return
+  throw new TollgateError(
+    'state_conflict',
+    `The subscription ends on ${rfc3339(cancelAtMs)}, and this change would begin another period. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.`,
   )
 }

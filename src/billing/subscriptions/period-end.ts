@@ -12,10 +12,13 @@ export function periodAround(facts: DraftFacts, instantMs: number): Period {
   const { subscription } = facts
   // What comes before the first period, but for a trial, is an instant and no period.
   const atMs = Math.max(instantMs, subscription.startMs)
-  // History has periods, too, and no invoices of them.
   const { startMs, trialEndMs, billFromMs = startMs } = subscription
-  if (atMs < billFromMs)
-    return atMs < (trialEndMs ?? startMs) ? { startMs, endMs: trialEndMs! } : periodFrom(facts, atMs)
+  if (atMs < billFromMs) {
+    if (atMs < (trialEndMs ?? startMs)) return { startMs, endMs: trialEndMs! }
+    // History has periods, too, and no invoices of them. Where it ends, so do they: a change may have given them another calendar.
+    const history = periodFrom(facts, atMs)
+    return { startMs: history.startMs, endMs: Math.min(history.endMs, billFromMs) }
+  }
   let period: Period = subscription.open ?? openingOf(subscription)
   for (let i = 0; period.endMs <= atMs; i++) {
     if (i > PERIODS_LOOKED_AHEAD)

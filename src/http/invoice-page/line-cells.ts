@@ -90,11 +90,13 @@ const correctionNote = (line: FeeLine | ProrationLine, { currency }: Invoice): s
   return decimal(line.amount).lt('0') ? ' · billed in advance, taken back' : ' · not billed in advance, added'
 }
 
-/** What is due in advance is for the period after the invoice's; its own instant tells where that begins. */
-const fullPeriodStart = (line: FeeLine | ProrationLine, { fullStartMs }: Invoice, timezone: string) =>
-  line.kind === 'fee' && line.due === 'advance'
+/** What is due in advance is for the period after the invoice's; it says where that begins, or its own instant tells. */
+const fullPeriodStart = (line: FeeLine | ProrationLine, { fullStartMs }: Invoice, timezone: string) => {
+  if (line.kind !== 'fee' || line.due !== 'advance') return localDate(timezone, fullStartMs)
+  return line.fullStartMs === undefined
     ? localDate(timezone, line.fromMs).subtract({ days: line.fromDay })
-    : localDate(timezone, fullStartMs)
+    : localDate(timezone, line.fullStartMs)
+}
 
 const stepNotes = (breakdown: UsageLine['breakdown'], { currency }: Invoice): Html[] =>
   priceSteps(breakdown, currency).map((step) => html`${step}`)

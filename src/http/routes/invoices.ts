@@ -65,7 +65,7 @@ const moves: { to: Move; verb: string; id: string; summary: string; description:
     id: 'voidInvoice',
     summary: 'Void',
     description:
-      'It keeps its number and bills nothing, for good: no other invoice takes its place. The usage of its period, also what comes late, and the fees in arrears are given up. What it says of other periods is left to their invoices: what it adjusted in earlier ones is adjusted by the next one, and fees in advance are billed by the invoice of their own period, unless that is issued already. Credit and uses of coupons that it took are given back. To take back a part, or all of it after it was paid, make a credit note instead. Refused while a later invoice corrects it.',
+      'It keeps its number and bills nothing, for good: no other invoice takes its place. The usage of its period, also what comes late, and the fees in arrears are given up. What it says of other periods is left to their invoices: what it adjusted in earlier ones is adjusted by the next one, and fees in advance are billed by the invoice of their own period, unless that is issued already. Credit and uses of coupons that it took are given back. To take back a part, or all of it after it was paid, make a credit note instead. Refused while a later invoice corrects it, of an invoice with credit notes, and of one of a period that gives back what earlier ones billed in advance.',
   },
 ]
 

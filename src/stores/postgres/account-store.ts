@@ -12,7 +12,7 @@ import { rfc3339 } from '../../kernel/time.ts'
 import { accountFrom } from './account-rows.ts'
 import { saveStatement } from './account-save.ts'
 import type { Db } from './db.ts'
-import { query, refusesContent } from './failure.ts'
+import { query, violates } from './failure.ts'
 
 type Table = 'subscriptions' | 'invoices' | 'credit_grants' | 'credit_entries' | 'credit_notes'
 
@@ -54,7 +54,7 @@ export class PostgresAccountStore implements AccountStore {
     try {
       return await query<{ customer_id: string; numbers: string | null }>(this.#db, statement)
     } catch (error) {
-      if (refusesContent(error)?.includes('"subscriptions_external"')) return []
+      if (violates(error, 'subscriptions_external')) return []
       throw error
     }
   }

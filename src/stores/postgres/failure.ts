@@ -52,6 +52,17 @@ export function refusesContent(error: unknown): string | null {
   return state
 }
 
+const UNIQUE_VIOLATION = '23505'
+
+/** Whether a unique index refused it. Its name is a field of the error; where a driver leaves that out, it is in the text, in any language. */
+export function violates(error: unknown, index: string): boolean {
+  if (sqlState(error) !== UNIQUE_VIOLATION) return false
+  for (const { code, constraint, message } of chain(error))
+    if (code === UNIQUE_VIOLATION)
+      return typeof constraint === 'string' ? constraint === index : String(message).includes(index)
+  return false
+}
+
 /** Whether Postgres could not be reached, or could not finish: the same statement may well succeed later. */
 export function isUnavailable(error: unknown): boolean {
   const state = sqlState(error)

@@ -95,6 +95,19 @@ describe('a credit note by line', () => {
     expect(amount).toBe(noted.invoice.totals!.total)
   })
 
+  it.each([
+    ['-700.00', '-670.00', 'more'],
+    ['-30.00', '0.00', 'as much'],
+  ])('of an invoice that gives back %s of 30.00 hears that it comes to %s', async (back, net, more) => {
+    const noted = new NotedInvoice({ lines: [usageOf('30.00'), prorationOf(back)], taxRates: [VAT] })
+    await expect(noted.note({ lines: [{ line: 1 }] })).rejects.toMatchObject(
+      refusal([
+        '#/lines/0/line',
+        `must be of an invoice that bills something in all: this one comes to ${net} before tax, as other lines give back ${more}`,
+      ]),
+    )
+  })
+
   it('that asks for more than is left, for what is no line or gives back, or for a line twice, hears all of it', async () => {
     const noted = new NotedInvoice({
       lines: [usageOf('60.00', '100'), prorationOf('-5.00'), usageOf('0.00'), usageOf('30.00', '3')],
@@ -167,6 +180,18 @@ describe('a credit note by line', () => {
     expect((await noted.note({ lines })).amount).toBe('70.00')
     const whole = new NotedInvoice({ lines: [usageOf('60.00', '100')] })
     expect((await whole.note({ lines: [{ line: 1, quantity: '100' }] })).amount).toBe('60.00')
+  })
+
+  it('has a bound on the lines of all notes of an invoice together; by amount the rest can be taken back', async () => {
+    const noted = new NotedInvoice({ lines: Array.from({ length: 5_000 }, () => usageOf('1.00')) })
+    const lines = noted.invoice.lines.map((_, i) => ({ line: i + 1, amount: '0.10' }))
+    for (let n = 0; n < 4; n++) await noted.note({ lines })
+    for (const more of [lines, lines.slice(0, 1)])
+      await expect(noted.note({ lines: more })).rejects.toMatchObject({
+        code: 'state_conflict',
+        detail: `The credit notes of an invoice have 20000 lines together at most: with 20000 that there are and ${more.length} of this one it would be more. Take back the rest by \`amount\`.`,
+      })
+    expect((await noted.note({ amount: '3000' })).amount).toBe('3000.00')
   })
 
   it('of a line that coupons took off all of has nothing', async () => {

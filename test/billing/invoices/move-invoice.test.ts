@@ -93,7 +93,40 @@ describe('an invoice that is voided', () => {
         code: 'state_conflict',
         detail: expect.stringContaining(`The later invoice ${of(by).id} corrects what it bills`),
       })
-    for (const sequence of [2, 1, 0]) await account.move(of(sequence).id, 'void')
+    await account.move(of(2).id, 'void')
+    const usage = await subscribed({ plan: 'usage' })
+    usage.account.use('50', '2026-01-05T00:00Z')
+    usage.account
+      .closeUntil('2026-02-02T00:00Z')
+      .use('5', '2026-01-15T00:00Z')
+      .closeUntil('2026-03-02T00:00Z')
+    for (const sequence of [1, 0]) await usage.account.move(usage.of(sequence).id, 'void')
+  })
+
+  it('is refused of a period’s invoice that gives back what was billed in advance before: that would be lost', async () => {
+    const { account, id, of } = await subscribed()
+    await account.at('2026-01-11T10:00Z').change(id, { plan: 'large', when: 'now' })
+    account.closeUntil('2026-02-02T00:00Z')
+    expect(of(1).lines.some(({ kind, amount }) => kind === 'proration' && amount === '-21.00')).toBe(true)
+    await expect(account.move(of(1).id, 'void')).rejects.toMatchObject({
+      code: 'state_conflict',
+      detail: expect.stringContaining(
+        'It gives back what earlier invoices billed in advance, and that would be lost. To give something back, make a credit note',
+      ),
+    })
+    expect((await account.note(of(1).id, { lines: [{ line: 3 }] })).settlement).toBe('invoice')
+  })
+
+  it('is refused of one with credit notes: they stay, and another takes back the rest', async () => {
+    const { account, id, of } = await subscribed()
+    await account.note(of(0).id, { amount: '5' })
+    await expect(account.move(of(0).id, 'void')).rejects.toMatchObject({
+      code: 'state_conflict',
+      detail: expect.stringContaining('It has credit notes, which stay. Take back the rest by another one'),
+    })
+    expect(account.invoices(id)[0]!.status).toBe('issued')
+    await account.note(of(0).id, { amount: '16' })
+    expect(of(0)).toMatchObject({ status: 'paid', totals: { amountDue: '0.00' } })
   })
 
   it('may be voided when what follows went as it was billed', async () => {

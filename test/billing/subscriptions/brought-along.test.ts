@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Invoice } from '../../../src/billing/invoices/invoice.ts'
+import { invoiceJson } from '../../../src/billing/invoices/invoice-json.ts'
 import { subscriptionJson } from '../../../src/billing/subscriptions/subscription-input.ts'
+import { invoicePage } from '../../../src/http/invoice-page/page.ts'
+import { textOf } from '../../invoice-page/read-page.ts'
 import { aZone, localClock, localDay } from '../calendars.ts'
 import { CustomerAccount, DAY_MS, HOUR_MS, meter } from '../customer-account.ts'
 
@@ -81,6 +85,31 @@ describe('a billing anchor', () => {
       { kind: 'fee', fromDay: 0, toDay: 7 },
     ])
   })
+
+  it.each([
+    // Within the day that began on 30 November at 14:00, on its first instant, and on the day after.
+    ['2026-12-01T08:00Z', '30 Nov 2026 – 29 Dec 2026'],
+    ['2026-11-30T14:00Z', '30 Nov 2026 – 29 Dec 2026'],
+    ['2026-12-01T14:00Z', '1 Dec 2026 – 29 Dec 2026'],
+    ['2026-12-02T13:00Z', '1 Dec 2026 – 29 Dec 2026'],
+  ])(
+    'with a time has the same days on the page in advance and when they are corrected: from %s',
+    async (now, days) => {
+      const account = plans(now)
+      const { id } = await account.subscribe({ plan: 'month', billing_anchor: '2026-11-30T14:00:00Z' })
+      const textAt = (invoice: Invoice) =>
+        textOf(invoicePage(invoice, { name: 'Acme', timezone: 'UTC' }, account.nowMs)).replaceAll(
+          '\u00a0',
+          ' ',
+        )
+      expect(textAt(account.invoices(id)[0]!)).toContain(`${days} · plan month`)
+      expect(invoiceJson(account.invoices(id)[0]!, account.nowMs).lines[0]).not.toHaveProperty('fullStartMs')
+      await account.at('2026-12-10T08:00Z').change(id, { plan: 'quarter', when: 'now', invoice: 'now' })
+      expect(textAt(account.invoices(id)[1]!)).toContain(
+        '9 Dec 2026 – 29 Dec 2026 · plan month · billed in advance',
+      )
+    },
+  )
 
   it('stays through a trial, and a change in it', async () => {
     const account = plans('2026-01-05T00:00Z')
@@ -163,6 +192,25 @@ describe('what was before bill_from', () => {
       }
   })
 
+  it('ends there at the latest, also where a change gave it another calendar', async () => {
+    const brought = async () => {
+      const account = plans('2026-12-01T00:00Z')
+      const { id } = await account.subscribe({ plan: 'month', start: '2025-01-01', bill_from: '2027-03-01' })
+      await account.at('2027-01-15T00:00Z').change(id, { plan: 'year', when: 'now' })
+      return { account, id }
+    }
+    const { account, id } = await brought()
+    expect(iso((await account.cancel(id, 'period_end')).cancelAtMs!)).toBe('2027-03-01T00:00')
+    account.closeUntil('2028-06-01T00:00Z')
+    expect(account.invoices(id).map(({ status, number }) => [status, number])).toEqual([['void', null]])
+
+    const other = await brought()
+    await other.account.change(other.id, { plan: 'month', when: 'period_end' })
+    other.account.closeUntil('2027-03-01T00:00Z')
+    expect(fees(other.account, other.id)).toEqual(['[0, 31) of 31: 31.00'])
+    expect(iso(other.account.subscriptions.get(other.id)!.open!.endMs)).toBe('2027-04-01T00:00')
+  })
+
   it('leaves the meters to another subscription that prices them until then', async () => {
     const account = plans('2026-01-21T10:20Z')
     const old = await account.subscribe({ plan: 'usage' })
@@ -195,6 +243,29 @@ describe('what was before bill_from', () => {
     expect(account.subscriptions.size).toBe(0)
     const { id } = await account.subscribe({ ...old, bill_from: '2025-12-31' })
     expect(iso(account.subscriptions.get(id)!.open!.endMs)).toBe('2026-01-31T05:00')
+  })
+
+  it('that is refused names instants that are taken, and no other', async () => {
+    const years = () => plans('2026-11-28T00:00Z').plan('years', { interval: 'year', interval_count: 3 })
+    const old = { plan: 'years', start: '2024-01-01', anchor: 'anniversary' }
+    for (const [input, named] of [
+      [{}, ['2027-01-01']],
+      [{ bill_from: '2024-01-01' }, ['2027-01-01']],
+      [{ bill_from: '2026-06-01' }, ['2027-01-01']],
+      [{ bill_from: '2027-06-01' }, ['2027-01-01']],
+      [{ bill_from: '2029-06-01' }, ['2027-01-01']],
+      [{ plan: 'month', bill_from: '2026-06-15' }, ['2026-06-01', '2026-07-01']],
+      [{ plan: 'month' }, ['2026-11-01', '2026-12-01']],
+      // All of it is one trial yet.
+      [{ start: '2025-06-01', trial_days: 700 }, ['2027-05-02']],
+    ] as const) {
+      const refusal = await years()
+        .subscribe({ ...old, ...input })
+        .catch((error) => error)
+      const told = refusal.issues[0].detail.match(/\d{4}-\d\d-\d\dT[\d:.]+Z/g)
+      expect(told).toEqual(named.map((day) => `${day}T00:00:00.000Z`))
+      for (const bill_from of told) await years().subscribe({ ...old, ...input, bill_from })
+    }
   })
 
   it('is nothing where it is not sent, or is before the start', async () => {
@@ -265,9 +336,9 @@ describe('subscriptions that are brought along', () => {
           const account = plans(nowHour * HOUR_MS, zone)
           fc.pre(Date.parse(date) + DAY_MS <= account.nowMs)
           // The first instant at which clocks show the anchor's time, or a later one.
-          const begins = (on: string, at = time) => {
-            let ms = Date.parse(`${on}T${at}Z`) - 15 * HOUR_MS
-            while (`${localDay(zone, ms)} ${localClock(zone, ms)}` < `${on} ${at}`) ms += HOUR_MS / 4
+          const begins = (on: string) => {
+            let ms = Date.parse(`${on}T${time}Z`) - 15 * HOUR_MS
+            while (`${localDay(zone, ms)} ${localClock(zone, ms)}` < `${on} ${time}`) ms += HOUR_MS / 4
             return ms
           }
           const passed = Math.floor(
@@ -277,8 +348,8 @@ describe('subscriptions that are brought along', () => {
           while (begins(later(date, (k + 1) * months[plan as 'month'])) <= account.nowMs) k++
           // An anchor that the zone's clocks skip on its day is none that anybody could send.
           fc.pre(localClock(zone, begins(date)) === time || hour === null || hour === 0)
-          // Where clocks skip midnight, the hour that a day begins with is its midnight.
-          fc.pre(hour === null || hour === 0 || begins(date) !== begins(date, '00:00:00'))
+          // And one at which a day begins that lacks its midnight is that day's, not an hour's.
+          fc.pre(hour === null || hour === 0 || localDay(zone, begins(date) - 1) === date)
           const from = begins(later(date, (k + (ahead ? 1 : 0)) * months[plan as 'month']))
           const to = begins(later(date, (k + (ahead ? 2 : 1)) * months[plan as 'month']))
           const anchor = hour === null ? date : new Date(begins(date)).toISOString()

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Invoice } from '../../../src/billing/invoices/invoice.ts'
 import { CustomerAccount } from '../customer-account.ts'
 
@@ -123,6 +123,25 @@ describe('a change to another interval now', () => {
     },
   )
 
+  it('that is sent again in the same hour is the same, also where the period is empty', async () => {
+    const account = plans('2026-10-15T00:00Z')
+    const { id } = await account.subscribe({ plan: 'monthly', anchor: 'anniversary' })
+    account.closeUntil('2026-12-01T10:05Z')
+    await account.change(id, { plan: 'yearly', when: 'now', invoice: 'now' })
+    account.at('2026-12-01T10:10Z')
+    const { phases } = await account.change(id, { plan: 'monthly', when: 'now' })
+    expect(phases.at(-1)).toMatchObject({ anchorDate: '2026-12-01', beginsPeriod: true })
+    const draft = shown(account.draft(id))
+    account.at('2026-12-01T10:11Z')
+    expect((await account.change(id, { plan: 'monthly', when: 'now' })).phases).toEqual(phases)
+    expect(shown(account.draft(id))).toEqual(draft)
+    expect(draft.at(-1)).toBe('fee monthly [0, 31) of 31: 31.00')
+    await account.change(id, { plan: 'quarterly', when: 'now' })
+    // Back to what ran before this hour, by another: its calendar goes on.
+    const back = await account.change(id, { plan: 'monthly', when: 'now' })
+    expect(back.phases.at(-1)).toMatchObject({ anchorDate: '2026-10-15', beginsPeriod: true })
+  })
+
   it('is made while the job is behind, and each period is invoiced all the same', async () => {
     const account = plans(from)
     const { id } = await account.subscribe({ plan: 'arrears', anchor: 'anniversary' })
@@ -152,15 +171,21 @@ describe('a change to another interval now', () => {
     })
   })
 
-  it('of a subscription that is to end bills the new fee up to the end', async () => {
+  it('is refused of a subscription that is to end: it would bill the new fee for a part, and the rest a period late', async () => {
     const account = plans(from)
     const { id } = await account.subscribe({ plan: 'monthly', anchor: 'anniversary' })
     await account.cancel(id, 'period_end')
-    await account.at('2026-01-11T00:00Z').change(id, { plan: 'yearly', when: 'now', invoice: 'now' })
-    expect(shown(account.invoices(id).at(-1)!).slice(2)).toEqual([
-      'proration monthly [10, 31) of 31: -21.00',
-      'fee yearly [0, 21) of 365: 21.00',
-    ])
+    account.at('2026-01-11T00:00Z')
+    for (const invoice of ['now', 'next'])
+      await expect(account.change(id, { plan: 'yearly', when: 'now', invoice })).rejects.toMatchObject({
+        code: 'state_conflict',
+        detail:
+          'The subscription ends on 2026-02-01T00:00:00.000Z, and this change would begin another period. Reactivate it first: POST /api/v1/subscriptions/{id}/reactivate.',
+      })
+    await account.change(id, { plan: 'large', when: 'now', invoice: 'now' })
+    await account.reactivate(id)
+    await account.change(id, { plan: 'yearly', when: 'now', invoice: 'now' })
+    expect(shown(account.invoices(id).at(-1)!).at(-1)).toBe('fee yearly [0, 365) of 365: 365.00')
   })
 })
 
@@ -295,5 +320,22 @@ describe('a change that is invoiced at once', () => {
       expect(told(preview.invoice)).toEqual(told(account.draft(id)))
       expect(preview.subscription.phases).toEqual(account.subscriptions.get(id)!.phases)
     }
+  })
+
+  it('previews nothing that adjusts what it would issue, also where an event arrives meanwhile', async () => {
+    const account = plans(from)
+    const { id } = await account.subscribe({ plan: 'monthly', anchor: 'anniversary' })
+    account.at('2026-01-11T10:30Z').use('5', '2026-01-10T10:00Z')
+    const known = account.usageOf
+    let reads = 0
+    const read = vi.spyOn(account, 'usageOf').mockImplementation((span) => {
+      const usage = known(span)
+      if (reads++ === 0) account.use('2', '2026-01-10T11:00Z')
+      return usage
+    })
+    const { issued, invoice } = await account.preview(id, { plan: 'yearly', when: 'now', invoice: 'now' })
+    expect(read.mock.calls.length).toBeGreaterThan(1)
+    expect(issued.map(shown)[0]).toContain('5 calls: 5.00')
+    expect(invoice.lines.filter(({ kind }) => kind === 'adjustment')).toEqual([])
   })
 })

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { createCreditNote } from '../../../../src/billing/credit/create-credit-note.ts'
 import { grantCredit, voidGrant } from '../../../../src/billing/credit/grant-credit.ts'
+import type { Invoice } from '../../../../src/billing/invoices/invoice.ts'
 import { moveInvoice } from '../../../../src/billing/invoices/move-invoice.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
 import { smoothly } from '../../stage.ts'
@@ -53,6 +54,10 @@ export const takeBack: Operation<Drawn<typeof which>, Year> = {
   },
 }
 
+/** What gives back what was billed in advance before can't be. */
+const mayBeVoided = ({ kind, lines }: Invoice): boolean =>
+  kind !== 'period' || !lines.some((line) => line.kind === 'proration' && Number(line.amount) < 0)
+
 type Which = 'any' | 'with more to give back'
 
 /** Mostly one that is open still; and where that matters, one that adjusts others or draws on credit. */
@@ -60,8 +65,9 @@ async function anIssued(year: Year, tenant: number, n: number, which: Which): Pr
   const { invoices } = await readBooks(year.postgres, year.tenant(tenant).id)
   const issued = invoices.filter(isIssued)
   const open = issued.filter(({ status }) => status === 'issued')
-  const adjusting = open.filter(({ lines }) => lines.some(({ kind }) => kind === 'adjustment'))
-  const drawing = open.filter(({ totals }) => totals!.credits.length > 0)
+  const voidable = open.filter(mayBeVoided)
+  const adjusting = voidable.filter(({ lines }) => lines.some(({ kind }) => kind === 'adjustment'))
+  const drawing = voidable.filter(({ totals }) => totals!.credits.length > 0)
   const wanted = which === 'any' ? [open, issued] : [adjusting, drawing, adjusting, drawing, open]
   const some = [wanted[n % wanted.length]!, open, issued].find((one) => one.length > 0)
   return some === undefined ? null : some[n % some.length]!.id
@@ -95,7 +101,7 @@ export const move: Operation<Drawn<typeof moved>, Year> = {
 export async function voidedInCalm(year: Year): Promise<void> {
   for (const { id: tenantId, number: tenant } of year.tenants) {
     const { invoices } = await readBooks(year.postgres, tenantId)
-    const open = invoices.filter(({ status }) => status === 'issued')
+    const open = invoices.filter((one) => one.status === 'issued' && mayBeVoided(one))
     const adjusting = open.findLast(({ lines }) => lines.some(({ kind }) => kind === 'adjustment'))
     const drawing = open.findLast(({ totals }) => totals!.credits.length > 0)
     for (const id of new Set([adjusting, drawing].flatMap((one) => (one ? [one.id] : [])))) {
