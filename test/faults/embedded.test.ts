@@ -8,7 +8,7 @@ describe('the app over its embedded stores, killed under load', () => {
     const events: number[] = []
     const violations = await runEmbedded({
       seed: 'quick',
-      kills: 2,
+      kills: 1,
       onKill: (kill) => events.push(kill.events),
     })
     expect(violations).toEqual([])
