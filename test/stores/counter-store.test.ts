@@ -423,10 +423,16 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
         await echoed
         return calls - 1
       }
+      // Another suite may make the server forget its scripts, and then one is sent twice: the least of three is it.
+      const least = async (sent: (n: number) => Parameters<typeof batch>[1]) =>
+        Math.min(await callsOf(sent(1)), await callsOf(sent(2)), await callsOf(sent(3)))
       const anHundred = (name: string) =>
         Array.from({ length: 100 }, (_, i) => ({ customer_id: `${name}${i}` }))
       await callsOf([{}]) // the script and the tenant are known from here on
-      const inHashes = [await callsOf([{ customer_id: 'n1' }]), await callsOf(anHundred('n'))]
+      const inHashes = [
+        await least((n) => [{ customer_id: `n${n}` }]),
+        await least((n) => anHundred(`n${n}-`)),
+      ]
       // In buckets, however many generations there are.
       store = storeWith({ dedupeBucketIds: 24 })
       for (let i = 0; i < 5; i++) await store.record(batch(config, anHundred('many')))
@@ -437,7 +443,10 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
         ),
       )
       await backend.client.hset('tg:{0}:meta', `t:${config.tenantId}`, await withoutHashes())
-      const inBuckets = [await callsOf([{ customer_id: 'b1' }]), await callsOf(anHundred('b'))]
+      const inBuckets = [
+        await least((n) => [{ customer_id: `b${n}` }]),
+        await least((n) => anHundred(`b${n}-`)),
+      ]
       monitor.disconnect()
       expect(inHashes).toEqual([9, 9])
       expect(inBuckets).toEqual([9, 9])
