@@ -15,7 +15,14 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['**/node_modules/**', http, fuzz], ...shared } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', http, fuzz],
+          ...shared,
+        },
+      },
       overHttp('http on Node', http, node),
       overHttp('http on workerd', http, workerd),
       // On servers of their own: they flush and revoke what others count on.
