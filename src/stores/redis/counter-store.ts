@@ -20,7 +20,7 @@ import { coalesced } from './coalesce.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
 import { metaKey } from './keys.ts'
 import { partitionOf } from './partition.ts'
-import { milliseconds, recordArguments, recordCall, recordOutcomes } from './record-call.ts'
+import { orEndless, recordArguments, recordCall, recordOutcomes } from './record-call.ts'
 import { runScript, scriptFailed } from './script.ts'
 import { forgetIds } from './scripts/ids.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
@@ -70,8 +70,8 @@ export class RedisCounterStore implements CounterStore {
   async seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome> {
     const args = [
       lease.owner,
-      milliseconds(lease.ms),
-      milliseconds(this.#limits.settleAfterMs),
+      orEndless(lease.ms),
+      orEndless(this.#limits.settleAfterMs),
       String(this.partitions),
     ]
     const reply = (await this.#run(seal, partition, args)) as [string, string, Reply[], string, number]
@@ -97,7 +97,7 @@ export class RedisCounterStore implements CounterStore {
     const shares = [...ofTenant].flatMap(([tenantId, count]) => [tenantId, String(count)])
     await this.#run(discard, segment.partition, [
       segment.id,
-      milliseconds(this.#limits.keepSettledMs),
+      orEndless(this.#limits.keepSettledMs),
       segment.offer,
       ...shares,
     ])

@@ -67,13 +67,13 @@ export function recordArguments(
     groups: groups.map((group) => HANDLING_LETTERS[group.handling] + group.events.length).join(','),
     nonce: crypto.randomUUID().slice(0, 8),
     slot: answered.slot,
-    segment_max_age_ms: milliseconds(limits.segmentMaxAgeMs),
+    segment_max_age_ms: orEndless(limits.segmentMaxAgeMs),
     segment_max_counters: String(limits.segmentMaxCounters),
     segment_max_bytes: String(limits.segmentMaxBytes),
     backlog_max_counters: String(limits.backlogMaxCounters),
     backlog_max_counters_of_tenant: String(limits.backlogMaxCountersPerTenant),
-    dedupe_window_ms: milliseconds(limits.dedupeWindowMs),
-    dedupe_max_ids: endless(limits.dedupeMaxIds),
+    dedupe_window_ms: orEndless(limits.dedupeWindowMs),
+    dedupe_max_ids: orEndless(limits.dedupeMaxIds),
     dedupe_bucket_ids: String(limits.dedupeBucketIds),
     meters: String(meters.length),
     merges: counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
@@ -116,5 +116,5 @@ const outcomeOf = (letters: string): RecordOutcome => ({
 })
 
 /** As a script takes a number that may be infinite; as milliseconds that is 285,000 years. */
-const endless = (count: number): string => (Number.isFinite(count) ? String(count) : '9000000000000000')
-export const milliseconds = endless
+export const orEndless = (count: number): string =>
+  Number.isFinite(count) ? String(count) : '9000000000000000'

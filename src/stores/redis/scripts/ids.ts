@@ -11,7 +11,7 @@ const BUCKETS_MOST = 16_777_216
  *   a hash    id → fingerprint. A batch looks into it with one HMGET, in the least time; but it is one record, and may outgrow
  *             what a store holds in one. `buckets` is 0.
  *   buckets   texts of some two dozen ids each, by a hash of the id: all of a batch's buckets, of however many generations and
- *             ids, are one MGET and one MSET. That is three times the work of a hash, and a third of its memory. A bucket holds
+ *             ids, are one MGET and one MSET. That is more work than a hash, and takes less memory. A bucket holds
  *             27 characters an id: the first 16 of its digest (96 bits) and the first 11 of its fingerprint (66).
  *
  *   parse_generations(text, window, now) → current or nil, {older, …}, {dead, …}
