@@ -183,6 +183,7 @@ describe('Postgres through the Neon driver', () => {
     const error = await rows(impatient, insert).catch((reason) => reason)
     expect(String(error.cause)).toMatch(/timeout/i)
     letGo()
+    await expect.poll(counted).toBe(1)
   })
 
   test('two bridges in one process are told apart', async () => {

@@ -21,7 +21,9 @@ const odd = fc.constantFrom<unknown>(
   ...['x'.repeat(128), 'x'.repeat(129), '😀'.repeat(64), '😀'.repeat(65), 'x'.repeat(512), 'x'.repeat(513)],
   ...[0, -0, 1, 0.1, -2.5, 1e15, 1e21, 1e-13, 0.1 + 0.2, null, true, [], [1], {}, { a: { b: [null] } }],
 )
-const value = fc.oneof(odd, fc.string({ unit: 'binary' }), fc.double(), fc.jsonValue())
+/** The name __proto__ is refused with the body, before anyone looks at an event in it. */
+const json = fc.jsonValue().filter((sent) => !JSON.stringify(sent).includes('"__proto__"'))
+const value = fc.oneof(odd, fc.string({ unit: 'binary' }), fc.double(), json)
 
 /** An event with some of its fields left out, and some others in their place or beside them. */
 const almostSound = fc

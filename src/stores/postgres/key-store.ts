@@ -47,7 +47,7 @@ export class PostgresKeyStore implements KeyStore {
           insert into api_keys (id, tenant_id, name, hash, hint)
           select ${key.id}::uuid, tenant.id, ${key.name}::text, ${key.hash}::text, ${key.hint}::text
           from tenant where keys < ${KEYS_PER_TENANT}::int and not exists (select 1 from existing)
-          on conflict (id) do nothing
+          on conflict do nothing
           returning *
         )
         select (select to_jsonb(key)::text from (select * from key union all select * from existing) as key) as key,
