@@ -1,0 +1,25 @@
+// An event as the log keeps it.
+
+/** What was accepted, as it was sent, with what it was sent without filled in. */
+export type LogEntry = {
+  id: string
+  customerId: string
+  resourceType: string
+  /** canonical decimal */
+  quantity: string
+  timestampMs: number
+  properties: Record<string, unknown>
+  /** when it was recorded, by the counter store's clock: µs since 1970 */
+  receivedMicros: number
+  /** its list: the ids of the meters that it was counted for when it was recorded */
+  meters: readonly string[]
+}
+
+/**
+ * The log's order: by arrival, and of what arrived at one instant by id. No two events of a tenant are the same in both: an
+ * instant is far shorter than ids are known for.
+ */
+export type Position = Pick<LogEntry, 'receivedMicros' | 'id'>
+
+export const byArrival = (a: Position, b: Position): number =>
+  a.receivedMicros - b.receivedMicros || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
