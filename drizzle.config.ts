@@ -2,6 +2,6 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./src/stores/postgres/schema.ts', './src/stores/postgres/billing-schema.ts'],
+  schema: ['schema', 'billing-schema', 'log-schema'].map((file) => `./src/stores/postgres/${file}.ts`),
   out: './migrations',
 })

@@ -30,13 +30,14 @@ const mayImport: Record<string, string[]> = {
   kernel: [],
   metering: ['kernel'],
   pricing: ['kernel'],
+  log: ['kernel', 'metering'],
   access: ['kernel', 'metering', 'pricing', 'billing/plan.ts', 'billing/ports.ts'],
   billing: ['kernel', 'metering', 'pricing', 'access'],
-  stores: ['kernel', 'metering', 'pricing', 'access', 'billing'],
-  http: ['kernel', 'metering', 'pricing', 'access', 'billing', 'services.ts'],
-  jobs: ['kernel', 'metering', 'pricing', 'access', 'billing', 'services.ts'],
+  stores: ['kernel', 'metering', 'log', 'pricing', 'access', 'billing'],
+  http: ['kernel', 'metering', 'log', 'pricing', 'access', 'billing', 'services.ts'],
+  jobs: ['kernel', 'metering', 'log', 'pricing', 'access', 'billing', 'services.ts'],
 }
-const domains = ['kernel', 'metering', 'pricing', 'access', 'billing']
+const domains = ['kernel', 'metering', 'log', 'pricing', 'access', 'billing']
 const PURE_PACKAGES = ['zod', 'big.js', 'temporal-polyfill']
 
 const allowed = (target: string, may: string[]): boolean =>

@@ -23,6 +23,9 @@ export interface BlockStore {
   replace(name: string, version: string, content: Uint8Array): Promise<boolean>
   /** Removes blocks; what is not there is no error. */
   remove(names: string[]): Promise<void>
-  /** Names after this one in byte order ('' for the first), with the time when each was made (ms). */
+  /**
+   * Names after this one in byte order ('' for the first), with the time (ms) when each was made; where a store tells
+   * only that, when it was changed last.
+   */
   list(after: string, limit: number): Promise<{ name: string; createdMs: number }[]>
 }
