@@ -2,9 +2,12 @@
 
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
+import { BlockWriter } from '../src/log/write-blocks.ts'
 import { defaultLimits, type Limits } from '../src/metering/limits.ts'
 import type { TenantConfig } from '../src/metering/meter.ts'
+import type { SegmentLog } from '../src/metering/ports.ts'
 import { recordUsage } from '../src/metering/record-usage.ts'
+import { PostgresBlockStore } from '../src/stores/blocks/postgres.ts'
 import type { Db } from '../src/stores/postgres/db.ts'
 import { openNodePostgres } from '../src/stores/postgres/node-postgres.ts'
 import { PostgresUsageStore } from '../src/stores/postgres/usage-store.ts'
@@ -22,6 +25,7 @@ export type World = {
   limits: Limits
   counters: RedisCounterStore
   usage: PostgresUsageStore
+  log: SegmentLog | null
   configs: { reload(): Promise<never> }
   db: Db
   pool: pg.Pool
@@ -31,8 +35,12 @@ export type World = {
   close(): Promise<void>
 }
 
-/** `more`: where it differs from the default limits. */
-export function openWorld(servers: Servers, more: Partial<Limits> = {}): World {
+/** `more`: where it differs from the default limits. `logged`: with the event log. */
+export function openWorld(
+  servers: Servers,
+  more: Partial<Limits> = {},
+  { logged = true }: { logged?: boolean } = {},
+): World {
   const limits = { ...defaultLimits, ...more }
   const redis = openTcpRedis(servers.redisUrl, { timeoutMs: TIMEOUT_MS })
   const postgres = openNodePostgres(servers.databaseUrl, { max: 4, timeoutMs: TIMEOUT_MS })
@@ -44,6 +52,7 @@ export function openWorld(servers: Servers, more: Partial<Limits> = {}): World {
     limits,
     counters: new RedisCounterStore(connection, limits, 1),
     usage: new PostgresUsageStore(db),
+    log: logged ? new BlockWriter(new PostgresBlockStore(db)) : null,
     configs: {
       reload: () => {
         throw new Error('A benchmark has met a configuration that it did not make')

@@ -6,11 +6,12 @@ import { KeyCache } from './access/key-cache.ts'
 import { billingSettingsOf, type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
 import type { Services } from './services.ts'
+import { PostgresBlockStore } from './stores/blocks/postgres.ts'
 import { PostgresAccountStore } from './stores/postgres/account-store.ts'
 import { PostgresCouponStore } from './stores/postgres/coupon-store.ts'
 import type { Db } from './stores/postgres/db.ts'
 import { PostgresIdempotencyStore } from './stores/postgres/idempotency-store.ts'
-import { postgresAccess, postgresCatalog } from './stores/postgres/stores.ts'
+import { eventLog, postgresAccess, postgresCatalog } from './stores/postgres/stores.ts'
 import { PostgresUsageStore } from './stores/postgres/usage-store.ts'
 import type { RedisConnection } from './stores/redis/connection.ts'
 import { RedisCounterStore } from './stores/redis/counter-store.ts'
@@ -34,11 +35,13 @@ export function compose(
 ): Composed {
   const limits = limitsOf(config, counters)
   const access = postgresAccess(db)
+  const blocks = new PostgresBlockStore(db)
   const services: Services = {
     clock: Date.now,
     limits,
     counters: new RedisCounterStore(redis, limits, config.PARTITIONS, { coalesce: shared }),
     usage: new PostgresUsageStore(db),
+    ...eventLog(db, blocks),
     access,
     configs: new ConfigCache(access, Date.now),
     catalog: postgresCatalog(db),

@@ -6,8 +6,9 @@ import type { AccessStore } from './access/ports.ts'
 import type { AccountStore, CouponStore } from './billing/account-ports.ts'
 import type { CatalogStore } from './billing/ports.ts'
 import type { BillingSettings } from './billing/settings.ts'
+import type { BlockStore, LogIndex } from './log/ports.ts'
 import type { Limits } from './metering/limits.ts'
-import type { CounterStore, UsageStore } from './metering/ports.ts'
+import type { CounterStore, SegmentLog, UsageStore } from './metering/ports.ts'
 
 export type Services = {
   /** ms since 1970 */
@@ -15,6 +16,11 @@ export type Services = {
   limits: Limits
   counters: CounterStore
   usage: UsageStore
+  /** null: events are counted, and not kept */
+  log: SegmentLog | null
+  /** where the log is kept and found; null: nowhere */
+  blocks: BlockStore | null
+  logIndex: LogIndex
   access: AccessStore
   /** what this instance has cached of tenants */
   configs: ConfigCache

@@ -14,6 +14,7 @@ import { couponRoutes } from './routes/coupons.ts'
 import { creditRoutes } from './routes/credit.ts'
 import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { customerRoutes } from './routes/customers.ts'
+import { eventRoutes } from './routes/events.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
 import { invoiceDocumentRoutes } from './routes/invoice-documents.ts'
@@ -29,6 +30,7 @@ import { usageRoutes } from './routes/usage.ts'
 
 const groups: Routes[] = [
   usageRoutes,
+  eventRoutes,
   billingRoutes,
   meterRoutes,
   customerRoutes,

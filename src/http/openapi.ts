@@ -18,6 +18,7 @@ export const API_VERSION = '0.1.0'
 
 export const TAGS = {
   Usage: 'Events in, totals out.',
+  Events: 'What was accepted, as it was sent, and what became of it.',
   Billing: 'What a customer owes, exact at this instant.',
   Meters: 'How events become numbers.',
   Customers: 'Who gets the bill. A customer need not be created before it is used or billed.',

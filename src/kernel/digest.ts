@@ -19,3 +19,7 @@ export const derivedBytes = (
   purpose: string,
   length: number,
 ): Uint8Array<ArrayBuffer> => new Uint8Array(hkdfSync('sha256', secret, salt, purpose, length))
+
+/** 32 and 64 bits of SHA-256 as signed numbers, the larger one as text: for an index, which may find too much but never too little. */
+export const hash32 = (content: string): number => hash('sha256', content, 'buffer').readInt32BE(0)
+export const hash64 = (content: string): string => String(hash('sha256', content, 'buffer').readBigInt64BE(0))

@@ -58,11 +58,12 @@ export function pageOf<Item>(
   const data = items.slice(0, limit)
   const last = data.at(-1)
   const more = items.length > limit && last !== undefined
-  return { data, next_cursor: more ? encode([list, positionOf(last)]) : null }
+  return { data, next_cursor: more ? encodeCursor(list, positionOf(last)) : null }
 }
 
-function encode(parts: string[]): string {
-  const bytes = new TextEncoder().encode(JSON.stringify(parts))
+/** For a list whose next page begins elsewhere than after its last item. */
+export function encodeCursor(list: string, position: string): string {
+  const bytes = new TextEncoder().encode(JSON.stringify([list, position]))
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

@@ -3,11 +3,12 @@
 import { decimal, text } from '../kernel/decimal.ts'
 import { digest128 } from '../kernel/digest.ts'
 import { bucketStartMs } from '../kernel/time.ts'
-import { type Counter, counterField, type Merge } from './counter.ts'
+import { type Counter, counterField, LOG_METER, type Merge } from './counter.ts'
 import type { Event, Wrong } from './event.ts'
 import { passes } from './filter.ts'
 import { GROUP_VALUES_BYTES } from './limits.ts'
-import type { Aggregation, Meter, TenantConfig } from './meter.ts'
+import { type Lists, lineOf, listField, listOf } from './logged.ts'
+import { type Aggregation, activeMeters, type Meter, type TenantConfig } from './meter.ts'
 import type { CountedEvent, RecordBatch } from './ports.ts'
 import { LOST_DIGITS, lostDigits, property, propertyPointer } from './property.ts'
 import { quantityText } from './quantity.ts'
@@ -90,6 +91,18 @@ export function deltasOf(
   return wrong.length > 0 ? wrong : { deltas, skipped }
 }
 
+/**
+ * What one meter took of an event: the value, as a decimal or for unique_count as it is told apart, and the values of what it
+ * groups by. null: it left the event out.
+ */
+export function takenBy(meter: Meter, event: Event): { value: string; groups: (string | null)[] } | null {
+  if (passes(meter.filter, event.properties) !== true) return null
+  const value = valueFor(meter, event, '#')
+  const groups = groupsFor(meter, event, '#')
+  if (typeof value !== 'string' || typeof groups !== 'string') return null
+  return { value, groups: JSON.parse(groups) as (string | null)[] }
+}
+
 const hasFilter = ({ filter }: Meter): boolean => filter.length > 0
 
 /** Those whose filter the event passes. */
@@ -169,34 +182,59 @@ function groupsFor(meter: Meter, event: Event, pointer: string): string | Wrong 
   return groups
 }
 
-/** The batch as the counter store takes it: each counter named once, and the events pointing at them. */
+/** The batch as the counter store takes it: each counter named once, and the events pointing at them. `logged`: with the log. */
 export function batchOf(
   events: { event: Event; deltas: Delta[] }[],
   config: TenantConfig,
-  handling: RecordBatch['handling'],
+  { handling, logged }: { handling: RecordBatch['handling']; logged: boolean },
 ): RecordBatch {
   const positions = new Map<string, number>()
   const meterPositions = new Map<string, number>()
   const counters: RecordBatch['counters'] = []
-  const counted: CountedEvent[] = events.map(({ event, deltas }) => ({
-    idDigest: digest128(event.id),
-    fingerprint: digest128(event.content),
-    deltas: deltas.map(({ field, meter, merge, a, b }) => {
-      let counter = positions.get(field)
-      if (counter === undefined) {
-        if (!meterPositions.has(meter)) meterPositions.set(meter, meterPositions.size)
-        counter = counters.push({ field, merge, meter: meterPositions.get(meter)! }) - 1
-        positions.set(field, counter)
-      }
-      return { counter, a, b }
-    }),
-  }))
+  const lists: Lists | null = logged ? {} : null
+  const inBatch = ({ field, meter, merge, a, b }: Delta) => {
+    let counter = positions.get(field)
+    if (counter === undefined) {
+      if (!meterPositions.has(meter)) meterPositions.set(meter, meterPositions.size)
+      counter = counters.push({ field, merge, meter: meterPositions.get(meter)! }) - 1
+      positions.set(field, counter)
+    }
+    return { counter, a, b }
+  }
+  const counted: CountedEvent[] = events.map(({ event, deltas }) => {
+    const inBatchOrder = deltas.map(inBatch)
+    if (lists !== null) inBatchOrder.push(inBatch(listDelta(event.resourceType, config, lists)))
+    return {
+      idDigest: digest128(event.id),
+      fingerprint: digest128(event.content),
+      line: logged ? lineOf(event) : '',
+      deltas: inBatchOrder,
+    }
+  })
   return {
     tenantId: config.tenantId,
     configVersion: config.version,
     handling,
     meters: [...meterPositions.keys()],
     counters,
+    lists,
     events: counted,
   }
+}
+
+const listDeltas = new WeakMap<TenantConfig, Map<string, { list: string[]; delta: Delta }>>()
+
+/** What an event adds to the log's own counter of its type; notes the list. Found once a configuration and type. */
+function listDelta(resourceType: string, config: TenantConfig, lists: Lists): Delta {
+  let ofType = listDeltas.get(config)
+  if (ofType === undefined) listDeltas.set(config, (ofType = new Map()))
+  let known = ofType.get(resourceType)
+  if (known === undefined) {
+    const list = listOf(activeMeters(config, resourceType))
+    const field = listField(config.tenantId, resourceType, list)
+    known = { list, delta: { field, meter: LOG_METER, merge: 'once', a: '1', b: '0' } }
+    ofType.set(resourceType, known)
+  }
+  lists[resourceType] = known.list
+  return known.delta
 }

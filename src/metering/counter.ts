@@ -52,6 +52,9 @@ function bucketText(bucketMs: number): string {
  */
 export const TALLY_CUSTOMER = ''
 
+/** What the log counts its events as. No meter can have this id. */
+export const LOG_METER = '$log'
+
 export const tallyField = (tenantId: string, meter: string, slot: string): string =>
   counterField({
     tenantId,

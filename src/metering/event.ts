@@ -100,6 +100,8 @@ export type Event = {
   quantity: string
   timestampMs: number
   properties: Record<string, unknown>
+  /** the properties as canonical JSON */
+  propertiesText: string
   /** canonical text of what was sent: equal for equal events, whatever the order of keys or the spelling of numbers */
   content: string
 }
@@ -118,6 +120,7 @@ export function parseEvent(
   const { id, customer_id, resource_type, quantity = '1', timestamp, properties = {} } = fields
   const wrong = wrongProperties(properties, `${pointer}/properties`)
   if (wrong) return [wrong]
+  const propertiesText = canonical(properties)
   return {
     id: id ?? newId(),
     customerId: customer_id,
@@ -125,7 +128,8 @@ export function parseEvent(
     quantity,
     timestampMs: timestamp ?? nowMs,
     properties,
-    content: contentOf([id ?? null, customer_id, resource_type, quantity, timestamp ?? null], properties),
+    propertiesText,
+    content: contentOf([id ?? null, customer_id, resource_type, quantity, timestamp ?? null], propertiesText),
   }
 }
 
@@ -182,9 +186,8 @@ function wrongValue(value: unknown, depth: number): string | null {
 }
 
 /** The canonical text of `[...fields, properties]`. What has no keys to order is left to JSON, which is much faster. */
-function contentOf(fields: (string | number | null)[], properties: Record<string, unknown>): string {
-  return `${JSON.stringify(fields).slice(0, -1)},${canonical(properties)}]`
-}
+const contentOf = (fields: (string | number | null)[], propertiesText: string): string =>
+  `${JSON.stringify(fields).slice(0, -1)},${propertiesText}]`
 
 /** JSON with the keys in order, so that equal content is equal text. */
 function canonical(value: unknown): string {

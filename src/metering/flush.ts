@@ -1,13 +1,27 @@
-// Flush: the cold path. Seal, and then for each segment that is old enough: read, settle, discard. Any step may be the last
-// one before a crash, and any two runs may overlap: the segment's id in Postgres makes settling it again a no-op.
+// Flush: the cold path. Seal, and then for each segment that is old enough: read, write what it logged, settle, discard. Any
+// step may be the last one before a crash, and any two runs may overlap: the segment's id in Postgres makes settling it again a
+// no-op, and blocks that a run has made are made.
 
 import { TollgateError } from '../kernel/errors.ts'
 import { newId } from '../kernel/ids.ts'
 import { TALLY_CUSTOMER } from './counter.ts'
 import { FORGETS_PER_FLUSH, type Limits } from './limits.ts'
-import { type CounterStore, type SegmentRef, SegmentRefused, type UsageStore } from './ports.ts'
+import {
+  type CounterStore,
+  type SegmentLog,
+  type SegmentRef,
+  SegmentRefused,
+  type UsageStore,
+} from './ports.ts'
 
-export type FlushServices = { clock: () => number; limits: Limits; counters: CounterStore; usage: UsageStore }
+export type FlushServices = {
+  clock: () => number
+  limits: Limits
+  counters: CounterStore
+  usage: UsageStore
+  /** null: what was logged before the log was turned off is dropped */
+  log: SegmentLog | null
+}
 
 export type FlushReport = {
   settledSegments: number
@@ -135,21 +149,26 @@ async function settleAll(
 }
 
 async function settleSegment(
-  { counters, usage }: FlushServices,
+  { counters, usage, log }: FlushServices,
   segment: SegmentRef,
   report: FlushReport,
 ): Promise<void> {
   const content = await counters.readSegment(segment)
-  if (content.length === 0) {
+  if (content.counters.length === 0) {
     // Either another run has just discarded it, and then the mark finds nothing; or Redis lost it, and then it must be seen.
     await counters.markMissing(segment)
     return
   }
+  let kept: string | null = null
   try {
-    const { applied } = await usage.settle(segment, content)
+    const written = log === null ? { rows: [], kept } : await log.write(segment, content)
+    kept = written.kept
+    const { applied } = await usage.settle(segment, content.counters, written.rows)
     if (applied) {
       report.settledSegments++
-      report.settledCounters += content.filter(({ customerId }) => customerId !== TALLY_CUSTOMER).length
+      report.settledCounters += content.counters.filter(
+        ({ customerId }) => customerId !== TALLY_CUSTOMER,
+      ).length
     } else report.alreadySettled++
   } catch (error) {
     if (error instanceof TollgateError) throw error
@@ -160,5 +179,5 @@ async function settleSegment(
     } else report.failed.push(failure)
     return
   }
-  await counters.discard(segment, content)
+  await counters.discard(segment, content, kept)
 }

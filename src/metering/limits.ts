@@ -33,6 +33,9 @@ export const LIVE_CHARS_PER_READ = 2_000_000
 export const ROWS_PER_READ = 20_000
 export const WINDOWS_PER_READ = 1_000
 
+/** Bytes of counters that a byte of the log takes the room of, in a segment: it leaves compressed, in statements of its own. */
+export const LOG_BYTE_WEIGHT = 0.25
+
 /** Ids in a bucket, where commands are what the store is paid for. */
 export const IDS_PER_BUCKET = 24
 /** Calls that forget old ids, in one flush: each takes some 5,000 buckets. */
@@ -52,6 +55,9 @@ export type Limits = {
   /** Unsettled counters of a partition, and one tenant's share of them; above, new counters are answered 503. */
   backlogMaxCounters: number
   backlogMaxCountersPerTenant: number
+  /** The same of the log: bytes that wait to be settled. */
+  backlogMaxLogBytes: number
+  backlogMaxLogBytesPerTenant: number
   /** An event id is known for at least this long. */
   dedupeWindowMs: number
   /**
@@ -77,6 +83,8 @@ export const defaultLimits: Limits = {
   segmentMaxBytes: 1_200_000,
   backlogMaxCounters: 1_000_000,
   backlogMaxCountersPerTenant: 250_000,
+  backlogMaxLogBytes: 2_000_000_000,
+  backlogMaxLogBytesPerTenant: 500_000_000,
   dedupeWindowMs: 86_400_000,
   dedupeBucketIds: 0,
   dedupeMaxIds: Number.POSITIVE_INFINITY,

@@ -1,12 +1,15 @@
 // The two stores that metering needs. A method is one whole atomic operation; nothing of a client or a connection shows.
 
 import type { Counter } from './counter.ts'
+import type { Lists, LoggedCall } from './logged.ts'
 import type { TenantConfig } from './meter.ts'
 
 /** One new event, ready to be counted: digests instead of texts, and what it adds to which counters. */
 export type CountedEvent = {
   idDigest: string
   fingerprint: string
+  /** what the log keeps of it (logged.ts); '' where there is no log */
+  line: string
   /** `counter` is an index into the batch's counters; `a` and `b` are decimal strings. */
   deltas: { counter: number; a: string; b: string }[]
 }
@@ -20,6 +23,8 @@ export type RecordBatch = {
   meters: string[]
   /** distinct counters that the events touch; `meter` is an index into `meters` */
   counters: { field: string; merge: Counter['merge']; meter: number }[]
+  /** of the resource types in the batch; null: there is no log */
+  lists: Lists | null
   events: CountedEvent[]
 }
 
@@ -47,7 +52,36 @@ export type SealOutcome =
   | { kind: 'sealed'; nowMs: number; segments: SegmentRef[]; idsToForget: boolean }
   | { kind: 'leased'; untilMs: number }
 
+/** All that a sealed segment holds. */
+export type SegmentContent = {
+  counters: Counter[]
+  /** in the order of arrival */
+  log: LoggedCall[]
+  /** of one that was settled before and is offered again: what SegmentLog.keep gave, in place of its log */
+  kept: string | null
+}
+
 export type LiveCounter = Counter & { segment: string }
+
+/** Both ends are in it. */
+export type LogSpan = {
+  order: 'asc' | 'desc'
+  fromMicros: number
+  toMicros: number
+  bytes: number
+  /** Only calls whose text has this somewhere; '': all. */
+  containing: string
+}
+
+export type LiveLog = {
+  /** every segment that is not discarded */
+  segments: string[]
+  calls: (LoggedCall & { segment: string })[]
+  /** of segments that are offered again: what SegmentLog.keep gave, which holds their events */
+  kept: { segment: string; kept: string }[]
+  /** whether there are calls further on */
+  more: boolean
+}
 
 /** Number of events, and the sum of their values as a decimal: both as text. */
 export type Amount = { events: string; quantity: string }
@@ -82,13 +116,13 @@ export interface CounterStore {
   record(batch: RecordBatch): Promise<RecordOutcome>
   /** Closes the open segment of a partition, if it has counters, and lists the sealed ones. */
   seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome>
-  /** The counters of a sealed segment; empty if it is gone. */
-  readSegment(segment: SegmentRef): Promise<Counter[]>
+  /** What a sealed segment holds; without counters if it is gone. */
+  readSegment(segment: SegmentRef): Promise<SegmentContent>
   /**
-   * Drops a settled segment, if it is still listed, and unless kept ones were offered again since it was listed. `counters`:
-   * what readSegment gave.
+   * Drops a settled segment, if it is still listed, unless kept ones were offered again since it was listed, and only if it
+   * holds as much as was read. `content`: what readSegment gave. `kept`: what is to be kept in place of its log.
    */
-  discard(segment: SegmentRef, counters: Counter[]): Promise<void>
+  discard(segment: SegmentRef, content: SegmentContent, kept?: string | null): Promise<void>
   /** Lists again, as sealed, every settled segment whose counters are still kept; gives how many. */
   reoffer(partition: number): Promise<number>
   /** Marks a segment that is listed and whose counters are gone. */
@@ -108,6 +142,8 @@ export interface CounterStore {
   ): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
   /** What these meters took, and the tallies of what is not yet discarded, at one instant. */
   readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead>
+  /** What a tenant's calls logged that is not discarded, in order, as far as `bytes` go (one call at least). */
+  readLog(tenantId: string, wanted: LogSpan): Promise<LiveLog>
   /** Remembers since when a tenant's accounts disagree; forgets it when they agree. Gives that time (ms). */
   noteDrift(tenantId: string, drifts: boolean): Promise<number | null>
   /** Customers with counters not yet discarded, in byte order, after `after`. */
@@ -186,9 +222,40 @@ export type HourTotals = {
 /** add: Σa, Σb, and Σ(a · bucket start in ms); min, max, latest: a; once: how many distinct values, in `a`. */
 export type MergedValue = { a: string; b: string; aTimesBucketMs: string }
 
+/** What the index says of a block: a part of one tenant's events in one segment. Spans hold both their ends. */
+export type BlockRow = {
+  /** segment/tenant/part-digest */
+  name: string
+  /** which store has it */
+  store: string
+  tenantId: string
+  events: number
+  receivedMicros: [number, number]
+  timestampMs: [number, number]
+  /** the lists of its events, by type: one or, where meters came or went meanwhile, several */
+  lists: Record<string, string[][]>
+  /** a number each for its customers and for its events' ids, which other texts may share */
+  customers: string[]
+  ids: number[]
+  /** of the block as it is stored */
+  bytes: number
+}
+
+/** Where the events of a segment go before it is settled. */
+export interface SegmentLog {
+  /** Makes the blocks of what a segment logged, if they are not there, and gives what is to be said of them in the index. */
+  write(segment: SegmentRef, content: Pick<SegmentContent, 'log' | 'kept'>): Promise<WrittenLog>
+}
+
+/** `kept`: from which `write` makes the same blocks again, and the same rows; null for a segment that logged nothing. */
+export type WrittenLog = { rows: BlockRow[]; kept: string | null }
+
 export interface UsageStore {
-  /** Applies a segment once, as a whole. `applied: false`: Postgres already had it. Throws SegmentRefused for its content. */
-  settle(segment: SegmentRef, counters: Counter[]): Promise<{ applied: boolean }>
+  /**
+   * Applies a segment once, as a whole, with the rows of its blocks. `applied: false`: Postgres already had it. Throws
+   * SegmentRefused for its content, and an Error where a block is not there that Postgres itself should have.
+   */
+  settle(segment: SegmentRef, counters: Counter[], blocks?: BlockRow[]): Promise<{ applied: boolean }>
   /** Merges what is settled with the live counters whose segment is not, in one snapshot. */
   totals(query: TotalsQuery, live: LiveCounter[]): Promise<Totals[]>
   /** The same for spans that all differ: a row for each part of a span that has counters, one more than ROWS_PER_READ at most. */

@@ -7,7 +7,7 @@ import { batchOf, type Delta } from './count-events.ts'
 import type { Event, Wrong } from './event.ts'
 import { EVENTS_PER_BATCH, type Limits } from './limits.ts'
 import type { TenantConfig } from './meter.ts'
-import type { CounterStore, RecordOutcome, TenantConfigs } from './ports.ts'
+import type { CounterStore, RecordOutcome, SegmentLog, TenantConfigs } from './ports.ts'
 import { checkedEvent, prepareEvent } from './prepare-event.ts'
 import { backlogFull, invalidBatch, type RecordResult, refusedBatch, resultOf } from './record-result.ts'
 
@@ -16,6 +16,8 @@ export type RecordServices = {
   limits: Limits
   counters: CounterStore
   configs: TenantConfigs
+  /** null: events are counted, and not kept */
+  log: SegmentLog | null
 }
 
 export type RecordInput = {
@@ -98,7 +100,7 @@ function send(
   config: TenantConfig,
   handling: 'strict' | 'lenient',
 ): Promise<RecordOutcome> {
-  const batch = batchOf(events, config, handling)
+  const batch = batchOf(events, config, { handling, logged: services.log !== null })
   if (bytesOf(batch.counters.map(({ field }) => field)) > services.limits.segmentMaxBytes) {
     throw new TollgateError(
       'batch_too_large',

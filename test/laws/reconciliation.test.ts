@@ -192,7 +192,7 @@ describe('Postgres put back to an earlier point', () => {
     const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
     const [segment] = sealed.kind === 'sealed' ? sealed.segments : []
     const content = await world.counters.readSegment(segment!)
-    await world.usage.settle(segment!, content)
+    await world.usage.settle(segment!, content.counters)
     await sql_(
       `truncate usage, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
     )

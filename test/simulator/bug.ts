@@ -1,6 +1,7 @@
 // A deliberate bug: the same code with one thing wrong, without a line of src changed. What a bug leaves out stays as it is.
 
 import type { AccountStore } from '../../src/billing/account-ports.ts'
+import type { BlockStore } from '../../src/log/ports.ts'
 import type { Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
 import type { readUsage } from '../../src/metering/read-usage.ts'
@@ -18,6 +19,7 @@ export type Bug = {
   limits?: Partial<Limits>
   counters?: (real: CounterStore, connection: RedisConnection) => CounterStore
   usage?: (real: UsageStore) => UsageStore
+  blocks?: (real: BlockStore) => BlockStore
   read?: typeof readUsage
   accounts?: (real: AccountStore, db: Db) => AccountStore
 }

@@ -8,10 +8,11 @@ import { type BillingSettings, defaultBillingSettings } from '../../src/billing/
 import type { Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
+import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
 import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
 import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
 import type { Db } from '../../src/stores/postgres/db.ts'
-import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
+import { eventLog, postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import type { RedisConnection, Reply } from '../../src/stores/redis/connection.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
@@ -29,7 +30,7 @@ export type IsolateServices = {
   accounts: AccountStore
   coupons: CouponStore
   billing: BillingSettings
-}
+} & ReturnType<typeof eventLog>
 
 export class Isolate {
   readonly number: number
@@ -48,7 +49,9 @@ export class Isolate {
     const counters = stage.watched(new RedisCounterStore(redis, stage.limits, partitions, { coalesce }))
     const usage = new PostgresUsageStore(db)
     const accounts = new PostgresAccountStore(db)
+    const blocks = new PostgresBlockStore(db)
     this.services = {
+      ...eventLog(db, stage.bug?.blocks?.(blocks) ?? blocks),
       clock,
       limits: stage.limits,
       counters: stage.bug?.counters?.(counters, redis) ?? counters,

@@ -61,5 +61,5 @@ export function batch(
     if (Array.isArray(counted)) throw new Error(JSON.stringify(counted))
     return { event, deltas: counted.deltas }
   })
-  return batchOf(counted, config, handling)
+  return batchOf(counted, config, { handling, logged: false })
 }

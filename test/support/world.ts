@@ -8,6 +8,8 @@ import type { CounterStore, TenantConfigs, UsageStore } from '../../src/metering
 import { readUsage } from '../../src/metering/read-usage.ts'
 import type { RecordResult } from '../../src/metering/record-result.ts'
 import { recordUsage } from '../../src/metering/record-usage.ts'
+import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
+import { eventLog } from '../../src/stores/postgres/stores.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import type { Sent } from './metering.ts'
@@ -20,7 +22,7 @@ export type World = {
   counters: CounterStore
   usage: UsageStore
   configs: TenantConfigs
-}
+} & ReturnType<typeof eventLog>
 
 /** Without a fence unless `limits` says otherwise, so that a flush settles at once. */
 export function worldOn(
@@ -36,6 +38,7 @@ export function worldOn(
     counters: new RedisCounterStore(redis.connection, limits, 1),
     usage: new PostgresUsageStore(postgres.db),
     configs: { reload: async () => config },
+    ...eventLog(postgres.db, new PostgresBlockStore(postgres.db)),
   }
 }
 

@@ -1,6 +1,17 @@
-// The tables of the event log. What a block holds stands here only where Postgres is the store of blocks.
+// The tables of the event log: the index of blocks, which is here wherever they are, and what is in them, where Postgres is
+// their store.
 
-import { customType, pgTable, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import { bytewise, instant } from './schema.ts'
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
@@ -13,3 +24,51 @@ export const logContents = pgTable('log_contents', {
   version: uuid('version').notNull().defaultRandom(),
   createdAt: instant('created_at').notNull().defaultNow(),
 })
+
+const int8 = (name: string) => bigint(name, { mode: 'bigint' })
+
+export const logBlocks = pgTable(
+  'log_blocks',
+  {
+    id: int8('id').primaryKey().generatedAlwaysAsIdentity(),
+    tenantId: uuid('tenant_id').notNull(),
+    /** which store has it */
+    store: text('store').notNull(),
+    name: bytewise('name').notNull().unique(),
+    segmentId: text('segment_id').notNull(),
+    events: integer('events').notNull(),
+    /** µs since 1970 by the counter store's clock: of the first event in it and of the last */
+    receivedFrom: int8('received_from').notNull(),
+    receivedTo: int8('received_to').notNull(),
+    /** the same of the events' own timestamps */
+    timestampFrom: instant('timestamp_from').notNull(),
+    timestampTo: instant('timestamp_to').notNull(),
+    types: text('types').array().notNull(),
+    /** {type: [the lists of its events, each ids of meters]} */
+    lists: jsonb('lists').notNull(),
+    /** 32 bits of a digest of each event's id */
+    ids: integer('ids').array().notNull(),
+    bytes: integer('bytes').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    index('log_blocks_tenant').on(t.tenantId, t.receivedTo, t.id),
+    index('log_blocks_segment').on(t.segmentId),
+    index('log_blocks_ids').using('gin', t.ids),
+  ],
+)
+
+/** Where a customer's events are, so that the newest are found without looking at the blocks of others. */
+export const logCustomers = pgTable(
+  'log_customers',
+  {
+    /** 64 bits of a digest of tenant and customer */
+    customer: int8('customer').notNull(),
+    receivedTo: int8('received_to').notNull(),
+    blockId: int8('block_id').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.customer, t.receivedTo, t.blockId] }),
+    index('log_customers_block').on(t.blockId),
+  ],
+)

@@ -2,9 +2,13 @@
 
 import type { AccessStore } from '../../access/ports.ts'
 import type { CatalogStore } from '../../billing/ports.ts'
+import type { BlockStore, LogIndex } from '../../log/ports.ts'
+import { BlockWriter } from '../../log/write-blocks.ts'
+import type { SegmentLog } from '../../metering/ports.ts'
 import { PostgresCustomerStore } from './customer-store.ts'
 import type { Db } from './db.ts'
 import { PostgresKeyStore } from './key-store.ts'
+import { PostgresLogIndex } from './log-index.ts'
 import { PostgresMeterStore } from './meter-store.ts'
 import { PostgresPlanStore } from './plan-store.ts'
 import { PostgresTenantStore } from './tenant-store.ts'
@@ -14,6 +18,16 @@ export const postgresAccess = (db: Db): AccessStore =>
 
 export const postgresCatalog = (db: Db): CatalogStore =>
   combined(new PostgresMeterStore(db), new PostgresPlanStore(db))
+
+/** The event log: what writes it, where, and its index; null where there is none. */
+export const eventLog = (
+  db: Db,
+  blocks: BlockStore | null,
+): { log: SegmentLog | null; blocks: BlockStore | null; logIndex: LogIndex } => ({
+  log: blocks && new BlockWriter(blocks),
+  blocks,
+  logIndex: new PostgresLogIndex(db),
+})
 
 /** One object with the methods of all the parts, each run on its own part. */
 function combined<Parts extends object[]>(...parts: Parts): Intersection<Parts> {

@@ -52,8 +52,10 @@ export function coalesced(
   }
 }
 
-const bytesOf = ({ counters, events }: RecordBatch): number =>
-  counters.reduce((sum, { field }) => sum + field.length, events.length * BYTES_PER_EVENT)
+const bytesOf = ({ counters, events }: RecordBatch): number => {
+  const names = counters.reduce((sum, { field }) => sum + field.length, 0)
+  return events.reduce((sum, { line }) => sum + line.length + BYTES_PER_EVENT, names)
+}
 
 /** How many of the first go into one call: one at least. */
 function fitting(queue: Waiting[]): number {

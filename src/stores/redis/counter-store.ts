@@ -2,17 +2,20 @@
 
 import { TollgateError } from '../../kernel/errors.ts'
 import { compareUtf8 } from '../../kernel/page.ts'
-import { type Counter, parseCounter, parseCounters, TALLY_CUSTOMER } from '../../metering/counter.ts'
+import { parseCounter, TALLY_CUSTOMER } from '../../metering/counter.ts'
 import { LIVE_CHARS_PER_READ, LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
 import type {
   Accepted,
   AcceptedRead,
   CounterStore,
   LiveCounter,
+  LiveLog,
+  LogSpan,
   PartitionState,
   RecordBatch,
   RecordOutcome,
   SealOutcome,
+  SegmentContent,
   SegmentRef,
 } from '../../metering/ports.ts'
 import { Answered, accountOf, slots } from './answered.ts'
@@ -24,9 +27,11 @@ import { orEndless, recordArguments, recordCall, recordOutcomes } from './record
 import { runScript, scriptFailed } from './script.ts'
 import { forgetIds } from './scripts/ids.ts'
 import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
+import { readLog } from './scripts/log.ts'
 import { record } from './scripts/record.ts'
 import { partitionsOf, release, seal, state } from './scripts/seal.ts'
 import { discard, dropMissing, markMissing, quarantine, readSegment, reoffer } from './scripts/segment.ts'
+import { fieldsIn, liveLog, segmentContent, sharesOf } from './segment-content.ts'
 
 const REOFFERED_AT_ONCE = 500
 /** Some milliseconds of Redis's time. */
@@ -86,20 +91,18 @@ export class RedisCounterStore implements CounterStore {
     }
   }
 
-  async readSegment(segment: SegmentRef): Promise<Counter[]> {
-    const flat = (await this.#run(readSegment, segment.partition, [segment.id])) as string[]
-    return parseCounters(flat)
+  async readSegment(segment: SegmentRef): Promise<SegmentContent> {
+    return segmentContent((await this.#run(readSegment, segment.partition, [segment.id])) as string[])
   }
 
-  async discard(segment: SegmentRef, counters: Counter[]): Promise<void> {
-    const ofTenant = new Map<string, number>()
-    for (const { tenantId } of counters) ofTenant.set(tenantId, (ofTenant.get(tenantId) ?? 0) + 1)
-    const shares = [...ofTenant].flatMap(([tenantId, count]) => [tenantId, String(count)])
+  async discard(segment: SegmentRef, content: SegmentContent, kept: string | null = null): Promise<void> {
     await this.#run(discard, segment.partition, [
       segment.id,
       orEndless(this.#limits.keepSettledMs),
       segment.offer,
-      ...shares,
+      String(fieldsIn(content)),
+      kept ?? '',
+      ...sharesOf(content),
     ])
   }
 
@@ -177,6 +180,16 @@ export class RedisCounterStore implements CounterStore {
       for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
     }
     return { meters: new Map(ofMeters), counters, quarantined }
+  }
+
+  async readLog(
+    tenantId: string,
+    { order, fromMicros, toMicros, bytes, containing }: LogSpan,
+  ): Promise<LiveLog> {
+    const span = [fromMicros, toMicros].map((micros) => String(micros).padStart(16, '0'))
+    const args = [tenantId, order, ...span, String(bytes), containing]
+    const reply = await this.#run(readLog, partitionOf(tenantId, this.partitions), args)
+    return liveLog(reply as [string[], string[], string[], number])
   }
 
   async noteDrift(tenantId: string, drifts: boolean): Promise<number | null> {

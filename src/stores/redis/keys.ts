@@ -5,7 +5,9 @@
 //   tg:{p}:sealed       zset   ids of sealed segments, scored by their birth
 //   tg:{p}:kept         zset   ids of settled segments whose counters are kept for a while, scored by when they were discarded
 //   tg:{p}:quarantine   hash   id of a segment that Postgres refuses → why
-//   tg:{p}:seg:<id>     hash   a segment's counters: field (metering/counter.ts) → "a" or "a b"
+//   tg:{p}:seg:<id>     hash   a segment's counters: field (metering/counter.ts) → "a" or "a b"; the log of its events, a field a
+//                              call: "~<tenant>\x1f<µs>-<nonce>" → lists and lines (metering/logged.ts); and in a settled one, in
+//                              place of its log, "!kept" → what makes the same blocks again
 //   tg:{p}:idx:<id>     zset   the same fields in byte order, all scored 0: one customer's are a range
 //   tg:{p}:dd:<tenant>:<n>      hash    a generation of event ids: digest of an id → fingerprint of its event's content
 //   tg:{p}:dd:<tenant>:<n>:<b>  string  or a bucket of one (scripts/ids.ts)
@@ -17,10 +19,10 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  * Prepended to every script, whose KEYS[1] is the partition's meta key. Fields of meta, each one text that is read and
  * written as a whole, because every field costs:
  *   s                          "partitions ordinal unsettled open born count bytes": with how many partitions the data was
- *                              written; how many segments were opened; counters not yet discarded; the open segment (or -),
- *                              its birth (ms), counters and their size
- *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters not yet
- *                              discarded, its generations of ids, newest first: "n:born:ids:window_ms:buckets", then "n:closed:buckets"
+ *                              written; how many segments were opened; counters not yet discarded, and if there are any "+"
+ *                              and bytes of the log; the open segment (or -), its birth (ms), counters and their size
+ *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters (and bytes of
+ *                              the log) not yet discarded, its generations of ids, newest first: "n:born:ids:window_ms:buckets", then "n:closed:buckets"
  *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter took from the callers in this slot; and if some of it is known
  *                              to be lost, " events quantity since_ms" of that
  *   d:<tenant>                 since when its accounts disagree (ms)
@@ -41,23 +43,34 @@ local function now_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), time[2]
 end
+local function is_log(field) return string.byte(field) == 126 end
+local function log_tenant(field) return string.match(field, '^~([^\\31]*)') end
+local function parse_unsettled(text)
+  local counters, logged = string.match(text, '^(%d+)%+?(%d*)$')
+  return tonumber(counters), tonumber(logged) or 0
+end
+local function unsettled_text(counters, logged)
+  return logged > 0 and string.format('%.0f+%.0f', counters, logged) or integer(counters)
+end
 local function parse_state(text)
-  if not text then return {ordinal = 0, unsettled = 0, born = 0, count = 0, bytes = 0} end
-  local partitions, ordinal, unsettled, open, born, count, bytes =
+  if not text then return {ordinal = 0, unsettled = 0, logged = 0, born = 0, count = 0, bytes = 0} end
+  local partitions, ordinal, waiting, open, born, count, bytes =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-  return {partitions = partitions, ordinal = tonumber(ordinal), unsettled = tonumber(unsettled),
+  local unsettled, logged = parse_unsettled(waiting)
+  return {partitions = partitions, ordinal = tonumber(ordinal), unsettled = unsettled, logged = logged,
     open = open ~= '-' and open or nil, born = tonumber(born), count = tonumber(count), bytes = tonumber(bytes)}
 end
 local function state_text(s)
-  return string.format('%s %.0f %.0f %s %.0f %.0f %.0f',
-    s.partitions, s.ordinal, s.unsettled, s.open or '-', s.born, s.count, s.bytes)
+  return string.format('%s %.0f %s %s %.0f %.0f %.0f',
+    s.partitions, s.ordinal, unsettled_text(s.unsettled, s.logged), s.open or '-', s.born, s.count, s.bytes)
 end
 local function parse_tenant(text)
-  if not text then return 0, 0, '' end
-  local version, unsettled, generations = string.match(text, '^(%S+) (%S+) (%S*)$')
-  return tonumber(version), tonumber(unsettled), generations
+  if not text then return 0, 0, '', 0 end
+  local version, waiting, generations = string.match(text, '^(%S+) (%S+) (%S*)$')
+  local unsettled, logged = parse_unsettled(waiting)
+  return tonumber(version), unsettled, generations, logged
 end
-local function tenant_text(version, unsettled, generations)
-  return string.format('%.0f %.0f %s', version, unsettled, generations)
+local function tenant_text(version, unsettled, generations, logged)
+  return string.format('%.0f %s %s', version, unsettled_text(unsettled, logged), generations)
 end
 `

@@ -19,7 +19,7 @@ const HANDLING_LETTERS: Record<RecordBatch['handling'], string> = { strict: 's',
 /** What goes out in one call: meters and counters named once, and the events of every batch, in order. */
 export type RecordCall = Pick<
   RecordBatch,
-  'tenantId' | 'configVersion' | 'meters' | 'counters' | 'events'
+  'tenantId' | 'configVersion' | 'meters' | 'counters' | 'lists' | 'events'
 > & {
   groups: Pick<RecordBatch, 'handling' | 'events'>[]
 }
@@ -42,20 +42,23 @@ export function recordCall(batches: RecordBatch[]): RecordCall {
   }
   const events = batches.flatMap((batch) =>
     batch.events.map(
-      ({ idDigest, fingerprint, deltas }): CountedEvent => ({
+      ({ idDigest, fingerprint, line, deltas }): CountedEvent => ({
         idDigest,
         fingerprint,
+        line,
         deltas: deltas.map(({ counter, a, b }) => ({ counter: position(batch, counter), a, b })),
       }),
     ),
   )
   const { tenantId, configVersion } = first
-  return { tenantId, configVersion, meters: [...meters.keys()], counters, events, groups: batches }
+  // Of one configuration, so that a type has one list whichever batch it is in.
+  const lists = first.lists && Object.assign({}, ...batches.map((batch) => batch.lists))
+  return { tenantId, configVersion, meters: [...meters.keys()], counters, lists, events, groups: batches }
 }
 
 /** As scripts/record.ts takes them. */
 export function recordArguments(
-  { tenantId, configVersion, meters, counters, events, groups }: RecordCall,
+  { tenantId, configVersion, meters, counters, lists, events, groups }: RecordCall,
   limits: Limits,
   partitions: number,
   answered: Answered,
@@ -72,19 +75,22 @@ export function recordArguments(
     segment_max_bytes: String(limits.segmentMaxBytes),
     backlog_max_counters: String(limits.backlogMaxCounters),
     backlog_max_counters_of_tenant: String(limits.backlogMaxCountersPerTenant),
+    backlog_max_log_bytes: String(limits.backlogMaxLogBytes),
+    backlog_max_log_bytes_of_tenant: String(limits.backlogMaxLogBytesPerTenant),
     dedupe_window_ms: orEndless(limits.dedupeWindowMs),
     dedupe_max_ids: orEndless(limits.dedupeMaxIds),
     dedupe_bucket_ids: String(limits.dedupeBucketIds),
     meters: String(meters.length),
     merges: counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
     meter_of: counters.map((counter) => counter.meter + 1).join(','),
+    lists: lists === null ? '' : JSON.stringify(lists),
   }
   const args: string[] = recordHeader.map((name) => header[name])
   for (const meter of meters) args.push(meter, answered.of(tenantId, meter))
   for (const meter of meters) args.push(tallyField(tenantId, meter, answered.slot))
   for (const counter of counters) args.push(counter.field)
   for (const event of events) {
-    args.push(event.idDigest, event.fingerprint, String(event.deltas.length))
+    args.push(event.idDigest, event.fingerprint, event.line, String(event.deltas.length))
     for (const delta of event.deltas) args.push(String(delta.counter + 1), delta.a, delta.b)
   }
   return args

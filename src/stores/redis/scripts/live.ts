@@ -87,9 +87,9 @@ return result
  */
 export const publishConfig = script(
   'publish-config',
-  `local known, unsettled, generations = parse_tenant(redis.call('HGET', META, 't:' .. ARGV[1]))
+  `local known, unsettled, generations, logged = parse_tenant(redis.call('HGET', META, 't:' .. ARGV[1]))
 if tonumber(ARGV[2]) > known then
-  redis.call('HSET', META, 't:' .. ARGV[1], tenant_text(tonumber(ARGV[2]), unsettled, generations))
+  redis.call('HSET', META, 't:' .. ARGV[1], tenant_text(tonumber(ARGV[2]), unsettled, generations, logged))
 end
 return 'OK'`,
 )

@@ -1,3 +1,4 @@
+import { LOG_BYTE_WEIGHT } from '../../../metering/limits.ts'
 import { luaNamed, script } from '../script.ts'
 import { luaDecimal } from './decimal.ts'
 import { luaIds } from './ids.ts'
@@ -21,6 +22,8 @@ export const recordHeader = [
   'segment_max_bytes',
   'backlog_max_counters',
   'backlog_max_counters_of_tenant',
+  'backlog_max_log_bytes',
+  'backlog_max_log_bytes_of_tenant',
   'dedupe_window_ms',
   /** how ids are laid out: scripts/ids.ts */
   'dedupe_max_ids',
@@ -31,6 +34,8 @@ export const recordHeader = [
   'merges',
   /** which meter each counter is of, by position (from 1), with commas between them */
   'meter_of',
+  /** the lists of its events, as JSON; '': nothing is logged */
+  'lists',
 ] as const
 
 /**
@@ -44,7 +49,7 @@ export const recordHeader = [
  * ARGV  1… recordHeader; then
  *          for each meter: its key, and the account of the slot as the caller knows it, "events quantity" ('' if it doesn't);
  *          for each meter the field of its tally; for each counter its field;
- *          for each event: id digest, fingerprint, number of deltas, and for each delta: the counter's position (from 1), a, b
+ *          for each event: id digest, fingerprint, line of the log, number of deltas, and for each delta: the counter's position (from 1), a, b
  *
  * A tally is a counter, too: how many events a meter took in this segment through this slot, and the sum of their values.
  * The account of all that it took through the slot stands in meta. It only grows: where a caller was answered with a larger
@@ -73,7 +78,7 @@ end
 local meta = redis.call('HMGET', META, unpack(meta_fields))
 local partition = parse_state(meta[1])
 if partition.partitions and partition.partitions ~= call.partitions then return {'partitions', partition.partitions} end
-local newest, tenant_unsettled, generations = parse_tenant(meta[2])
+local newest, tenant_unsettled, generations, tenant_logged = parse_tenant(meta[2])
 if newest > version then return {'stale', integer(newest)} end
 
 -- What came in. Counters are the tallies of the meters, and after them those that the events name.
@@ -83,11 +88,12 @@ local fields_at = AFTER_HEADER + 2 * meters
 local meter_of = {}
 for m in string.gmatch(call.meter_of, '%d+') do meter_of[#meter_of + 1] = tonumber(m) end
 local position, arguments, events = fields_at + counters, #ARGV, 0
-local ids, prints, starts = {}, {}, {}
+local ids, prints, starts, line_bytes = {}, {}, {}, 0
 while position < arguments do
   events = events + 1
-  ids[events], prints[events], starts[events] = ARGV[position + 1], ARGV[position + 2], position + 3
-  position = position + 3 + 3 * ARGV[position + 3]
+  ids[events], prints[events], starts[events] = ARGV[position + 1], ARGV[position + 2], position + 4
+  line_bytes = line_bytes + #ARGV[position + 3]
+  position = position + 4 + 3 * ARGV[position + 4]
 end
 
 -- Which ids are known: in the current generation and in those closed less than a window ago.
@@ -112,8 +118,9 @@ if fits then
       if value then held[i] = value else fresh, fresh_bytes = fresh + 1, fresh_bytes + #ARGV[fields_at + i] end
     end
   end
-  if partition.count > 0 and fresh > 0
-    and (partition.count + fresh > tonumber(call.segment_max_counters) or partition.bytes + fresh_bytes > tonumber(call.segment_max_bytes)) then
+  local new_bytes = fresh_bytes + ${LOG_BYTE_WEIGHT} * line_bytes
+  if partition.count > 0 and new_bytes > 0
+    and (partition.count + fresh > tonumber(call.segment_max_counters) or partition.bytes + new_bytes > tonumber(call.segment_max_bytes)) then
     fits, held = false, {}
   end
 end
@@ -125,11 +132,11 @@ local function load(i)
 end
 
 -- Group by group. What a refused one would have done is undone: the states of its counters, and its claims.
-local answers, claims, values = {}, {}, {}
+local answers, claims, values, lines = {}, {}, {}, {}
 local e = 0
 for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
   local verdicts, bad, before = {}, false, {}
-  local claims_before, values_before = #claims, #values
+  local claims_before, values_before, lines_before = #claims, #values, #lines
   for n = 1, tonumber(size) do
     e = e + 1
     local seen, verdict = known[ids[e]], 'n'
@@ -155,6 +162,7 @@ for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
         known[ids[e]] = prints[e]
         claims[#claims + 1] = ids[e]
         claims[#claims + 1] = prints[e]
+        lines[#lines + 1] = ARGV[at - 1]
       end
     end
     if verdict == 'c' or verdict == 'r' then bad = true end
@@ -168,6 +176,7 @@ for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
       claims[i] = nil
     end
     for i = #values, values_before + 1, -1 do values[i] = nil end
+    for i = #lines, lines_before + 1, -1 do lines[i] = nil end
   end
   answers[#answers + 1] = (refused and 'x' or 'r') .. table.concat(verdicts)
 end
@@ -234,6 +243,18 @@ for i = 1, counters do
     end
   end
 end
+-- One field a call: no other call has its time and its nonce.
+local logged = 0
+if call.lists ~= '' then
+  local field = '~' .. tenant .. '\\31' .. integer(math.floor(now / 1000) * 1000000 + microseconds) .. '-' .. call.nonce
+  local text = call.lists .. '\\n' .. table.concat(lines, '\\n')
+  writes[#writes + 1] = field
+  writes[#writes + 1] = text
+  logged = #field + #text
+  added_bytes = added_bytes + math.ceil(${LOG_BYTE_WEIGHT} * logged)
+  if tenant_logged + logged > tonumber(call.backlog_max_log_bytes_of_tenant) then return {'backlog', 'tenant'} end
+  if partition.logged + logged > tonumber(call.backlog_max_log_bytes) then return {'backlog', 'partition'} end
+end
 local fresh = #index / 2
 if fresh > 0 then
   if tenant_unsettled + fresh > tonumber(call.backlog_max_counters_of_tenant) then return {'backlog', 'tenant'} end
@@ -261,14 +282,15 @@ if #writes > 0 and not fits then
 end
 if #writes > 0 then write('HSET', segment_key(partition.open), writes) end
 if fresh > 0 then write('ZADD', index_key(partition.open), index) end
-if fresh > 0 or added_bytes ~= 0 then
+if fresh > 0 or added_bytes ~= 0 or logged > 0 then
   partition.partitions = call.partitions
   partition.unsettled = partition.unsettled + fresh
   partition.count = partition.count + fresh
+  partition.logged = partition.logged + logged
   partition.bytes = partition.bytes + added_bytes
   set('s', state_text(partition))
 end
-set('t:' .. tenant, tenant_text(version, tenant_unsettled + fresh, generations_text(current, older)))
+set('t:' .. tenant, tenant_text(version, tenant_unsettled + fresh, generations_text(current, older), tenant_logged + logged))
 redis.call('HSET', META, unpack(sums))
 return {'done', answers, taken_texts}
 `,

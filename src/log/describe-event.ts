@@ -1,0 +1,55 @@
+// What became of an event: which meters took it, in which hour and group, and with what value.
+
+import { bucketStartMs } from '../kernel/time.ts'
+import { takenBy } from '../metering/count-events.ts'
+import type { Meter, TenantConfig } from '../metering/meter.ts'
+import type { TenantConfigs } from '../metering/ports.ts'
+import type { LogEntry } from './entry.ts'
+
+export type Counting = {
+  meter: Meter
+  /** what it added: a decimal; for unique_count the value that it is told apart by */
+  value: string
+  /** start of the hour that it counts in */
+  hourMs: number
+  /** by property; null where the event had none */
+  group: Record<string, string | null>
+}
+
+export type DescribedEvent = LogEntry & { countings: Counting[] }
+
+/** By the events' lists: the meters that there were when they were recorded, archived since or not. */
+export async function describeEvents(
+  { configs }: { configs: TenantConfigs },
+  tenant: TenantConfig,
+  entries: LogEntry[],
+): Promise<DescribedEvent[]> {
+  const known = new Set(tenant.meters.map(({ id }) => id))
+  const isNew = entries.some(({ meters }) => meters.some((id) => !known.has(id)))
+  const config = isNew ? await configs.reload(tenant.tenantId, 'unknown_resource_type') : tenant
+  return entries.map((entry) => describeEvent(entry, config))
+}
+
+function describeEvent(entry: LogEntry, config: TenantConfig): DescribedEvent {
+  const event = asEvent(entry)
+  const hourMs = bucketStartMs(config.timezone, entry.timestampMs)
+  const countings = config.meters.flatMap((meter): Counting[] => {
+    const taken = entry.meters.includes(meter.id) ? takenBy(meter, event) : null
+    if (taken === null) return []
+    const group = Object.fromEntries(meter.groupBy.map((name, i) => [name, taken.groups[i] ?? null]))
+    return [{ meter, value: taken.value, hourMs, group }]
+  })
+  return { ...entry, countings }
+}
+
+/** As metering takes it. Its texts are those of recording, which is done. */
+const asEvent = ({ id, customerId, resourceType, quantity, timestampMs, properties }: LogEntry) => ({
+  id,
+  customerId,
+  resourceType,
+  quantity,
+  timestampMs,
+  properties,
+  propertiesText: '',
+  content: '',
+})

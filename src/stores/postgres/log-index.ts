@@ -1,0 +1,80 @@
+// The index of the log over Postgres.
+
+import { type SQL, sql } from 'drizzle-orm'
+import { rfc3339 } from '../../kernel/time.ts'
+import { customerHash, idHash } from '../../log/hashes.ts'
+import { BLOCK_SPAN_MICROS, BLOCKS_PER_EVENT } from '../../log/limits.ts'
+import type { BlocksQuery, FoundBlock, LogIndex } from '../../log/ports.ts'
+import type { Db } from './db.ts'
+import { query } from './failure.ts'
+
+type Found = { blocks: FoundBlock[]; settled: Set<string> }
+type Row = { blocks: string; settled: string }
+
+export class PostgresLogIndex implements LogIndex {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  findBlocks(wanted: BlocksQuery, segments: string[]): Promise<Found> {
+    return this.#find(blocksOf(wanted), segments)
+  }
+
+  findBlocksOf(tenantId: string, id: string, segments: string[]): Promise<Found> {
+    return this.#find(
+      sql`select * from log_blocks where ids @> array[${idHash(tenantId, id)}::int] and tenant_id = ${tenantId}::uuid
+        order by received_to desc limit ${BLOCKS_PER_EVENT}::int`,
+      segments,
+    )
+  }
+
+  /** One statement, and so one snapshot: what is settled is in the blocks, and what is not is not. */
+  async #find(blocks: SQL, segments: string[]): Promise<Found> {
+    const [row] = await query<Row>(
+      this.#db,
+      sql`
+      select
+        (select coalesce(json_agg(json_build_array(name, store, segment_id, received_from, received_to)), '[]')
+          from (${blocks}) as found)::text as blocks,
+        (select coalesce(json_agg(segments.id), '[]') from segments
+          where segments.id = any(array(select json_array_elements_text(${JSON.stringify(segments)}::json))))::text as settled`,
+    )
+    const found = JSON.parse(row!.blocks) as [string, string, string, number, number][]
+    return {
+      blocks: found.map(([name, store, segment, from, to]) => ({
+        name,
+        store,
+        segment,
+        receivedMicros: [from, to],
+      })),
+      settled: new Set(JSON.parse(row!.settled) as string[]),
+    }
+  }
+}
+
+/** No block is longer than a span, so that those which begin or end beyond one can be left out by an index. */
+function blocksOf({ tenantId, filter, order, after, limit }: BlocksQuery): SQL {
+  const { customerId, resourceType, fromMs, toMs } = filter
+  const from =
+    customerId === null
+      ? sql`log_blocks as b`
+      : sql`log_customers as c join log_blocks as b on b.id = c.block_id`
+  const ends = customerId === null ? sql`b.received_to` : sql`c.received_to`
+  const conditions = [
+    sql`b.tenant_id = ${tenantId}::uuid`,
+    customerId !== null && sql`c.customer = ${customerHash(tenantId, customerId)}::int8`,
+    resourceType !== null && sql`b.types @> array[${resourceType}::text]`,
+    fromMs !== null && sql`b.timestamp_to >= ${rfc3339(fromMs)}::timestamptz`,
+    toMs !== null && sql`b.timestamp_from < ${rfc3339(toMs)}::timestamptz`,
+    after !== null && beyond(order, after.receivedMicros, ends),
+  ].filter((condition) => condition !== false)
+  const sorted = order === 'desc' ? sql`${ends} desc, b.id desc` : sql`b.received_from, b.id`
+  return sql`select b.* from ${from} where ${sql.join(conditions, sql` and `)} order by ${sorted} limit ${limit + 1}::int`
+}
+
+const beyond = (order: BlocksQuery['order'], micros: number, ends: SQL): SQL =>
+  order === 'desc'
+    ? sql`${ends} <= ${micros + BLOCK_SPAN_MICROS}::int8 and b.received_from <= ${micros}::int8`
+    : sql`b.received_from >= ${micros - BLOCK_SPAN_MICROS}::int8 and ${ends} >= ${micros}::int8`

@@ -1,0 +1,51 @@
+import { script } from '../script.ts'
+
+/**
+ * What a tenant's calls logged and Postgres perhaps does not have yet, in the order of arrival or against it, as far as it goes.
+ * Segments that were settled before and are offered again have their blocks' rows in place of their log.
+ *
+ * KEYS  1  the partition's meta
+ * ARGV  1  tenant   2  asc or desc   3  from µs   4  to µs, both of them included   5  most bytes (one call at least)
+ *       6  only calls whose text has this somewhere; '' for all
+ *
+ * Returns  {{segment, …}, {segment, field, text, …}, {segment, kept, …}, more}    segments: all that are not discarded; more: 1 if
+ *          there are calls further on
+ */
+export const readLog = script(
+  'read-log',
+  `
+local prefix, descending = '~' .. ARGV[1] .. '\\31', ARGV[2] == 'desc'
+local from, to, room, part = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local segments = redis.call('ZRANGE', SEALED, 0, -1)
+local open = parse_state(redis.call('HGET', META, 's')).open
+if open then segments[#segments + 1] = open end
+local names, of_segment, kept = {}, {}, {}
+for _, id in ipairs(segments) do
+  for _, field in ipairs(redis.call('HKEYS', segment_key(id))) do
+    if string.sub(field, 1, #prefix) == prefix then
+      local micros = string.sub(field, #prefix + 1, #prefix + 16)
+      if micros >= from and micros <= to then
+        names[#names + 1] = field
+        of_segment[field] = id
+      end
+    elseif field == '!kept' then
+      kept[#kept + 1] = id
+      kept[#kept + 1] = redis.call('HGET', segment_key(id), field)
+    end
+  end
+end
+if descending then table.sort(names, function(a, b) return a > b end) else table.sort(names) end
+local calls = {}
+for _, field in ipairs(names) do
+  if room <= 0 then return {segments, calls, kept, 1} end
+  local text = redis.call('HGET', segment_key(of_segment[field]), field)
+  if part == '' or string.find(text, part, 1, true) then
+    calls[#calls + 1] = of_segment[field]
+    calls[#calls + 1] = field
+    calls[#calls + 1] = text
+    room = room - #text
+  end
+end
+return {segments, calls, kept, 0}
+`,
+)
