@@ -35,6 +35,7 @@ const contributions: Record<
   },
 }
 
+/** `meter`: its id. */
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
 /** `skipped`: the keys of the meters that leave the event out for what it lacks. */
@@ -78,13 +79,13 @@ export function deltasOf(
       const counter: Omit<Counter, 'a' | 'b'> = {
         tenantId: config.tenantId,
         customerId: event.customerId,
-        meter: meter.key,
+        meter: meter.id,
         bucketMs,
         merge,
         groups,
         distinctValue: merge === 'once' ? digest128(value) : '',
       }
-      deltas.push({ field: counterField(counter), meter: meter.key, merge, ...delta(value, event, bucketMs) })
+      deltas.push({ field: counterField(counter), meter: meter.id, merge, ...delta(value, event, bucketMs) })
     }
   }
   return wrong.length > 0 ? wrong : { deltas, skipped }

@@ -16,7 +16,7 @@ export type RecordBatch = {
   configVersion: number
   /** strict: one bad verdict and nothing is counted. lenient: the good ones are. */
   handling: 'strict' | 'lenient'
-  /** keys of the meters that the events feed */
+  /** ids of the meters that the events feed */
   meters: string[]
   /** distinct counters that the events touch; `meter` is an index into `meters` */
   counters: { field: string; merge: Counter['merge']; meter: number }[]
@@ -59,7 +59,7 @@ export type Amount = { events: string; quantity: string }
 export type Accepted = { slot: string; accepted: Amount; lost: Amount; lostSinceMs: number | null }
 
 export type AcceptedRead = {
-  /** by meter; slots that it took nothing through are absent */
+  /** by the meter's id; slots that it took nothing through are absent */
   meters: Map<string, Accepted[]>
   /** the tallies of every segment that is not discarded */
   counters: LiveCounter[]
@@ -106,7 +106,7 @@ export interface CounterStore {
     tenantId: string,
     customerIds: string[],
   ): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
-  /** What these meters took, and the tallies of what is not yet discarded, at one instant. */
+  /** What these meters (ids) took, and the tallies of what is not yet discarded, at one instant. */
   readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead>
   /** Remembers since when a tenant's accounts disagree; forgets it when they agree. Gives that time (ms). */
   noteDrift(tenantId: string, drifts: boolean): Promise<number | null>
@@ -121,11 +121,11 @@ export interface CounterStore {
 export type TotalsQuery = {
   tenantId: string
   customerIds: string[]
-  /** null: all */
+  /** ids; null: all */
   meters: string[] | null
   /** Ascending instants; window i is [boundariesMs[i], boundariesMs[i + 1]). */
   boundariesMs: number[]
-  /** Meters whose changes before the first boundary are wanted too, as window -1: the level that the period starts from. */
+  /** Ids of meters whose changes before the first boundary are wanted too, as window -1: the level that the period starts from. */
   levelMeters: string[]
   /** Positions in the meter's group_by to keep apart; empty: all groups together. */
   groupPositions: number[]
@@ -134,6 +134,7 @@ export type TotalsQuery = {
 /** One customer's merged counters of one meter in one window. `settled…`: what of it Postgres already has. */
 export type Totals = {
   customerId: string
+  /** a meter's id */
   meter: string
   merge: Counter['merge']
   /** -1: before the first boundary (needed for levels) */
@@ -150,7 +151,7 @@ export type Totals = {
  */
 export type UsageSpan = {
   customerId: string
-  /** a meter's key */
+  /** a meter's id */
   meter: string
   startMs: number
   endMs: number
