@@ -15,7 +15,7 @@ import { median, percentile } from './measure.ts'
 import type { Options } from './options.ts'
 import { atMost, latency, type Row, type Section, short, whole } from './report.ts'
 import type { Servers } from './servers.ts'
-import { METER, QUANTITY, RESOURCE_TYPE, tenantConfig } from './workload.ts'
+import { METER, METER_ID, QUANTITY, RESOURCE_TYPE, tenantConfig } from './workload.ts'
 import { openWorld, type World } from './world.ts'
 
 const HOURS = 10
@@ -91,6 +91,7 @@ async function readBills(
   )
   const config = tenantConfig(tenant.id)
   await services.catalog.createMeter(tenant.id, {
+    id: METER_ID,
     key: METER,
     name: null,
     resourceType: RESOURCE_TYPE,

@@ -19,7 +19,7 @@ import { counterEvent, fill, noFence } from './fill.ts'
 import type { Options } from './options.ts'
 import { faster, inSeconds, type Row, type Section, short, whole } from './report.ts'
 import type { Servers } from './servers.ts'
-import { METER, RESOURCE_TYPE } from './workload.ts'
+import { METER, METER_ID, RESOURCE_TYPE } from './workload.ts'
 import { openWorld, type World } from './world.ts'
 
 const SUBSCRIPTIONS = 10_000
@@ -70,6 +70,7 @@ async function makeTenant(services: Services): Promise<TenantConfig> {
     { name: 'Bench', timezone: 'UTC', currency: 'USD' },
   )
   await services.catalog.createMeter(tenant.id, {
+    id: METER_ID,
     key: METER,
     name: null,
     resourceType: RESOURCE_TYPE,

@@ -5,6 +5,7 @@ import type { TenantConfig } from '../src/metering/meter.ts'
 export const CUSTOMERS = 200
 export const RESOURCE_TYPE = 'api_call'
 export const METER = 'api_calls'
+export const METER_ID = 'benchedmeter'
 /** A tenth is what floats can't keep. */
 export const QUANTITY = '0.1'
 
@@ -18,6 +19,7 @@ export const tenantConfig = (tenantId: string = crypto.randomUUID()): TenantConf
   version: 1,
   meters: [
     {
+      id: METER_ID,
       key: METER,
       name: null,
       resourceType: RESOURCE_TYPE,

@@ -116,7 +116,10 @@ export function contents(
     ids.push(idHash(tenantId, id))
     const list = ofCall[resourceType] ?? []
     let ofType = lists.get(resourceType)
-    if (ofType === undefined) lists.set(resourceType, (ofType = new Map()))
+    if (ofType === undefined) {
+      ofType = new Map()
+      lists.set(resourceType, ofType)
+    }
     ofType.set(list.join(), list)
     from = Math.min(from, receivedMicros)
     to = Math.max(to, receivedMicros)

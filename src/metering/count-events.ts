@@ -36,6 +36,7 @@ const contributions: Record<
   },
 }
 
+/** `meter`: its id. */
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
 /** `skipped`: the keys of the meters that leave the event out for what it lacks. */
@@ -79,13 +80,13 @@ export function deltasOf(
       const counter: Omit<Counter, 'a' | 'b'> = {
         tenantId: config.tenantId,
         customerId: event.customerId,
-        meter: meter.key,
+        meter: meter.id,
         bucketMs,
         merge,
         groups,
         distinctValue: merge === 'once' ? digest128(value) : '',
       }
-      deltas.push({ field: counterField(counter), meter: meter.key, merge, ...delta(value, event, bucketMs) })
+      deltas.push({ field: counterField(counter), meter: meter.id, merge, ...delta(value, event, bucketMs) })
     }
   }
   return wrong.length > 0 ? wrong : { deltas, skipped }
@@ -227,7 +228,10 @@ const listDeltas = new WeakMap<TenantConfig, Map<string, { list: string[]; delta
 /** What an event adds to the log's own counter of its type; notes the list. Found once a configuration and type. */
 function listDelta(resourceType: string, config: TenantConfig, lists: Lists): Delta {
   let ofType = listDeltas.get(config)
-  if (ofType === undefined) listDeltas.set(config, (ofType = new Map()))
+  if (ofType === undefined) {
+    ofType = new Map()
+    listDeltas.set(config, ofType)
+  }
   let known = ofType.get(resourceType)
   if (known === undefined) {
     const list = listOf(activeMeters(config, resourceType))

@@ -12,6 +12,7 @@ export type Merge = 'add' | 'min' | 'max' | 'latest' | 'once'
 export type Counter = {
   tenantId: string
   customerId: string
+  /** a meter's id */
   meter: string
   bucketMs: number
   merge: Merge
@@ -26,7 +27,7 @@ export type Counter = {
 
 const SEPARATOR = '\x1f'
 
-/** The counter's name within its segment. No part can contain the separator: ids and keys refuse control characters, JSON escapes them. */
+/** The counter's name within its segment. No part can contain the separator: ids refuse control characters, JSON escapes them. */
 export function counterField(counter: Omit<Counter, 'a' | 'b'>): string {
   const { tenantId, customerId, meter, bucketMs, merge, groups, distinctValue } = counter
   const parts = [tenantId, customerId, meter, bucketText(bucketMs), merge, groups, distinctValue]

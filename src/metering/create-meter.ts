@@ -1,6 +1,7 @@
 // Creates a meter. Sending the same meter again is a success, so that a retry after a lost answer is one.
 
 import { TollgateError } from '../kernel/errors.ts'
+import { type NewId, newShortId } from '../kernel/ids.ts'
 import { type AnnounceServices, announceConfig } from './announce-config.ts'
 import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from './limits.ts'
 import type { Meter, TenantConfig } from './meter.ts'
@@ -12,10 +13,10 @@ type Services = AnnounceServices & { catalog: Pick<MeterStore, 'createMeter'> }
 /** Throws already_exists if the key has another content, validation_failed at a limit. */
 export async function createMeter(
   services: Services,
-  { tenant }: { tenant: TenantConfig },
+  { tenant, newId }: { tenant: TenantConfig; newId: NewId },
   input: MeterInput,
 ): Promise<{ meter: Meter; created: boolean }> {
-  const wanted = newMeter(input)
+  const wanted = newMeter(newShortId(newId), input)
   const outcome = await services.catalog.createMeter(tenant.tenantId, wanted)
   if (outcome.kind === 'too_many') throw tooMany(outcome.of, input)
   if (outcome.kind === 'exists') refuseOtherContent(outcome.meter, wanted)

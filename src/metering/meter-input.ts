@@ -115,7 +115,8 @@ export const meterChangeSchema = knownFields('A change of a meter', {
 })
 export type MeterChange = z.output<typeof meterChangeSchema>
 
-export const newMeter = (input: MeterInput): NewMeter => ({
+export const newMeter = (id: string, input: MeterInput): NewMeter => ({
+  id,
   key: input.key,
   name: input.name,
   resourceType: input.resource_type,

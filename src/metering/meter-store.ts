@@ -11,6 +11,7 @@ export type MeterCreated =
   | { kind: 'too_many'; of: 'tenant' | 'resource_type' }
 
 export interface MeterStore {
+  /** One with the same key is the one that there is, whatever its id. */
   createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated>
   /** Sets what is there; the rest stays. null: no such meter. */
   changeMeter(

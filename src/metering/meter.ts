@@ -20,7 +20,9 @@ export const missingChoices = ['refuse', 'skip'] as const
 export type Missing = (typeof missingChoices)[number]
 
 export type Meter = {
-  /** The tenant's own name for it; never used again for another meaning. */
+  /** What its counters are named by: random, and never used again, by no other meter and after no restore. */
+  id: string
+  /** The tenant's own name for it, for people; never used again for another meaning. */
   key: string
   name: string | null
   resourceType: string

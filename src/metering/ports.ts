@@ -19,7 +19,7 @@ export type RecordBatch = {
   configVersion: number
   /** strict: one bad verdict and nothing is counted. lenient: the good ones are. */
   handling: 'strict' | 'lenient'
-  /** keys of the meters that the events feed */
+  /** ids of the meters that the events feed */
   meters: string[]
   /** distinct counters that the events touch; `meter` is an index into `meters` */
   counters: { field: string; merge: Counter['merge']; meter: number }[]
@@ -93,7 +93,7 @@ export type Amount = { events: string; quantity: string }
 export type Accepted = { slot: string; accepted: Amount; lost: Amount; lostSinceMs: number | null }
 
 export type AcceptedRead = {
-  /** by meter; slots that it took nothing through are absent */
+  /** by the meter's id; slots that it took nothing through are absent */
   meters: Map<string, Accepted[]>
   /** the tallies of every segment that is not discarded */
   counters: LiveCounter[]
@@ -140,7 +140,7 @@ export interface CounterStore {
     tenantId: string,
     customerIds: string[],
   ): Promise<{ configVersion: number | null; counters: LiveCounter[] }>
-  /** What these meters took, and the tallies of what is not yet discarded, at one instant. */
+  /** What these meters (ids) took, and the tallies of what is not yet discarded, at one instant. */
   readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead>
   /** What a tenant's calls logged that is not discarded, in order, as far as `bytes` go (one call at least). */
   readLog(tenantId: string, wanted: LogSpan): Promise<LiveLog>
@@ -157,11 +157,11 @@ export interface CounterStore {
 export type TotalsQuery = {
   tenantId: string
   customerIds: string[]
-  /** null: all */
+  /** ids; null: all */
   meters: string[] | null
   /** Ascending instants; window i is [boundariesMs[i], boundariesMs[i + 1]). */
   boundariesMs: number[]
-  /** Meters whose changes before the first boundary are wanted too, as window -1: the level that the period starts from. */
+  /** Ids of meters whose changes before the first boundary are wanted too, as window -1: the level that the period starts from. */
   levelMeters: string[]
   /** Positions in the meter's group_by to keep apart; empty: all groups together. */
   groupPositions: number[]
@@ -170,6 +170,7 @@ export type TotalsQuery = {
 /** One customer's merged counters of one meter in one window. `settled…`: what of it Postgres already has. */
 export type Totals = {
   customerId: string
+  /** a meter's id */
   meter: string
   merge: Counter['merge']
   /** -1: before the first boundary (needed for levels) */
@@ -186,7 +187,7 @@ export type Totals = {
  */
 export type UsageSpan = {
   customerId: string
-  /** a meter's key */
+  /** a meter's id */
   meter: string
   startMs: number
   endMs: number

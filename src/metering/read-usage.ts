@@ -2,6 +2,7 @@
 
 import type { Decimal } from '../kernel/decimal.ts'
 import { TollgateError } from '../kernel/errors.ts'
+import { compareUtf8 } from '../kernel/page.ts'
 import { quantitiesOf } from './aggregate.ts'
 import { ROWS_PER_READ } from './limits.ts'
 import { type Meter, meterNamed, type TenantConfig } from './meter.ts'
@@ -29,7 +30,7 @@ export type UsageQuantity = {
   settledQuantity: Decimal
 }
 
-/** The configuration that the read was made with comes along: it is at least as new as the counters. */
+/** By customer, and then in the order of the meters' keys. The configuration that the read was made with comes along: it is at least as new as the counters. */
 export async function readUsage(
   services: ReadServices,
   tenant: TenantConfig,
@@ -43,9 +44,9 @@ export async function readUsage(
     {
       tenantId: tenant.tenantId,
       customerIds: query.customerIds,
-      meters: query.meter === null ? null : [query.meter],
+      meters: query.meter === null ? null : meters.map(({ id }) => id),
       boundariesMs: query.boundariesMs,
-      levelMeters: meters.filter((meter) => meter.aggregation === 'weighted_sum').map((meter) => meter.key),
+      levelMeters: meters.filter((meter) => meter.aggregation === 'weighted_sum').map(({ id }) => id),
       groupPositions,
     },
     live,
@@ -53,24 +54,28 @@ export async function readUsage(
   if (rows.length > ROWS_PER_READ) throw tooManyRows()
   return {
     config,
-    quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.key, meter])), {
+    quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.id, meter])), {
       ...query,
       groupBy,
     }),
   }
 }
 
-function quantitiesByRow(rows: Totals[], meters: Map<string, Meter>, query: UsageQuery): UsageQuantity[] {
+/** `meters`: by id. What Postgres, put back, has forgotten the meter of is left out. */
+function quantitiesByRow(found: Totals[], meters: Map<string, Meter>, query: UsageQuery): UsageQuantity[] {
+  const keyOf = (row: Totals) => meters.get(row.meter)!.key
+  const rows = found
+    .filter((row) => meters.has(row.meter))
+    .sort((x, y) => compareUtf8(x.customerId, y.customerId) || compareUtf8(keyOf(x), keyOf(y)))
   const series = Map.groupBy(rows, (row) => JSON.stringify([row.customerId, row.meter, row.groups]))
   // A level lasts through windows without counters, too.
   const levels = [...series.values()].filter(
-    ([row]) => meters.get(row!.meter)?.aggregation === 'weighted_sum',
+    ([row]) => meters.get(row!.meter)!.aggregation === 'weighted_sum',
   )
   if (levels.length * (query.boundariesMs.length - 1) > ROWS_PER_READ) throw tooManyRows()
   return [...series.values()].flatMap((ofSeries) => {
-    const { customerId, meter: key, groups } = ofSeries[0]!
-    const meter = meters.get(key)
-    if (!meter) return []
+    const { customerId, meter: id, groups } = ofSeries[0]!
+    const meter = meters.get(id)!
     const group = Object.fromEntries(query.groupBy.map((property, i) => [property, groups[i] ?? null]))
     return quantitiesOf(meter.aggregation, ofSeries, query.boundariesMs).map((one) => ({
       customerId,

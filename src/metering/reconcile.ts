@@ -3,7 +3,7 @@
 import { type Decimal, decimal, text, zero } from '../kernel/decimal.ts'
 import { HOUR_MS } from '../kernel/time.ts'
 import { TALLY_CUSTOMER } from './counter.ts'
-import type { TenantConfig } from './meter.ts'
+import type { Meter, TenantConfig } from './meter.ts'
 import type { AcceptedRead, Amount, CounterStore, LiveCounter, Totals, UsageStore } from './ports.ts'
 
 /**
@@ -16,6 +16,7 @@ import type { AcceptedRead, Amount, CounterStore, LiveCounter, Totals, UsageStor
 export type DriftReason = 'lost_by_counters' | 'missing_from_totals' | 'counters_went_back'
 
 export type MeterAccount = {
+  /** a meter's key */
   meter: string
   /** what was acknowledged, as far as it is known */
   accepted: Amount
@@ -39,13 +40,13 @@ const READS = 5
 
 export async function reconcile(services: ReconcileServices, tenant: TenantConfig): Promise<Reconciliation> {
   const { tenantId } = tenant
-  const keys = tenant.meters.map((meter) => meter.key)
+  const ids = tenant.meters.map((meter) => meter.id)
   let meters: ReturnType<typeof account>[] = []
-  let before = await services.counters.readAccepted(tenantId, keys)
+  let before = await services.counters.readAccepted(tenantId, ids)
   for (let read = 1; read <= READS; read++) {
     const totals = await services.usage.totals(tallyQuery(tenantId), before.counters)
-    const after = await services.counters.readAccepted(tenantId, keys)
-    meters = keys.map((key) => account(key, before, after, totals))
+    const after = await services.counters.readAccepted(tenantId, ids)
+    meters = tenant.meters.map((meter) => account(meter, before, after, totals))
     if (meters.every((meter) => meter.reason === null) || sameAccepted(before, after)) break
     before = after
   }
@@ -69,8 +70,8 @@ const tallyQuery = (tenantId: string) => ({
 })
 
 const sameAccepted = (before: AcceptedRead, after: AcceptedRead): boolean =>
-  [...before.meters].every(([key, slots]) => {
-    const now = after.meters.get(key)!
+  [...before.meters].every(([id, slots]) => {
+    const now = after.meters.get(id)!
     return (
       slots.length === now.length && slots.every((one, i) => one.accepted.events === now[i]!.accepted.events)
     )
@@ -96,10 +97,10 @@ const amountOf = (sum: Sum): Amount => ({ events: text(sum.events), quantity: te
 /** One slot's part of a meter: what it took, and what of it is in the totals. */
 type Share = { accepted: Sum; lost: Sum; lostSinceMs: number | null; drift: Sum; agrees: boolean }
 
-function sharesOf(key: string, before: AcceptedRead, after: AcceptedRead, totals: Totals[]): Share[] {
-  const rows = new Map(totals.filter((row) => row.meter === key).map((row) => [row.groups[0] ?? '', row]))
-  const now = new Map(after.meters.get(key)!.map((one) => [one.slot, one]))
-  const taken = new Map(before.meters.get(key)!.map((one) => [one.slot, one]))
+function sharesOf(id: string, before: AcceptedRead, after: AcceptedRead, totals: Totals[]): Share[] {
+  const rows = new Map(totals.filter((row) => row.meter === id).map((row) => [row.groups[0] ?? '', row]))
+  const now = new Map(after.meters.get(id)!.map((one) => [one.slot, one]))
+  const taken = new Map(before.meters.get(id)!.map((one) => [one.slot, one]))
   return [...new Set([...rows.keys(), ...taken.keys()])].map((slot) => {
     const known = taken.get(slot)
     const accepted = known ? sumOf(known.accepted) : nothing
@@ -123,24 +124,22 @@ function sharesOf(key: string, before: AcceptedRead, after: AcceptedRead, totals
  * Where some is missing, that is the drift; only where none is, what is forgotten.
  */
 function account(
-  key: string,
+  { id, key }: Meter,
   before: AcceptedRead,
   after: AcceptedRead,
   totals: Totals[],
 ): MeterAccount & { sinceMs: number[] } {
-  const shares = sharesOf(key, before, after, totals)
+  const shares = sharesOf(id, before, after, totals)
   const wrong = shares.filter(({ agrees }) => !agrees)
   const forgotten = wrong.filter(({ drift }) => drift.events.lt('0'))
   const missing = wrong.filter(({ drift }) => drift.events.gte('0'))
   const sum = (amounts: Sum[]) => amounts.reduce(plus, nothing)
   const drifts = (some: Share[]) => sum(some.map(({ drift }) => drift))
   const accepted = sum(shares.map((share) => share.accepted))
-  const settled = sum(
-    totals.flatMap(({ meter, settled }) => (meter === key && settled ? tally(settled) : [])),
-  )
-  const all = sum(totals.flatMap(({ meter, all }) => (meter === key ? tally(all) : [])))
+  const settled = sum(totals.flatMap(({ meter, settled }) => (meter === id && settled ? tally(settled) : [])))
+  const all = sum(totals.flatMap(({ meter, all }) => (meter === id ? tally(all) : [])))
   const quarantined = liveSum(
-    before.counters.filter((one) => one.meter === key && before.quarantined.has(one.segment)),
+    before.counters.filter((one) => one.meter === id && before.quarantined.has(one.segment)),
   )
   return {
     meter: key,

@@ -24,7 +24,7 @@ export function usageSpanOf(config: TenantConfig, span: Span): { meter: Meter; w
   const parts = span.parts.map((match) =>
     Object.entries(match).map(([property, value]) => ({ position: positionIn(meter, property), value })),
   )
-  return { meter, wanted: { ...span, level: meter.aggregation === 'weighted_sum', parts } }
+  return { meter, wanted: { ...span, meter: meter.id, level: meter.aggregation === 'weighted_sum', parts } }
 }
 
 /** Whoever cuts a span has made sure of it, and a meter's group_by never changes: nothing that a caller could put right. */

@@ -155,6 +155,19 @@ describe('an answer that could not be stored', () => {
     expect(keys.body.data).toHaveLength(2)
   })
 
+  it('is of the same meter: whoever makes it gives it the same id, and who sends no key another', async () => {
+    const { call } = await newTenant(server)
+    const made = vi.spyOn(services.catalog, 'createMeter')
+    const headers = keyed()
+    await dyingBeforeTheAnswerIsStored(() => call('POST', '/api/v1/meters', meter, headers))
+    expect((await call('POST', '/api/v1/meters', meter, headers)).status).toBe(200)
+    expect((await call('POST', '/api/v1/meters', meter)).status).toBe(200)
+    const [first, again, other] = made.mock.calls.map(([, { id }]) => id)
+    expect(first).toMatch(/^[0-9a-z]{12}$/)
+    expect(again).toBe(first)
+    expect(other).not.toBe(first)
+  })
+
   it('for the last API key that a tenant may have is made again, too', async () => {
     const { id } = await newTenant(server)
     for (let i = 2; i < 100; i++) await admin('POST', '/api/v1/api-keys', { tenant_id: id })

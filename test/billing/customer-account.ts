@@ -37,11 +37,13 @@ import { type Terms, termsInputFields } from '../../src/billing/terms.ts'
 import { decimal, quotient, sum, zero } from '../../src/kernel/decimal.ts'
 import { bucketStartMs } from '../../src/kernel/time.ts'
 import type { Aggregation, Meter, TenantConfig } from '../../src/metering/meter.ts'
+import { meterId } from '../support/metering.ts'
 
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 24 * HOUR_MS
 
 export const meter = (key: string, aggregation: Aggregation = 'sum', groupBy: string[] = []): Meter => ({
+  id: meterId(key),
   key,
   name: null,
   resourceType: key,
@@ -349,12 +351,11 @@ export class CustomerAccount {
     const tenant = async () => this.tenant
     const spanTotals: UsageServices['usage']['spanTotals'] = async (_, spans) =>
       spans.flatMap((span, i) => {
+        const meter = this.tenant.meters.find(({ id }) => id === span.meter)!
         const matches = span.parts.map((part) =>
-          Object.fromEntries(
-            part.map(({ position, value }) => [this.#meters.get(span.meter)!.groupBy[position]!, value]),
-          ),
+          Object.fromEntries(part.map(({ position, value }) => [meter.groupBy[position]!, value])),
         )
-        const used = this.usageOf({ ...span, fromMs: span.startMs, toMs: span.endMs, matches })
+        const used = this.usageOf({ meter: meter.key, fromMs: span.startMs, toMs: span.endMs, matches })
         return used.map(({ quantity, events }, part) => ({
           span: i,
           part: part === matches.length ? null : part,

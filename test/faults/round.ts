@@ -124,4 +124,4 @@ async function endOfRound(load: SiteLoad, sabotage: boolean): Promise<number> {
   return unknown
 }
 
-const LOSE_ONE = `delete from usage where ctid = (select ctid from usage where meter = 'calls' and customer_id like 'digits-%' limit 1)`
+const LOSE_ONE = `delete from usage where ctid = (select ctid from usage where meter in (select id from meters where key = 'calls') and customer_id like 'digits-%' limit 1)`

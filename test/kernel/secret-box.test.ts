@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { makeKey } from '../../src/access/api-key.ts'
-import { idsFrom, UUID } from '../../src/kernel/ids.ts'
+import { idsFrom, newId, newShortId, UUID } from '../../src/kernel/ids.ts'
 import { SecretBox } from '../../src/kernel/secret-box.ts'
 
 const text = 'tg_secret, Ünïcode 😀'
@@ -36,6 +36,18 @@ describe('a secret box', () => {
     expect(keysOf('token', 'salt')).toEqual(keysOf('token', 'salt'))
     const all = [...keysOf('token', 'salt'), ...keysOf('other', 'salt'), ...keysOf('token', 'other')]
     expect(new Set(all).size).toBe(6)
+  })
+})
+
+describe('short ids', () => {
+  it('are 12 characters of a-z and 0-9, each another, and the same again where they come from the same', () => {
+    const ids = Array.from({ length: 10_000 }, () => newShortId(newId))
+    for (const id of ids) expect(id).toMatch(/^[0-9a-z]{12}$/)
+    expect(new Set(ids).size).toBe(10_000)
+    // Each character stands at each place.
+    for (let place = 0; place < 12; place++) expect(new Set(ids.map((id) => id[place])).size).toBe(36)
+    expect(newShortId(idsFrom('seed'))).toBe(newShortId(idsFrom('seed')))
+    expect(newShortId(idsFrom('seed'))).not.toBe(newShortId(idsFrom('other')))
   })
 })
 

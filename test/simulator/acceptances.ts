@@ -3,6 +3,7 @@
 
 import { parseCounter } from '../../src/metering/counter.ts'
 import type { RecordBatch } from '../../src/metering/ports.ts'
+import { meterId } from '../support/metering.ts'
 import { unitsOf } from './expected.ts'
 import type { SimEvent } from './oracle.ts'
 import { digitsMeter, type Kind, kinds } from './plan.ts'
@@ -21,7 +22,7 @@ export class Acceptances {
       for (const { counter, a } of deltas) {
         const { field } = batch.counters[counter]!
         const { customerId, meter } = parseCounter(field, a)
-        const kind = kinds.find((one) => digitsMeter[one] === meter)
+        const kind = kinds.find((one) => meterId(digitsMeter[one]) === meter)
         const event = kind && eventsOf(customerId, kind).find(({ quantity }) => quantity === unitsOf(a))
         if (event) this.#sent.set(nameOf(batch.tenantId, idDigest, fingerprint), event)
       }

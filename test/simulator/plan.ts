@@ -4,6 +4,7 @@
 import fc from 'fast-check'
 import type { Aggregation } from '../../src/metering/meter.ts'
 import type { NewMeter } from '../../src/metering/meter-input.ts'
+import { meterId } from '../support/metering.ts'
 import { START_MS } from './random.ts'
 
 export type Kind = 'call' | 'gauge'
@@ -18,7 +19,7 @@ const meter = (
   value = 'quantity',
   more: Partial<Pick<NewMeter, 'groupBy' | 'missing' | 'filter'>> = {},
 ): NewMeter => ({
-  ...{ key, name: null, resourceType, aggregation, value },
+  ...{ id: meterId(key), key, name: null, resourceType, aggregation, value },
   ...{ groupBy: [], missing: 'refuse', filter: [], ...more },
 })
 
@@ -45,7 +46,7 @@ export const baseMeters: NewMeter[] = [
 ]
 
 /** A meter made in the middle of a schedule; it counts the same digits as its type's own. */
-export const extraMeter = (n: number): NewMeter => meter(`extra_${n}`, 'call', 'sum', 'd')
+export const extraMeter = (n: number): Omit<NewMeter, 'id'> => meter(`extra_${n}`, 'call', 'sum', 'd')
 export const EXTRA_METERS = 3
 
 export const DIGITS = 27

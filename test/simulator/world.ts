@@ -3,6 +3,7 @@
 import { sql } from 'drizzle-orm'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, RecordBatch } from '../../src/metering/ports.ts'
+import { meterId } from '../support/metering.ts'
 import { Acceptances } from './acceptances.ts'
 import type { Bug } from './bug.ts'
 import { countsOf, unitsOf } from './expected.ts'
@@ -62,10 +63,10 @@ export class World extends Stage<Setup> {
         insert into tenants (id, name, timezone, currency)
         select id, name, timezone, 'USD' from json_to_recordset(${JSON.stringify(tenants)}::json) as t (id uuid, name text, timezone text)
       )
-      insert into meters (tenant_id, key, resource_type, aggregation, value, group_by, missing, filter)
-      select tenant, key, "resourceType", aggregation, value, "groupBy", missing, filter
+      insert into meters (tenant_id, id, key, resource_type, aggregation, value, group_by, missing, filter)
+      select tenant, id, key, "resourceType", aggregation, value, "groupBy", missing, filter
       from json_to_recordset(${JSON.stringify(meters)}::json)
-        as m (tenant uuid, key text, "resourceType" text, aggregation text, value text, "groupBy" jsonb,
+        as m (tenant uuid, id text, key text, "resourceType" text, aggregation text, value text, "groupBy" jsonb,
           missing text, filter jsonb)`)
   }
 
@@ -123,7 +124,7 @@ export class World extends Stage<Setup> {
     }>(sql`
       select tenant_id::text as tenant, customer_id as customer, meter, sum(a)::text as total from usage
       where tenant_id = any(array(select json_array_elements_text(${JSON.stringify(this.tenants.map(({ id }) => id))}::json)::uuid))
-        and meter in ('call_digits', 'gauge_digits')
+        and meter = any(array(select json_array_elements_text(${JSON.stringify(Object.values(digitsMeter).map(meterId))}::json)))
       group by 1, 2, 3`)
     const counts = new Map(
       found.map(({ tenant, customer, meter, total }) => [
@@ -131,7 +132,7 @@ export class World extends Stage<Setup> {
         countsOf(unitsOf(total)).counts,
       ]),
     )
-    const meterOf = (kind: Kind) => digitsMeter[kind]
+    const meterOf = (kind: Kind) => meterId(digitsMeter[kind])
     return ({ tenant, customer, kind, digit }) =>
       counts.get(`${this.tenants[tenant]!.id} ${customer} ${meterOf(kind)}`)?.[digit] ?? 0
   }

@@ -8,7 +8,7 @@ import { changePlan } from '../../src/billing/change-plan.ts'
 import { type CatalogStore, type NewPlan, PLANS_PER_TENANT } from '../../src/billing/ports.ts'
 import { onlyPrices, type Terms } from '../../src/billing/terms.ts'
 import { sha256Hex } from '../../src/kernel/digest.ts'
-import { newId } from '../../src/kernel/ids.ts'
+import { newId, newShortId } from '../../src/kernel/ids.ts'
 import type { PageRequest } from '../../src/kernel/page.ts'
 import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from '../../src/metering/limits.ts'
 import type { NewMeter } from '../../src/metering/meter-input.ts'
@@ -18,6 +18,7 @@ import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 
 const newKey = (name: string) => keyFrom(name, { newId })
 const meter = (more: Partial<NewMeter> = {}): NewMeter => ({
+  id: newShortId(newId),
   key: 'calls',
   name: null,
   resourceType: 'call',
@@ -163,8 +164,9 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
 
   describe('a meter', () => {
     it('is in the configuration as it was created, and each change moves the version by one', async () => {
-      const created = await catalog.createMeter(tenantId, meter())
-      expect(created).toMatchObject({ kind: 'created', version: 2, meter: { ...meter(), archivedAt: null } })
+      const wanted = meter()
+      const created = await catalog.createMeter(tenantId, wanted)
+      expect(created).toMatchObject({ kind: 'created', version: 2, meter: { ...wanted, archivedAt: null } })
       const config = await access.loadConfig(tenantId)
       expect(config).toMatchObject({ version: 2, meters: [created.kind === 'created' && created.meter] })
 
@@ -187,13 +189,23 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
     })
 
     it('that is there already is given back, without a new version', async () => {
-      await catalog.createMeter(tenantId, meter())
+      await catalog.createMeter(tenantId, meter({ id: 'first' }))
       expect(await catalog.createMeter(tenantId, meter({ aggregation: 'max' }))).toMatchObject({
         kind: 'exists',
         version: 2,
-        meter: { aggregation: 'sum' },
+        meter: { id: 'first', aggregation: 'sum' },
       })
       expect(await version()).toBe(2)
+    })
+
+    it('has its id to itself, in its tenant', async () => {
+      await catalog.createMeter(tenantId, meter({ id: 'same' }))
+      await expect(catalog.createMeter(tenantId, meter({ id: 'same', key: 'other' }))).rejects.toThrow()
+      expect(await version()).toBe(2)
+      const another = newKey('of another')
+      const tenant = { id: newId(), name: 'another', timezone: 'UTC', currency: 'USD' }
+      await access.createTenant(tenant, another.stored, 'default')
+      expect(await catalog.createMeter(tenant.id, meter({ id: 'same' }))).toMatchObject({ kind: 'created' })
     })
 
     it('that there is not can’t be changed, and the version stays', async () => {
@@ -218,8 +230,8 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
     it('is bounded by tenant, archived ones too', async () => {
       await rows(
         backend.db,
-        sql`insert into meters (tenant_id, key, resource_type, aggregation, value, group_by, archived_at)
-          select ${tenantId}::uuid, 'm' || n, 'other', 'sum', 'quantity', '[]'::jsonb, now()
+        sql`insert into meters (tenant_id, id, key, resource_type, aggregation, value, group_by, archived_at)
+          select ${tenantId}::uuid, 'i' || n, 'm' || n, 'other', 'sum', 'quantity', '[]'::jsonb, now()
           from generate_series(1, ${METERS_PER_TENANT}::int) as n`,
       )
       expect(await catalog.createMeter(tenantId, meter())).toEqual({ kind: 'too_many', of: 'tenant' })

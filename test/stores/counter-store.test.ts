@@ -6,7 +6,7 @@ import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { metaKey } from '../../src/stores/redis/keys.ts'
 import { runScript } from '../../src/stores/redis/script.ts'
 import { readLive } from '../../src/stores/redis/scripts/live.ts'
-import { batch, meter, tenantConfig } from '../support/metering.ts'
+import { batch, meter, meterId, tenantConfig } from '../support/metering.ts'
 import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
 
 /** Its own, on a real server. */
@@ -60,7 +60,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       kind: 'recorded',
       verdicts: ['duplicate', 'accepted', 'duplicate'],
     })
-    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '5', b: '2' }])
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: meterId('calls'), a: '5', b: '2' }])
   })
 
   it('names an id with other content a conflict and counts nothing of a strict batch', async () => {
@@ -73,14 +73,14 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       kind: 'refused',
       verdicts: ['accepted', 'conflict'],
     })
-    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '2', b: '1' }])
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: meterId('calls'), a: '2', b: '1' }])
   })
 
   it('counts the good ones of a lenient batch', async () => {
     await store.record(batch(config, [{ id: 'a', quantity: 2 }]))
     const outcome = await store.record(batch(config, [{ id: 'new' }, { id: 'a', quantity: 3 }], 'lenient'))
     expect(outcome).toEqual({ kind: 'recorded', verdicts: ['accepted', 'conflict'] })
-    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '3', b: '2' }])
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: meterId('calls'), a: '3', b: '2' }])
   })
 
   it('adds decimals exactly, below zero and across every carry', async () => {
@@ -135,7 +135,10 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
         { quantity: 1, timestamp: at(30) },
       ]),
     )
-    expect(Object.fromEntries((await totals(every)).map(({ meter, a, b }) => [meter, [a, b]]))).toEqual({
+    const keyOf = (id: string) => every.meters.find((one) => one.id === id)!.key
+    expect(
+      Object.fromEntries((await totals(every)).map(({ meter, a, b }) => [keyOf(meter), [a, b]])),
+    ).toEqual({
       sum: ['17.5', '4'],
       count: ['4', '0'],
       min: ['1', '0'],
@@ -199,7 +202,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       {
         tenantId: config.tenantId,
         customerId: 'alice',
-        meter: 'calls',
+        meter: meterId('calls'),
         merge: 'add',
         a: '7',
         b: '1',
@@ -231,9 +234,9 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.record(batch(config, [{ id: 'b', quantity: 3 }]))
     await ask('c')
     // Nothing was counted after the open segment became too old to be written to: it is in one list only.
-    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '3', b: '1' }])
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: meterId('calls'), a: '3', b: '1' }])
     expect(await sealed()).toHaveLength(1)
-    expect(await totals()).toEqual([{ customerId: 'alice', meter: 'calls', a: '3', b: '1' }])
+    expect(await totals()).toEqual([{ customerId: 'alice', meter: meterId('calls'), a: '3', b: '1' }])
   })
 
   it('opens another segment when the open one is too old, or full', async () => {
@@ -723,7 +726,9 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     const callers = Array.from({ length: 20 }, () => storeWith({}))
     for (let round = 0; round < 2; round++)
       await Promise.all(callers.flatMap((caller) => [0, 1].map(() => caller.record(batch(config, [{}, {}])))))
-    const accounts = (await store.readAccepted(config.tenantId, ['calls'])).meters.get('calls')!
+    const accounts = (await store.readAccepted(config.tenantId, [meterId('calls')])).meters.get(
+      meterId('calls'),
+    )!
     expect(accounts.reduce((sum, { accepted }) => sum + Number(accepted.events), 0)).toBe(160)
     expect(accounts.map(({ lost }) => lost.events)).toEqual(accounts.map(() => '0'))
   })
@@ -764,8 +769,8 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     }
     const use = (caller: CounterStore, quantity: string) => caller.record(batch(config, [{ quantity }]))
     const read = async (of: CounterStore = store) =>
-      (await of.readAccepted(config.tenantId, ['calls'])).meters
-        .get('calls')!
+      (await of.readAccepted(config.tenantId, [meterId('calls')])).meters
+        .get(meterId('calls'))!
         .map(({ slot, accepted, lost }) => [
           slot,
           accepted.events,
@@ -825,7 +830,8 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       await putBack({})
       await use(one, '1')
       const since = async () =>
-        (await store.readAccepted(config.tenantId, ['calls'])).meters.get('calls')![0]!.lostSinceMs
+        (await store.readAccepted(config.tenantId, [meterId('calls')])).meters.get(meterId('calls'))![0]!
+          .lostSinceMs
       const first = await since()
       expect(first).toBeGreaterThan(0)
       await use(one, '1')

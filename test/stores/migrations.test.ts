@@ -4,9 +4,14 @@ import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { planInputSchema } from '../../src/billing/plan.ts'
 import { onlyPrices } from '../../src/billing/terms.ts'
+import { flush } from '../../src/metering/flush.ts'
+import { reconcile } from '../../src/metering/reconcile.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { openPglite } from '../../src/stores/postgres/pglite.ts'
-import { postgresCatalog } from '../../src/stores/postgres/stores.ts'
+import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
+import { meter, tenantConfig } from '../support/metering.ts'
+import { redisBackends } from '../support/redis.ts'
+import { send, totals, worldOn } from '../support/world.ts'
 
 const folder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
@@ -23,14 +28,18 @@ async function migrations(): Promise<{ tag: string; statements: string[] }[]> {
   )
 }
 
+type Migrations = Awaited<ReturnType<typeof migrations>>
+
+const applying = (client: { exec(sql: string): Promise<unknown> }) => async (some: Migrations) => {
+  for (const { statements } of some) for (const statement of statements) await client.exec(statement)
+}
+
 it('plans that were there before they had versions are their own version 1, with their prices', async () => {
   const { db, client, close } = await openPglite(null)
   try {
     const all = await migrations()
     const from = all.findIndex(({ tag }) => tag === '0002_billing')
-    const apply = async (some: typeof all) => {
-      for (const { statements } of some) for (const statement of statements) await client.exec(statement)
-    }
+    const apply = applying(client)
     await apply(all.slice(0, from))
 
     const tenants = [crypto.randomUUID(), crypto.randomUUID()]
@@ -86,5 +95,52 @@ it('plans that were there before they had versions are their own version 1, with
     })
   } finally {
     await close()
+  }
+})
+
+it('meters that were there before they had ids go on with their counters, tallies and accounts', async () => {
+  const [{ db, client, close }, redis] = await Promise.all([openPglite(null), redisBackends[0]!.open(14)])
+  try {
+    const all = await migrations()
+    const from = all.findIndex(({ tag }) => tag.endsWith('_meter_ids'))
+    const apply = applying(client)
+    await apply(all.slice(0, from))
+
+    // Counters were named by keys: by an id that is the key.
+    const meters = ['calls', 'a.b-c_d'].map((key) => meter(key, 'sum', { id: key }))
+    const old = tenantConfig(meters)
+    await rows(
+      db,
+      sql`insert into tenants (id, name, timezone, currency) values (${old.tenantId}::uuid, 't', 'UTC', 'USD')`,
+    )
+    for (const { key, resourceType } of meters)
+      await rows(
+        db,
+        sql`insert into meters (tenant_id, key, resource_type, aggregation, value, group_by)
+          values (${old.tenantId}::uuid, ${key}::text, ${resourceType}::text, 'sum', 'quantity', '[]')`,
+      )
+    const world = worldOn(redis, { db, close }, old)
+    await send(world, old, [{ quantity: 3 }])
+    await flush(world)
+    await send(world, old, [{ quantity: 4 }])
+
+    await apply(all.slice(from))
+
+    const config = await postgresAccess(db).loadConfig(old.tenantId)
+    expect(config.meters.map(({ id, key }) => [id, key])).toEqual([
+      ['a.b-c_d', 'a.b-c_d'],
+      ['calls', 'calls'],
+    ])
+    expect(await totals(world, config)).toEqual({ 'a.b-c_d': '7', calls: '7' })
+    await send(world, config, [{ quantity: 10 }])
+    const account = { accepted: { events: '3', quantity: '17' }, settled: { events: '1', quantity: '3' } }
+    expect(await reconcile(world, config)).toMatchObject({
+      driftSinceMs: null,
+      meters: [account, account],
+    })
+    await flush(world)
+    expect(await totals(world, config)).toEqual({ 'a.b-c_d': '17', calls: '17' })
+  } finally {
+    await Promise.all([close(), redis.close()])
   }
 })

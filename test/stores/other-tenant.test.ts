@@ -77,7 +77,15 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
     const at = (ms: number) => ms + n
     for (const key of ['calls', 'tokens'])
       await catalog.createMeter(tenantId, {
-        ...{ key, name, resourceType: key, aggregation: 'sum', value: 'quantity', groupBy: [] },
+        ...{
+          id: `id_${key}`,
+          key,
+          name,
+          resourceType: key,
+          aggregation: 'sum',
+          value: 'quantity',
+          groupBy: [],
+        },
         ...{ missing: 'refuse', filter: [] },
       })
     const terms = { ...onlyPrices([]), trial_days: n }
@@ -121,7 +129,7 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
   const use = (tenantId: string, customer: string, quantity: number) =>
     usage.settle({ id: newId(), partition: 0, bornMs: 0, quarantined: null, offer: '' }, [
       {
-        ...{ tenantId, customerId: customer, meter: 'calls', bucketMs: NOVEMBER_MS, groups: '[]' },
+        ...{ tenantId, customerId: customer, meter: 'id_calls', bucketMs: NOVEMBER_MS, groups: '[]' },
         ...{ distinctValue: '', merge: 'add', a: String(quantity), b: '1' },
       },
     ])

@@ -5,7 +5,11 @@ import { parseEvent } from '../../src/metering/event.ts'
 import type { Aggregation, Meter, TenantConfig } from '../../src/metering/meter.ts'
 import type { RecordBatch } from '../../src/metering/ports.ts'
 
+/** Nothing like its key: what takes one for the other finds nothing. */
+export const meterId = (key: string): string => `id0of0${key}`
+
 export const meter = (key: string, aggregation: Aggregation, more: Partial<Meter> = {}): Meter => ({
+  id: meterId(key),
   key,
   name: null,
   resourceType: 'api_call',

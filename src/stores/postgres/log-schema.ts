@@ -53,6 +53,7 @@ export const logBlocks = pgTable(
   },
   (t) => [
     index('log_blocks_tenant').on(t.tenantId, t.receivedTo, t.id),
+    index('log_blocks_begin').on(t.tenantId, t.receivedFrom, t.id),
     index('log_blocks_segment').on(t.segmentId),
     index('log_blocks_ids').using('gin', t.ids),
   ],

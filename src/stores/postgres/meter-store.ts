@@ -44,9 +44,9 @@ export class PostgresMeterStore implements MeterStore {
             and seen.existing is null and not tenant_full and not type_full
           returning tenants.id, tenants.config_version
         ), created as (
-          insert into meters (tenant_id, key, name, resource_type, aggregation, value, group_by,
+          insert into meters (tenant_id, id, key, name, resource_type, aggregation, value, group_by,
             missing, filter)
-          select moved.id, ${meter.key}::text, ${meter.name}::text, ${meter.resourceType}::text, ${meter.aggregation}::text,
+          select moved.id, ${meter.id}::text, ${meter.key}::text, ${meter.name}::text, ${meter.resourceType}::text, ${meter.aggregation}::text,
             ${meter.value}::text, ${JSON.stringify(meter.groupBy)}::text::jsonb,
             ${meter.missing}::text, ${JSON.stringify(meter.filter)}::text::jsonb
           from moved

@@ -33,6 +33,7 @@ const apiKey = (row: Row): ApiKey => ({
 })
 
 const meter = (row: Row): Meter => ({
+  id: row.id as string,
   key: row.key as string,
   name: row.name as string | null,
   resourceType: row.resource_type as string,

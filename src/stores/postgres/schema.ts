@@ -12,6 +12,7 @@ import {
   primaryKey,
   text,
   timestamp,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 
@@ -53,6 +54,8 @@ export const meters = pgTable(
     tenantId: uuid('tenant_id')
       .notNull()
       .references(() => tenants.id),
+    /** What `usage` and Redis name it by; of meters that were made before there were ids, their key. */
+    id: bytewise('id').notNull(),
     key: bytewise('key').notNull(),
     name: text('name'),
     resourceType: text('resource_type').notNull(),
@@ -66,7 +69,7 @@ export const meters = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
     archivedAt: instant('archived_at'),
   },
-  (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
+  (t) => [primaryKey({ columns: [t.tenantId, t.key] }), uniqueIndex('meters_id').on(t.tenantId, t.id)],
 )
 
 export const customers = pgTable(
@@ -128,6 +131,7 @@ export const usage = pgTable(
   {
     tenantId: uuid('tenant_id').notNull(),
     customerId: bytewise('customer_id').notNull(),
+    /** a meter's id */
     meter: bytewise('meter').notNull(),
     bucket: instant('bucket').notNull(),
     /** JSON array of the group values, in the order of the meter's group_by */

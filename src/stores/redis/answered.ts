@@ -1,4 +1,4 @@
-// How far this process knows the accounts of its slot, by tenant and meter: what Redis answered last. It is sent along with
+// How far this process knows the accounts of its slot, by tenant and meter's id: what Redis answered last. It is sent along with
 // the next call, and Redis compares it with what it holds: the only way to notice that it has lost what it had acknowledged.
 // Bounded; it forgets the oldest.
 

@@ -23,7 +23,7 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  *                              and bytes of the log; the open segment (or -), its birth (ms), counters and their size
  *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters (and bytes of
  *                              the log) not yet discarded, its generations of ids, newest first: "n:born:ids:window_ms:buckets", then "n:closed:buckets"
- *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter took from the callers in this slot; and if some of it is known
+ *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter (its id) took from the callers in this slot; and if some of it is known
  *                              to be lost, " events quantity since_ms" of that
  *   d:<tenant>                 since when its accounts disagree (ms)
  *   lease_owner, lease_until   who is settling at present

@@ -35,10 +35,10 @@ export function recordCall(batches: RecordBatch[]): RecordCall {
     const { field, merge, meter } = batch.counters[index]!
     const known = positions.get(field)
     if (known !== undefined) return known
-    const key = batch.meters[meter]!
-    if (!meters.has(key)) meters.set(key, meters.size)
+    const id = batch.meters[meter]!
+    if (!meters.has(id)) meters.set(id, meters.size)
     positions.set(field, counters.length)
-    return counters.push({ field, merge, meter: meters.get(key)! }) - 1
+    return counters.push({ field, merge, meter: meters.get(id)! }) - 1
   }
   const events = batches.flatMap((batch) =>
     batch.events.map(

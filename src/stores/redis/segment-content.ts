@@ -47,7 +47,10 @@ export function sharesOf({ counters, log }: SegmentContent): string[] {
   const shares = new Map<string, { counters: number; bytes: number }>()
   const shareOf = (tenantId: string) => {
     let share = shares.get(tenantId)
-    if (share === undefined) shares.set(tenantId, (share = { counters: 0, bytes: 0 }))
+    if (share === undefined) {
+      share = { counters: 0, bytes: 0 }
+      shares.set(tenantId, share)
+    }
     return share
   }
   for (const { tenantId } of counters) shareOf(tenantId).counters++

@@ -6,6 +6,7 @@ import type { PlanPrice, Terms } from '../../../src/billing/terms.ts'
 import type { Aggregation } from '../../../src/metering/meter.ts'
 import type { NewMeter } from '../../../src/metering/meter-input.ts'
 import type { Price } from '../../../src/pricing/price.ts'
+import { meterId } from '../../support/metering.ts'
 import { pace, some } from '../operations/operation.ts'
 
 const meter = (
@@ -15,7 +16,7 @@ const meter = (
   value: string,
   groupBy: string[] = [],
 ): NewMeter => ({
-  ...{ key, name: null, resourceType, aggregation, value, groupBy },
+  ...{ id: meterId(key), key, name: null, resourceType, aggregation, value, groupBy },
   missing: 'refuse',
   filter: [],
 })

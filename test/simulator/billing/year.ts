@@ -77,10 +77,10 @@ export class Year extends Stage<Setup> {
       with made as (
         insert into tenants (id, name, timezone, currency) values (${id}::uuid, 't', ${timezone}, ${this.setup.currency})
       ), metered as (
-        insert into meters (tenant_id, key, resource_type, aggregation, value, group_by)
-        select ${id}::uuid, key, "resourceType", aggregation, value, "groupBy"
+        insert into meters (tenant_id, id, key, resource_type, aggregation, value, group_by)
+        select ${id}::uuid, id, key, "resourceType", aggregation, value, "groupBy"
         from json_to_recordset(${JSON.stringify(meters)}::json)
-          as m (key text, "resourceType" text, aggregation text, value text, "groupBy" jsonb)
+          as m (id text, key text, "resourceType" text, aggregation text, value text, "groupBy" jsonb)
       )
       insert into customers (tenant_id, customer_id, metadata, tax_rates)
       select ${id}::uuid, customer, '{}', taxes

@@ -49,16 +49,16 @@ const postgresFirst: typeof readUsage = async (services, tenant, query) => {
   const wanted = {
     ...query,
     tenantId: tenant.tenantId,
-    meters: query.meter === null ? null : [query.meter],
+    meters: tenant.meters.filter(({ key }) => key === (query.meter ?? key)).map(({ id }) => id),
     levelMeters: [],
     groupPositions: [],
   }
   const settled = await services.usage.totals(wanted, [])
   const live = await services.counters.readLive(tenant.tenantId, query.customerIds)
   const sums = new Map<string, UsageQuantity>()
-  const add = (customerId: string, key: string, a: string) => {
-    const meter = tenant.meters.find((one) => one.key === key)
-    if (!meter || (query.meter !== null && key !== query.meter)) return
+  const add = (customerId: string, id: string, a: string) => {
+    const meter = tenant.meters.find((one) => one.id === id)
+    if (!meter || (query.meter !== null && meter.key !== query.meter)) return
     const zero = {
       customerId,
       meter,
@@ -67,8 +67,8 @@ const postgresFirst: typeof readUsage = async (services, tenant, query) => {
       quantity: decimal('0'),
       settledQuantity: decimal('0'),
     }
-    const one = sums.get(`${customerId} ${key}`) ?? zero
-    sums.set(`${customerId} ${key}`, { ...one, quantity: one.quantity.plus(decimal(a)) })
+    const one = sums.get(`${customerId} ${id}`) ?? zero
+    sums.set(`${customerId} ${id}`, { ...one, quantity: one.quantity.plus(decimal(a)) })
   }
   for (const row of settled) add(row.customerId, row.meter, row.all.a)
   for (const counter of live.counters) add(counter.customerId, counter.meter, counter.a)
@@ -115,7 +115,7 @@ export const storeBugs: Bug[] = [
     counters: counters((real) => ({
       readAccepted: async (tenantId, meters) => {
         const read = await real.readAccepted(tenantId, meters)
-        const inOne = [...read.meters].map(([key, accounts]) => [key, accountsInOne(accounts)] as const)
+        const inOne = [...read.meters].map(([id, accounts]) => [id, accountsInOne(accounts)] as const)
         return { ...read, counters: read.counters.map(inOneSlot), meters: new Map(inOne) }
       },
     })),

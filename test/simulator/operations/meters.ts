@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { TollgateError } from '../../../src/kernel/errors.ts'
+import { newId } from '../../../src/kernel/ids.ts'
 import { archiveMeter } from '../../../src/metering/archive-meter.ts'
 import { createMeter } from '../../../src/metering/create-meter.ts'
 import { EXTRA_METERS, extraMeter } from '../plan.ts'
@@ -36,7 +37,7 @@ export const meters = operation({
         const config = await services.configs.load(tenant.id)
         const type = { resource_type: resourceType, aggregation, value, group_by: groupBy }
         const made = { key, name, ...type, missing, filter }
-        await createMeter(services, { tenant: config }, made).catch((error: unknown) => {
+        await createMeter(services, { tenant: config, newId }, made).catch((error: unknown) => {
           // Another run of this has been faster, and the meter was archived since.
           if (
             !(error instanceof TollgateError && error.code === 'already_exists' && changed.createdAt !== null)

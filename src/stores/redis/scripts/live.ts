@@ -98,7 +98,7 @@ return 'OK'`,
  * What meters took by Redis's own accounts, and the tallies of every segment, at one instant.
  *
  * KEYS  1  the partition's meta
- * ARGV  1  tenant   2  the customer of the tallies   3  slots, with spaces between them   4… meters
+ * ARGV  1  tenant   2  the customer of the tallies   3  slots, with spaces between them   4… ids of meters
  *
  * Returns  {{amounts, …}, {{id, reason or '', {field, value, …}}, …}}   amounts of each meter in each slot, or nil: "events
  *          quantity", and where some are known to be lost " events quantity since_ms" of them

@@ -47,7 +47,7 @@ export const recordHeader = [
  *
  * KEYS  1  the partition's meta
  * ARGV  1… recordHeader; then
- *          for each meter: its key, and the account of the slot as the caller knows it, "events quantity" ('' if it doesn't);
+ *          for each meter: its id, and the account of the slot as the caller knows it, "events quantity" ('' if it doesn't);
  *          for each meter the field of its tally; for each counter its field;
  *          for each event: id digest, fingerprint, line of the log, number of deltas, and for each delta: the counter's position (from 1), a, b
  *
