@@ -32,7 +32,7 @@ const mayImport: Record<string, string[]> = {
   pricing: ['kernel'],
   log: ['kernel', 'metering'],
   access: ['kernel', 'metering', 'pricing', 'billing/plan.ts', 'billing/ports.ts'],
-  billing: ['kernel', 'metering', 'pricing', 'access'],
+  billing: ['kernel', 'metering', 'log', 'pricing', 'access'],
   stores: ['kernel', 'metering', 'log', 'pricing', 'access', 'billing'],
   http: ['kernel', 'metering', 'log', 'pricing', 'access', 'billing', 'services.ts'],
   jobs: ['kernel', 'metering', 'log', 'pricing', 'access', 'billing', 'services.ts'],

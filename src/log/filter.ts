@@ -32,4 +32,15 @@ const textOf = (value: unknown): string | null => {
 }
 
 const searched = ({ id, customerId, resourceType, properties }: LogEntry): string =>
-  [id, customerId, resourceType, JSON.stringify(properties)].join('\n').toLowerCase()
+  [id, customerId, resourceType, ...textsIn(properties)].join('\n').toLowerCase()
+
+/** Names and values, wherever they stand. */
+function* textsIn(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) yield String(value)
+  else if (Array.isArray(value)) for (const one of value) yield* textsIn(one)
+  else
+    for (const [name, one] of Object.entries(value)) {
+      yield name
+      yield* textsIn(one)
+    }
+}

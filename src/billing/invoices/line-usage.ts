@@ -31,7 +31,8 @@ export async function lineUsage(
   return readHours(services, tenant, { span, part }, page)
 }
 
-async function usageLineOf(
+/** Of an adjustment, the line that it adjusts. Throws not_found for a line that no usage is behind. */
+export async function usageLineOf(
   services: InvoiceServices,
   { tenant }: Caller,
   id: string,
@@ -53,7 +54,7 @@ async function usageLineOf(
 }
 
 /** The groups that are priced apart beside the line, in order of precedence: together they say what the rest is. */
-const matchesBeside = ({ lines }: Invoice, { meter, fromMs }: UsageLine) =>
+export const matchesBeside = ({ lines }: Invoice, { meter, fromMs }: UsageLine) =>
   lines.flatMap((one) =>
     one.kind === 'usage' && one.meter === meter && one.fromMs === fromMs && one.match !== null
       ? [one.match]

@@ -1,81 +1,24 @@
 // The event log: what was accepted, as it was sent, and what became of it.
 
 import { z } from 'zod'
-import { decimalOutput } from '../../kernel/decimal-schema.ts'
 import { TollgateError } from '../../kernel/errors.ts'
-import { encodeCursor, pageParameters, pageRequest } from '../../kernel/page.ts'
+import { pageParameters, pageRequest } from '../../kernel/page.ts'
 import { line } from '../../kernel/text.ts'
-import { rfc3339 } from '../../kernel/time.ts'
-import { type DescribedEvent, describeEvents } from '../../log/describe-event.ts'
-import { findEvent, findEvents, type LogServices } from '../../log/find-events.ts'
+import type { Position } from '../../log/entry.ts'
+import { findEvent, findEvents } from '../../log/find-events.ts'
+import { STREAM_SECONDS } from '../../log/limits.ts'
+import { streamEvents } from '../../log/stream-events.ts'
 import { EVENT_ID_CHARS } from '../../metering/limits.ts'
-import type { Deps } from '../env.ts'
-import { reply } from '../reply.ts'
+import { eventStream } from '../event-stream.ts'
+import { answerHeaders, reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
-import { instant, pageSchema } from '../schemas.ts'
-import {
-  eventFilterOf,
-  eventParameters,
-  eventQuery,
-  positionOf,
-  positionSchema,
-  positionText,
-} from './event-parameters.ts'
+import { pageSchema } from '../schemas.ts'
+import { eventPage, eventsJson, loggedEventSchema, logOf } from './event-json.ts'
+import { eventFilterOf, eventParameters, eventQuery, positionOf, positionSchema } from './event-parameters.ts'
 
 const LIST = 'events'
 const tag = 'Events'
 const access = 'tenant'
-
-const countingSchema = z
-  .object({
-    key: z.string().meta({ description: 'The meter’s key.', example: 'api_calls' }),
-    value: z.string().meta({
-      description: 'What it added: a decimal, or for unique_count the value that was told apart.',
-      example: '100',
-    }),
-    hour: instant('Start of the hour that it counts in.'),
-    group: z.record(z.string(), z.string().nullable()).meta({ example: { model: 'large' } }),
-  })
-  .meta({ id: 'EventCounting' })
-
-export const loggedEventSchema = z
-  .object({
-    id: z.string().meta({ example: 'req_8f14e45f' }),
-    customer_id: z.string().meta({ example: 'cust_42' }),
-    resource_type: z.string().meta({ example: 'api_call' }),
-    quantity: decimalOutput().meta({ example: '100' }),
-    timestamp: instant('When it happened: as sent, or else when it arrived.'),
-    properties: z.record(z.string(), z.unknown()).meta({ example: { model: 'large', region: 'eu' } }),
-    received_at: instant('When it was accepted.'),
-    meters: z.array(countingSchema).meta({ description: 'The meters that count it, perhaps none.' }),
-  })
-  .meta({ id: 'LoggedEvent' })
-
-export const eventJson = (event: DescribedEvent): z.input<typeof loggedEventSchema> => ({
-  id: event.id,
-  customer_id: event.customerId,
-  resource_type: event.resourceType,
-  quantity: event.quantity,
-  timestamp: rfc3339(event.timestampMs),
-  properties: event.properties,
-  received_at: receivedAt(event.receivedMicros),
-  meters: event.countings.map(({ meter, value, hourMs, group }) => ({
-    key: meter.key,
-    value,
-    hour: rfc3339(hourMs),
-    group,
-  })),
-})
-
-/** To the microsecond: so that who sorts by it has the order of the list. */
-const receivedAt = (micros: number): string =>
-  rfc3339(Math.floor(micros / 1000)).replace('Z', `${String(micros % 1000).padStart(3, '0')}Z`)
-
-/** Throws where there is no log. */
-export function logOf(deps: Deps): LogServices {
-  if (deps.blocks !== null) return { ...deps, blocks: deps.blocks }
-  throw new TollgateError('not_found', 'This server keeps no event log: it runs with EVENT_LOG=off.')
-}
 
 export const eventRoutes: Routes = (router, deps) => {
   router.add({
@@ -103,16 +46,37 @@ A page looks through a bounded part of the log: it may hold fewer events than \`
       const list = `${LIST} ${query.order}`
       const { after, limit } = pageRequest(list, query, positionSchema)
       const filter = eventFilterOf(query, tenant.timezone)
-      const { events, next } = await findEvents(logOf(deps), tenant.tenantId, {
-        filter,
-        order: query.order,
-        after: positionOf(after),
-        limit,
-      })
-      return reply(c, 200, {
-        data: (await describeEvents(deps, tenant, events)).map(eventJson),
-        next_cursor: next === null ? null : encodeCursor(list, positionText(next)),
-      })
+      const wanted = { filter, order: query.order, after: positionOf(after), limit }
+      const { events, next } = await findEvents(logOf(deps), tenant.tenantId, wanted)
+      return reply(c, 200, await eventPage(deps, tenant, events, { list, next }))
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: '/api/v1/events/stream',
+    id: 'streamEvents',
+    tag,
+    summary: 'Follow accepted events as they come',
+    description: `Server-Sent Events: \`event: event\`, its \`data\` an event as the list has it, its \`id\` a place in the log. From now on, or after the place in \`Last-Event-ID\`, which browsers and clients send by themselves when they connect again. A connection ends after ${STREAM_SECONDS / 60} minutes: go on with another.`,
+    access,
+    query: eventQuery(eventParameters),
+    headers: z.object({
+      'last-event-id': z.string().optional().meta({ description: 'The `id` of the last event that came.' }),
+    }),
+    responses: {
+      200: { description: 'Events, without an end.', schema: z.string(), contentType: 'text/event-stream' },
+    },
+    errors: ['not_found'],
+    handle: (c, { query }) => {
+      const { tenant, requestId } = c.var
+      const filter = eventFilterOf(query, tenant.timezone)
+      const after = placeOf(c.req.header('last-event-id'))
+      const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+      const services = { ...deps, ...logOf(deps), pause }
+      const lists = streamEvents(services, tenant.tenantId, { filter, after })
+      const body = eventStream(lists, (entries) => eventsJson(deps, tenant, entries))
+      return new Response(body, { headers: answerHeaders(requestId, 'text/event-stream') })
     },
   })
 
@@ -134,8 +98,8 @@ A page looks through a bounded part of the log: it may hold fewer events than \`
       const { tenant } = c.var
       const event = await findEvent(logOf(deps), tenant.tenantId, params.id)
       if (event === null) throw noEvent(params.id)
-      const [described] = await describeEvents(deps, tenant, [event])
-      return reply(c, 200, eventJson(described!))
+      const [shown] = await eventsJson(deps, tenant, [event])
+      return reply(c, 200, shown)
     },
   })
 }
@@ -145,3 +109,15 @@ const noEvent = (id: string) =>
     'not_found',
     `No event with the id ${JSON.stringify(id)} was accepted, as far as the log goes. Whether one was refused, or never came, can’t be told: what is refused leaves no trace but its answer.`,
   )
+
+const PLACE = /^\d{1,16} /
+
+/** Throws for what is no place of this stream. */
+function placeOf(sent: string | undefined): Position | null {
+  if (sent === undefined || sent === '') return null
+  const text = decodeURIComponent(sent)
+  if (PLACE.test(text)) return positionOf(text)
+  throw new TollgateError('validation_failed', 'Last-Event-ID is no place in the log.', {
+    issues: [{ pointer: 'last-event-id', detail: 'must be the id of an event that this stream sent' }],
+  })
+}

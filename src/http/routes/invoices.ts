@@ -8,6 +8,7 @@ import {
   invoiceSummary,
   invoiceSummarySchema,
 } from '../../billing/invoices/invoice-json.ts'
+import { lineEvents } from '../../billing/invoices/line-events.ts'
 import { lineUsage } from '../../billing/invoices/line-usage.ts'
 import { type Move, moveInvoice } from '../../billing/invoices/move-invoice.ts'
 import { previewInvoice } from '../../billing/invoices/preview-invoice.ts'
@@ -21,9 +22,21 @@ import { customerIdSchema } from '../../metering/event.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
 import { idSchema, instant, pageQuerySchema, pageSchema } from '../schemas.ts'
+import { eventPage, loggedEventSchema, logOf } from './event-json.ts'
+import { positionOf, positionSchema } from './event-parameters.ts'
 
 const LIST = 'invoices'
 const HOURS = 'hours'
+const LINE_EVENTS = 'line-events'
+
+const lineParams = z.strictObject({
+  id: idSchema,
+  line: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, 'must be the number of a line, from 1')
+    .transform(Number)
+    .meta({ type: 'integer', minimum: 1, maximum: 9_999, description: 'Its number.', example: 1 }),
+})
 const tag = 'Invoices'
 const params = z.strictObject({ id: idSchema })
 const access = 'tenant'
@@ -140,14 +153,7 @@ export const invoiceRoutes: Routes = (router, deps) => {
     description:
       'The counters that a line of usage is made of, hour by hour, as they are now: events that came since are in them, and become an adjustment of the next invoice.',
     access,
-    params: z.strictObject({
-      id: idSchema,
-      line: z
-        .string()
-        .regex(/^[1-9]\d{0,3}$/, 'must be the number of a line, from 1')
-        .transform(Number)
-        .meta({ type: 'integer', minimum: 1, maximum: 9_999, description: 'Its number.', example: 1 }),
-    }),
+    params: lineParams,
     query: pageQuerySchema,
     responses: { 200: { description: 'A page of hours that have usage.', schema: pageSchema(hourSchema) } },
     errors: ['not_found', 'too_many_counters'],
@@ -164,6 +170,27 @@ export const invoiceRoutes: Routes = (router, deps) => {
         })),
         next_cursor,
       })
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: `${path}/{id}/lines/{line}/events`,
+    id: 'listInvoiceLineEvents',
+    tag,
+    summary: 'The events behind a line',
+    description:
+      'A line opened down to its events, newest first by arrival. Where the meter adds, their values add up to the quantity, as long as the log reaches back to the period. A page looks through a bounded part of the log: it may hold fewer events than `limit`, or none, and still have a `next_cursor`.',
+    access,
+    params: lineParams,
+    query: pageQuerySchema,
+    responses: { 200: { description: 'A page of events.', schema: pageSchema(loggedEventSchema) } },
+    errors: ['not_found', 'too_many_counters'],
+    handle: async (c, { params, query }) => {
+      const { after, limit } = pageRequest(LINE_EVENTS, query, positionSchema)
+      const wanted = { ...params, order: 'desc', after: positionOf(after), limit } as const
+      const { events, next } = await lineEvents({ ...deps, ...logOf(deps) }, c.var, wanted)
+      return reply(c, 200, await eventPage(deps, c.var.tenant, events, { list: LINE_EVENTS, next }))
     },
   })
 
