@@ -83,11 +83,12 @@ async function readBills(
     catalog: postgresCatalog(world.db),
     accounts: new PostgresAccountStore(world.db),
     configs: new ConfigCache(access, world.clock),
+    logKept: true,
   }
   const { tenant } = await createTenant(
     services,
     { newId },
-    { name: 'Bench', timezone: 'UTC', currency: 'USD' },
+    { name: 'Bench', timezone: 'UTC', currency: 'USD', unmetered: 'refuse' },
   )
   const config = tenantConfig(tenant.id)
   await services.catalog.createMeter(tenant.id, {

@@ -60,6 +60,7 @@ function servicesOf(world: World) {
     coupons: new PostgresCouponStore(world.db),
     configs: new ConfigCache(access, Date.now),
     billing: defaultBillingSettings,
+    logKept: true,
   }
 }
 
@@ -67,7 +68,7 @@ async function makeTenant(services: Services): Promise<TenantConfig> {
   const { tenant } = await createTenant(
     services,
     { newId },
-    { name: 'Bench', timezone: 'UTC', currency: 'USD' },
+    { name: 'Bench', timezone: 'UTC', currency: 'USD', unmetered: 'refuse' },
   )
   await services.catalog.createMeter(tenant.id, {
     id: METER_ID,

@@ -16,6 +16,7 @@ export const tenantConfig = (tenantId: string = crypto.randomUUID()): TenantConf
   tenantId,
   timezone: 'UTC',
   currency: 'USD',
+  unmetered: 'refuse',
   version: 1,
   meters: [
     {

@@ -49,6 +49,7 @@ export function compose(
     accounts: new PostgresAccountStore(db),
     coupons: new PostgresCouponStore(db),
     billing: billingSettingsOf(config, limits),
+    logKept: true,
     adminToken,
   }
   const keys = new KeyCache(services.clock)

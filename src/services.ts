@@ -2,6 +2,7 @@
 
 import type { ConfigCache } from './access/config-cache.ts'
 import type { IdempotencyStore } from './access/idempotency-store.ts'
+import type { LogServices } from './access/kept-unmetered.ts'
 import type { AccessStore } from './access/ports.ts'
 import type { AccountStore, CouponStore } from './billing/account-ports.ts'
 import type { CatalogStore } from './billing/ports.ts'
@@ -10,7 +11,7 @@ import type { BlockStore, LogIndex } from './log/ports.ts'
 import type { Limits } from './metering/limits.ts'
 import type { CounterStore, SegmentLog, UsageStore } from './metering/ports.ts'
 
-export type Services = {
+export type Services = LogServices & {
   /** ms since 1970 */
   clock: () => number
   limits: Limits

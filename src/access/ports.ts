@@ -2,12 +2,21 @@
 // Every method but those of tenants and keys themselves names the tenant, and sees nothing of another.
 
 import type { PageRequest } from '../kernel/page.ts'
-import type { TenantConfig } from '../metering/meter.ts'
+import type { TenantConfig, Unmetered } from '../metering/meter.ts'
 import type { ApiKey } from './api-key.ts'
 import type { Customer, CustomerChange } from './customer.ts'
 import type { Tenant } from './tenant.ts'
 
-export type NewTenant = { id: string; name: string; timezone: string; currency: string }
+export type NewTenant = {
+  id: string
+  name: string
+  timezone: string
+  currency: string
+  unmetered: Unmetered
+}
+/** What is absent stays. */
+export type TenantPatch = Partial<Pick<Tenant, 'name' | 'unmetered'>> & { defaultPlan?: string }
+
 export type NewKey = { id: string; name: string; hash: string; hint: string }
 export type NewCustomer = Omit<Customer, 'createdAt' | 'updatedAt'>
 
@@ -19,6 +28,13 @@ export interface TenantStore {
   /** The tenant, its first key and its default plan without prices, all or none. The same ones again are those that there are. */
   createTenant(tenant: NewTenant, key: NewKey, defaultPlan: string): Promise<{ tenant: Tenant; key: ApiKey }>
   findTenant(id: string): Promise<Tenant | null>
+  /** Moves its configuration to the next version. */
+  changeTenant(
+    id: string,
+    patch: TenantPatch,
+  ): Promise<
+    { kind: 'changed'; tenant: Tenant; configVersion: number } | { kind: 'not_found' } | { kind: 'no_plan' }
+  >
   /** Oldest first; `after` is an id. */
   listTenants(page: PageRequest): Promise<Tenant[]>
 }

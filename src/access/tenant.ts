@@ -3,7 +3,8 @@
 import { z } from 'zod'
 import { currencySchema } from '../kernel/currency.ts'
 import { knownFields } from '../kernel/object-schema.ts'
-import { line } from '../kernel/text.ts'
+import { keySchema, line } from '../kernel/text.ts'
+import { type Unmetered, unmeteredChoices } from '../metering/meter.ts'
 
 export const NAME_CHARS = 200
 
@@ -14,6 +15,7 @@ export type Tenant = {
   currency: string
   /** key of the plan that its customers have who have no other */
   defaultPlan: string | null
+  unmetered: Unmetered
   createdAt: Date
 }
 
@@ -31,8 +33,16 @@ export function isTimezone(name: string): boolean {
   }
 }
 
+const nameSchema = line(NAME_CHARS).meta({ description: 'Whose usage it is.', example: 'Acme Inc.' })
+export const unmeteredSchema = z.enum(unmeteredChoices).meta({
+  'x-name': 'Unmetered',
+  description:
+    'What becomes of an event whose resource type no meter measures: it is refused, so that a typing error is seen, or kept: accepted and logged, for meters that come later.',
+  example: 'refuse',
+})
+
 export const tenantInputSchema = knownFields('A tenant', {
-  name: line(NAME_CHARS).meta({ description: 'Whose usage it is.', example: 'Acme Inc.' }),
+  name: nameSchema,
   timezone: z
     .string()
     .max(64)
@@ -46,8 +56,24 @@ export const tenantInputSchema = knownFields('A tenant', {
     description: 'ISO 4217 currency of the default plan that is made with the tenant.',
     example: 'USD',
   }),
+  unmetered: unmeteredSchema.default('refuse'),
 })
 export type TenantInput = z.output<typeof tenantInputSchema>
+
+const settings = {
+  default_plan: keySchema
+    .optional()
+    .meta({ description: 'Key of the plan of customers who have no other.', example: 'default' }),
+  unmetered: unmeteredSchema.optional(),
+}
+/** What a tenant can change of itself. */
+export const settingsChangeSchema = knownFields('A change of settings', settings)
+/** What the operator can. */
+export const tenantChangeSchema = knownFields('A change of a tenant', {
+  name: nameSchema.optional(),
+  ...settings,
+})
+export type TenantChange = z.output<typeof tenantChangeSchema>
 
 export const keyInputSchema = knownFields('An API key', {
   tenant_id: z.guid('must be a tenant’s id, a UUID').meta({ description: 'Whose key it is.' }),

@@ -24,6 +24,7 @@ import { planRoutes } from './routes/plans.ts'
 import { reconciliationRoutes } from './routes/reconciliation.ts'
 import { referenceRoutes } from './routes/reference.ts'
 import { replayRoutes } from './routes/replay.ts'
+import { settingsRoutes } from './routes/settings.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { usageRoutes } from './routes/usage.ts'
@@ -42,6 +43,7 @@ const groups: Routes[] = [
   invoiceDocumentRoutes,
   creditRoutes,
   creditNoteRoutes,
+  settingsRoutes,
   tenantRoutes,
   apiKeyRoutes,
   flushRoutes,

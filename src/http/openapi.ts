@@ -21,6 +21,7 @@ export const TAGS = {
   Events: 'What was accepted, as it was sent, and what became of it.',
   Billing: 'What a customer owes, exact at this instant.',
   Meters: 'How events become numbers.',
+  Settings: 'What holds for all of it.',
   Customers: 'Who gets the bill. A customer need not be created before it is used or billed.',
   Plans: 'What each meter costs.',
   Subscriptions: 'Who is on which plan, and since when; coupons that take something off.',

@@ -19,6 +19,10 @@ export type Aggregation = (typeof aggregations)[number]
 export const missingChoices = ['refuse', 'skip'] as const
 export type Missing = (typeof missingChoices)[number]
 
+/** What becomes of an event whose type no active meter takes: refused, or accepted, counted by none and kept in the log. */
+export const unmeteredChoices = ['refuse', 'keep'] as const
+export type Unmetered = (typeof unmeteredChoices)[number]
+
 export type Meter = {
   /** What its counters are named by: random, and never used again, by no other meter and after no restore. */
   id: string
@@ -45,6 +49,7 @@ export type TenantConfig = {
   timezone: string
   /** ISO 4217 */
   currency: string
+  unmetered: Unmetered
   version: number
   /** all of them, archived ones too */
   meters: Meter[]

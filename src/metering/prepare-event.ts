@@ -9,9 +9,10 @@ import { activeMeters, type TenantConfig } from './meter.ts'
 const TYPES_NAMED = 20
 const TYPES_CHARS = 300
 
-export type Prepared = { pointer: string } & (
+/** `unknownType`: no active meter takes its type. The tenant says whether it is wrong for that, or kept. */
+export type Prepared = { pointer: string; unknownType?: true } & (
   | ({ event: Event } & Counted)
-  | { wrong: Wrong[]; unknownType?: true }
+  | { wrong: Wrong[] }
 )
 
 /** The event, or what is wrong with it whatever the meters are. */
@@ -51,6 +52,7 @@ export function prepareEvent(event: Event | Wrong[], pointer: string, config: Te
   if (Array.isArray(event)) return { pointer, wrong: event }
   const meters = activeMeters(config, event.resourceType)
   if (meters.length === 0) {
+    if (config.unmetered === 'keep') return { pointer, event, deltas: [], skipped: [], unknownType: true }
     const known = [
       ...new Set(config.meters.filter((meter) => !meter.archivedAt).map((meter) => meter.resourceType)),
     ]

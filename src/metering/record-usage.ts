@@ -62,9 +62,9 @@ export async function recordUsage(
   let reloadedForType = false
   for (let attempt = 1; attempt <= CONFIG_TRIES; attempt++) {
     const prepared = parsed.map(({ pointer, event }) => prepareEvent(event, pointer, config))
-    if (!reloadedForType && prepared.some((one) => 'unknownType' in one)) {
+    if (!reloadedForType && prepared.some((one) => one.unknownType)) {
       reloadedForType = true
-      const latest = await services.configs.reload(config.tenantId, 'unknown_resource_type')
+      const latest = await latestConfig(services, config)
       if (latest.version !== config.version) {
         config = latest
         continue
@@ -92,6 +92,17 @@ export async function recordUsage(
     'The meters are being changed at this moment. Send the same request again.',
     { retryAfterSeconds: 1 },
   )
+}
+
+/** An event that is kept need not wait for Postgres: a configuration that is older than Redis's is told by Redis, too. */
+async function latestConfig({ configs }: RecordServices, known: TenantConfig): Promise<TenantConfig> {
+  try {
+    return await configs.reload(known.tenantId, 'unknown_resource_type')
+  } catch (error) {
+    const away = error instanceof TollgateError && error.code === 'store_unavailable'
+    if (known.unmetered === 'keep' && away) return known
+    throw error
+  }
 }
 
 function send(

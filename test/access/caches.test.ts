@@ -17,6 +17,7 @@ const config = (version: number, tenantId = 't1'): TenantConfig => ({
   tenantId,
   timezone: 'UTC',
   currency: 'USD',
+  unmetered: 'refuse',
   version,
   meters: [],
 })

@@ -104,7 +104,14 @@ export class CustomerAccount {
     }: { timezone?: string; meters?: Meter[]; graceMs?: number; lateMs?: number } = {},
   ) {
     this.nowMs = Date.parse(now)
-    this.tenant = { tenantId: this.newId(), timezone, currency: 'USD', version: 1, meters }
+    this.tenant = {
+      tenantId: this.newId(),
+      timezone,
+      currency: 'USD',
+      unmetered: 'refuse',
+      version: 1,
+      meters,
+    }
     this.settings = { graceMs, lateMs, accountsPerBatch: 100, batchesPerRun: 10 }
   }
 

@@ -226,6 +226,8 @@ const byName: Record<string, (setting: Setting) => Json> = {
   to: (setting) => hour(setting, -24, 48),
   tenant_id: ({ admin, random }) => random.pick(admin.tenants),
   'getTenant.id': ({ admin, random }) => random.pick(admin.tenants),
+  'changeTenant.id': ({ admin, random }) => random.pick(admin.tenants),
+  default_plan: ({ actor, random }) => named(actor, 'plans', random, 0.1),
   'revokeApiKey.id': ({ admin, random }) => random.pick(admin.keys),
   default: ({ random }) => random.chance(0.1),
   prefer: ({ random }) =>

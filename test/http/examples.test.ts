@@ -38,12 +38,12 @@ it('each example succeeds, in the order in which they tell their story', async (
   const ids: Record<string, string> = { subscriptions: '', invoices: '' }
   const pathOf = (path: string): string => {
     const noun = path.split('/')[3]!
-    const named = { meters: 'tokens', plans: 'pro', customers: 'cust_42', ...ids }[noun]
+    const named = { meters: 'tokens', plans: 'pro', customers: 'cust_42', tenants: tenant.id, ...ids }[noun]
     return path.replace(/\{\w+\}/, named ?? '')
   }
   for (const id of Object.keys(bodyExamples)) {
     const { path, method, operation } = operations.find((one) => one.operation.operationId === id)!
-    const call = ['createTenant', 'createApiKey'].includes(id) ? admin : tenant.call
+    const call = ['createTenant', 'changeTenant', 'createApiKey'].includes(id) ? admin : tenant.call
     for (const [type, { examples = {} }] of Object.entries(operation.requestBody!.content)) {
       for (const [name, { value }] of Object.entries(examples)) {
         // Of all that stands in the examples, only the tenant's id is another one each time.

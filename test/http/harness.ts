@@ -60,6 +60,7 @@ export async function openInProcess(
       billing: defaultBillingSettings,
       catalog: postgresCatalog(postgres.db),
       idempotency: new PostgresIdempotencyStore(postgres.db),
+      logKept: true,
       adminToken,
     }),
   )

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeKey } from '../../src/access/api-key.ts'
 import { newKey as keyFrom } from '../../src/access/create-key.ts'
 import type { CustomerChange, TaxRate } from '../../src/access/customer.ts'
-import { type AccessStore, KEYS_PER_TENANT } from '../../src/access/ports.ts'
+import { type AccessStore, KEYS_PER_TENANT, type TenantPatch } from '../../src/access/ports.ts'
 import { changePlan } from '../../src/billing/change-plan.ts'
 import { type CatalogStore, type NewPlan, PLANS_PER_TENANT } from '../../src/billing/ports.ts'
 import { onlyPrices, type Terms } from '../../src/billing/terms.ts'
@@ -65,6 +65,7 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       name: 'Ünïcode 😀 "x"',
       timezone: 'Asia/Kolkata',
       currency: 'INR',
+      unmetered: 'keep' as const,
     }
     const made = await access.createTenant(tenant, stored, 'default')
     return { ...made, secret, stored }
@@ -82,6 +83,7 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
         name: 'Ünïcode 😀 "x"',
         timezone: 'Asia/Kolkata',
         currency: 'INR',
+        unmetered: 'keep',
         defaultPlan: 'default',
       })
       expect(Math.abs(tenant.createdAt.getTime() - before)).toBeLessThan(60_000)
@@ -93,23 +95,58 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       })
       expect(await access.findKey(sha256Hex(secret))).toEqual({
         keyId: key.id,
-        config: { tenantId: tenant.id, timezone: 'Asia/Kolkata', currency: 'INR', version: 1, meters: [] },
+        config: {
+          ...{ tenantId: tenant.id, timezone: 'Asia/Kolkata', currency: 'INR' },
+          ...{ unmetered: 'keep', version: 1, meters: [] },
+        },
       })
     })
 
     it('that is made again with the same ids and key is the one that there is, also at the same instant', async () => {
       const { stored } = newKey('default')
-      const tenant = { id: newId(), name: 'x', timezone: 'UTC', currency: 'USD' }
+      const tenant = {
+        id: newId(),
+        name: 'x',
+        timezone: 'UTC',
+        currency: 'USD',
+        unmetered: 'refuse' as const,
+      }
       const make = () => access.createTenant(tenant, stored, 'default')
       const [made, ...again] = await Promise.all(Array.from({ length: 8 }, make))
       for (const one of [...again, await make()]) expect(one).toEqual(made)
       expect(await access.listKeys(tenant.id, first)).toEqual([made!.key])
     })
 
+    it('changes what is sent of it, and each change moves the version by one', async () => {
+      const { tenant } = await newTenant()
+      const change = (patch: TenantPatch) => access.changeTenant(tenant.id, patch)
+      await catalog.createPlan(tenant.id, plan(), false)
+      const changed = { ...tenant, unmetered: 'refuse' }
+      expect(await change({ unmetered: 'refuse' })).toEqual({
+        kind: 'changed',
+        tenant: changed,
+        configVersion: 3,
+      })
+      const other = { ...changed, name: 'Other', defaultPlan: 'pro' }
+      expect(await change({ name: 'Other', defaultPlan: 'pro' })).toEqual({
+        kind: 'changed',
+        tenant: other,
+        configVersion: 4,
+      })
+      expect(await access.findTenant(tenant.id)).toEqual(other)
+      expect(await access.loadConfig(tenant.id)).toMatchObject({ unmetered: 'refuse', version: 4 })
+      expect((await catalog.planOfCustomer(tenant.id, 'anyone'))?.plan.key).toBe('pro')
+
+      expect(await change({ name: 'Lost', defaultPlan: 'nope' })).toEqual({ kind: 'no_plan' })
+      expect(await access.findTenant(tenant.id)).toEqual(other)
+      expect((await access.loadConfig(tenant.id)).version).toBe(4)
+      expect(await access.changeTenant(crypto.randomUUID(), { name: 'x' })).toEqual({ kind: 'not_found' })
+    })
+
     it('is not made by halves: with a key that there is already, nothing is', async () => {
       const { stored } = await newTenant()
       const id = crypto.randomUUID()
-      const tenant = { id, name: 'x', timezone: 'UTC', currency: 'USD' }
+      const tenant = { id, name: 'x', timezone: 'UTC', currency: 'USD', unmetered: 'refuse' as const }
       await expect(
         access.createTenant(tenant, { ...stored, id: crypto.randomUUID() }, 'default'),
       ).rejects.toThrow()
@@ -203,7 +240,13 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       await expect(catalog.createMeter(tenantId, meter({ id: 'same', key: 'other' }))).rejects.toThrow()
       expect(await version()).toBe(2)
       const another = newKey('of another')
-      const tenant = { id: newId(), name: 'another', timezone: 'UTC', currency: 'USD' }
+      const tenant = {
+        id: newId(),
+        name: 'another',
+        timezone: 'UTC',
+        currency: 'USD',
+        unmetered: 'refuse' as const,
+      }
       await access.createTenant(tenant, another.stored, 'default')
       expect(await catalog.createMeter(tenant.id, meter({ id: 'same' }))).toMatchObject({ kind: 'created' })
     })

@@ -66,7 +66,7 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
   })
 
   async function newTenant(name: string): Promise<string> {
-    const tenant = { id: newId(), name, timezone: 'UTC', currency: 'USD' }
+    const tenant = { id: newId(), name, timezone: 'UTC', currency: 'USD', unmetered: 'refuse' as const }
     await access.createTenant(tenant, newKey(name, { newId }).stored, 'default')
     return tenant.id
   }

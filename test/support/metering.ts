@@ -30,6 +30,7 @@ export const tenantConfig = (
   tenantId: crypto.randomUUID(),
   timezone: 'UTC',
   currency: 'USD',
+  unmetered: 'refuse',
   version: 1,
   meters,
   ...more,

@@ -41,10 +41,12 @@ export const bodyExamples: Record<string, Examples> = {
     timezone: 'Europe/Berlin',
     currency: 'EUR',
   }),
+  changeTenant: one('Another name', { name: 'Acme GmbH' }),
   createApiKey: one('A key for production', {
     tenant_id: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11',
     name: 'production',
   }),
+  changeSettings: one('Send now, meter later', { unmetered: 'keep' }),
   createMeter: json({
     calls: {
       summary: 'Calls, by their quantity',

@@ -21,7 +21,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
     'Nothing of the batch was counted, or with `Prefer: handling=lenient` nothing of that event. Another event needs another `id`.',
   idempotency_in_progress: 'Send the same request again after `Retry-After` seconds.',
   idempotency_key_reused: 'Send another key with this request.',
-  unknown_resource_type: 'Nothing was counted. Create a meter for it, or mend the name.',
+  unknown_resource_type:
+    'Nothing was counted. Create a meter for it, mend the name, or have such events kept for meters that come later: `PATCH /api/v1/settings {"unmetered": "keep"}`.',
   quantity_out_of_range: 'Nothing was counted. A total has at most 24 digits before the point.',
   batch_too_large: 'Nothing was counted. Send it in parts.',
   body_too_large: 'Send less at once: a body has at most 1 MiB.',

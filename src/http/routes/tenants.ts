@@ -2,15 +2,16 @@
 
 import { z } from 'zod'
 import type { ApiKey } from '../../access/api-key.ts'
+import { changeTenant } from '../../access/change-tenant.ts'
 import { noTenant } from '../../access/create-key.ts'
 import { createTenant } from '../../access/create-tenant.ts'
-import { type Tenant, tenantInputSchema } from '../../access/tenant.ts'
+import { type Tenant, tenantChangeSchema, tenantInputSchema, unmeteredSchema } from '../../access/tenant.ts'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
 import { idSchema, instant, pageQuerySchema, pageSchema } from '../schemas.ts'
 
-const tenantSchema = z
+export const tenantSchema = z
   .object({
     id: idSchema,
     name: z.string().meta({ example: 'Acme Inc.' }),
@@ -20,6 +21,7 @@ const tenantSchema = z
       .string()
       .nullable()
       .meta({ description: 'Key of the plan of customers who have no other.', example: 'default' }),
+    unmetered: unmeteredSchema,
     created_at: instant('When it was made.'),
   })
   .meta({ id: 'Tenant' })
@@ -43,12 +45,13 @@ export const newApiKeySchema = apiKeySchema
   })
   .meta({ id: 'NewApiKey' })
 
-const tenantJson = (tenant: Tenant): z.input<typeof tenantSchema> => ({
+export const tenantJson = (tenant: Tenant): z.input<typeof tenantSchema> => ({
   id: tenant.id,
   name: tenant.name,
   timezone: tenant.timezone,
   currency: tenant.currency,
   default_plan: tenant.defaultPlan,
+  unmetered: tenant.unmetered,
   created_at: tenant.createdAt.toISOString(),
 })
 
@@ -62,6 +65,7 @@ export const apiKeyJson = (key: ApiKey): z.input<typeof apiKeySchema> => ({
 })
 
 const inputSchema = tenantInputSchema.meta({ id: 'TenantInput' })
+const changeSchema = tenantChangeSchema.meta({ id: 'TenantChange' })
 const newTenantSchema = tenantSchema.extend({ api_key: newApiKeySchema }).meta({ id: 'NewTenant' })
 
 const LIST = 'tenants'
@@ -123,5 +127,22 @@ export const tenantRoutes: Routes = (router, deps) => {
       if (tenant === null) throw noTenant(params.id)
       return reply(c, 200, tenantJson(tenant))
     },
+  })
+
+  router.add({
+    method: 'patch',
+    path: '/api/v1/tenants/{id}',
+    id: 'changeTenant',
+    tag,
+    summary: 'Change a tenant',
+    description:
+      'Its name, its default plan, and `unmetered`, for events from now on. Its time zone and its currency stay.',
+    access: 'admin',
+    params: z.strictObject({ id: idSchema }),
+    body: changeSchema,
+    responses: { 200: { description: 'The tenant.', schema: tenantSchema } },
+    errors: ['not_found'],
+    handle: async (c, { params, body }) =>
+      reply(c, 200, tenantJson(await changeTenant(deps, { id: params.id, change: body }))),
   })
 }

@@ -6,7 +6,7 @@ import type { Tenant } from '../../access/tenant.ts'
 import type { Coupon } from '../../billing/coupon.ts'
 import type { Plan } from '../../billing/plan.ts'
 import { filterTerms } from '../../metering/filter-schema.ts'
-import type { Aggregation, Meter, TenantConfig } from '../../metering/meter.ts'
+import type { Aggregation, Meter, TenantConfig, Unmetered } from '../../metering/meter.ts'
 
 type Row = Record<string, unknown>
 const parse = (json: string): Row => JSON.parse(json) as Row
@@ -20,6 +20,7 @@ const tenant = (row: Row): Tenant => ({
   timezone: row.timezone as string,
   currency: row.currency as string,
   defaultPlan: row.default_plan as string | null,
+  unmetered: row.unmetered as Unmetered,
   createdAt: date(row.created_at),
 })
 
@@ -86,6 +87,7 @@ export function configFrom(json: string): TenantConfig {
     tenantId: tenant.id as string,
     timezone: tenant.timezone as string,
     currency: tenant.currency as string,
+    unmetered: tenant.unmetered as Unmetered,
     version: tenant.config_version as number,
     meters: meters.map(meter),
   }

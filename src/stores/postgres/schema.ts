@@ -27,6 +27,8 @@ export const tenants = pgTable('tenants', {
   /** Goes up by one with every change to meters or plans; Redis and every cache compare it. */
   configVersion: bigint('config_version', { mode: 'number' }).notNull().default(1),
   defaultPlan: text('default_plan'),
+  /** refuse or keep: an event whose type no active meter takes */
+  unmetered: text('unmetered').notNull().default('refuse'),
   createdAt: instant('created_at').notNull().defaultNow(),
 })
 

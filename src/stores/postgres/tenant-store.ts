@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm'
 import type { ApiKey } from '../../access/api-key.ts'
-import type { NewKey, NewTenant, TenantStore } from '../../access/ports.ts'
+import type { NewKey, NewTenant, TenantPatch, TenantStore } from '../../access/ports.ts'
 import type { Tenant } from '../../access/tenant.ts'
 import { onlyPrices } from '../../billing/terms.ts'
 import type { PageRequest } from '../../kernel/page.ts'
@@ -11,6 +11,7 @@ import type { Db } from './db.ts'
 import { query } from './failure.ts'
 import { apiKeyFrom, tenantFrom } from './rows.ts'
 
+type TenantChanged = Awaited<ReturnType<TenantStore['changeTenant']>>
 type TenantCreated = { tenant: Tenant; key: ApiKey }
 
 export class PostgresTenantStore implements TenantStore {
@@ -31,8 +32,9 @@ export class PostgresTenantStore implements TenantStore {
       this.#db,
       sql`
         with tenant as (
-          insert into tenants (id, name, timezone, currency, default_plan)
-          values (${tenant.id}::uuid, ${tenant.name}::text, ${tenant.timezone}::text, ${tenant.currency}::text, ${defaultPlan}::text)
+          insert into tenants (id, name, timezone, currency, default_plan, unmetered)
+          values (${tenant.id}::uuid, ${tenant.name}::text, ${tenant.timezone}::text, ${tenant.currency}::text, ${defaultPlan}::text,
+            ${tenant.unmetered}::text)
           on conflict (id) do nothing
           returning *
         ), key as (
@@ -61,6 +63,30 @@ export class PostgresTenantStore implements TenantStore {
       sql`select to_jsonb(tenants)::text as tenant from tenants where id = ${id}::uuid`,
     )
     return row ? tenantFrom(row.tenant) : null
+  }
+
+  async changeTenant(id: string, { name, defaultPlan, unmetered }: TenantPatch): Promise<TenantChanged> {
+    const [row] = await query<{ tenant: string | null }>(
+      this.#db,
+      sql`
+        with seen as (
+          select id, ${defaultPlan ?? null}::text is null or exists (
+            select 1 from plans where tenant_id = ${id}::uuid and key = ${defaultPlan ?? null}::text
+          ) as has_plan
+          from tenants where id = ${id}::uuid
+        ), moved as (
+          update tenants set config_version = config_version + 1, name = coalesce(${name ?? null}::text, name),
+            default_plan = coalesce(${defaultPlan ?? null}::text, default_plan),
+            unmetered = coalesce(${unmetered ?? null}::text, unmetered)
+          from seen where tenants.id = seen.id and has_plan
+          returning tenants.*
+        )
+        select to_jsonb(moved)::text as tenant from seen left join moved on true`,
+    )
+    if (!row) return { kind: 'not_found' }
+    if (row.tenant === null) return { kind: 'no_plan' }
+    const { config_version } = JSON.parse(row.tenant) as { config_version: number }
+    return { kind: 'changed', tenant: tenantFrom(row.tenant), configVersion: config_version }
   }
 
   async listTenants({ after, limit }: PageRequest): Promise<Tenant[]> {

@@ -78,7 +78,14 @@ export class NotedInvoice {
         },
       },
     }
-    const tenant = { tenantId: 't', timezone: 'UTC', currency: 'USD', version: 1, meters: [] }
+    const tenant = {
+      tenantId: 't',
+      timezone: 'UTC',
+      currency: 'USD',
+      unmetered: 'refuse' as const,
+      version: 1,
+      meters: [],
+    }
     const parsed = creditNoteInputSchema.parse({ reason: 'Outage', ...input })
     return (await createCreditNote(services, { tenant, newId }, { invoiceId: invoice.id, input: parsed }))
       .note

@@ -112,6 +112,7 @@ describe('the usage of one account', () => {
     tenantId: 't',
     timezone: 'UTC',
     currency: 'USD',
+    unmetered: 'refuse' as const,
     version: 1,
     meters: [meter('m0', 'sum', ['model'])],
   }
