@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { BlockStore } from '../../src/log/block-store.ts'
 import { FolderBlockStore, openFolderBlocks } from '../../src/stores/blocks/folder.ts'
 import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
@@ -58,6 +58,14 @@ blockBackends.push({
 })
 
 blockBackends.push({
+  name: 'S3, as R2 speaks it in miniflare',
+  open: async () => {
+    const { s3, close } = await openR2()
+    return { store: s3Store(s3), other: s3Store(s3), close }
+  },
+})
+
+blockBackends.push({
   name: 'S3',
   open: async () => {
     const server = await startS3Server()
@@ -65,15 +73,24 @@ blockBackends.push({
   },
 })
 
-/** R2 as Cloudflare's own runtime has it, in memory. */
-export async function openR2(): Promise<{ bucket: Bucket; close(): Promise<void> }> {
-  const miniflare = new Miniflare({
-    modules: true,
-    script: 'export default { fetch: () => new Response() }',
-    r2Buckets: ['LOG_BUCKET'],
-  })
+/** R2 as Cloudflare's own runtime has it, in memory: as a binding, and by its S3 API, which others wrote and check. */
+export async function openR2() {
+  const account = {
+    accessKeyId: 'TESTKEYID',
+    secretAccessKey: `secret/+${crypto.randomUUID()}`,
+    region: 'auto',
+  }
+  const { accessKeyId, secretAccessKey } = account
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      modules: true,
+      script: 'export default { fetch: () => new Response() }',
+      r2Buckets: { LOG_BUCKET: { id: 'test-log', s3Credentials: { accessKeyId, secretAccessKey } } },
+    }),
+  )
   const bucket = (await miniflare.getR2Bucket('LOG_BUCKET')) as unknown as Bucket
-  return { bucket, close: () => miniflare.dispose() }
+  const endpoint = new URL('/cdn-cgi/local/r2/s3', await miniflare.ready).href
+  return { bucket, s3: { endpoint, bucket: 'test-log', account }, close: () => miniflare.dispose() }
 }
 
 export const s3Store = (
