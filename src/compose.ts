@@ -5,6 +5,7 @@ import { ConfigCache } from './access/config-cache.ts'
 import { KeyCache } from './access/key-cache.ts'
 import { billingSettingsOf, type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
+import type { BlockStore } from './log/block-store.ts'
 import type { Services } from './services.ts'
 import { PostgresAccountStore } from './stores/postgres/account-store.ts'
 import { PostgresCouponStore } from './stores/postgres/coupon-store.ts'
@@ -25,11 +26,13 @@ export type Connections = {
   /** Whether requests may share calls, as they may in Node and not in a Worker. */
   shared: boolean
   db: Db
+  /** null: there is no event log. */
+  blocks: BlockStore | null
 }
 
 export function compose(
   config: Config,
-  { redis, counters, shared, db }: Connections,
+  { redis, counters, shared, db, blocks }: Connections,
   adminToken: string | null,
 ): Composed {
   const limits = limitsOf(config, counters)
@@ -39,6 +42,7 @@ export function compose(
     limits,
     counters: new RedisCounterStore(redis, limits, config.PARTITIONS, { coalesce: shared }),
     usage: new PostgresUsageStore(db),
+    blocks,
     access,
     configs: new ConfigCache(access, Date.now),
     catalog: postgresCatalog(db),

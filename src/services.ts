@@ -6,6 +6,7 @@ import type { AccessStore } from './access/ports.ts'
 import type { AccountStore, CouponStore } from './billing/account-ports.ts'
 import type { CatalogStore } from './billing/ports.ts'
 import type { BillingSettings } from './billing/settings.ts'
+import type { BlockStore } from './log/block-store.ts'
 import type { Limits } from './metering/limits.ts'
 import type { CounterStore, UsageStore } from './metering/ports.ts'
 
@@ -15,6 +16,8 @@ export type Services = {
   limits: Limits
   counters: CounterStore
   usage: UsageStore
+  /** where the event log's blocks are; null: there is no log */
+  blocks: BlockStore | null
   access: AccessStore
   /** what this instance has cached of tenants */
   configs: ConfigCache

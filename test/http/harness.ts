@@ -7,6 +7,7 @@ import { defaultBillingSettings } from '../../src/billing/settings.ts'
 import { createApp } from '../../src/http/app.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import type { Services } from '../../src/services.ts'
+import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
 import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
 import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
 import { PostgresIdempotencyStore } from '../../src/stores/postgres/idempotency-store.ts'
@@ -51,6 +52,7 @@ export async function openInProcess(
       limits,
       counters: new RedisCounterStore(tcpConnection(redis.client), limits, 1),
       usage: new PostgresUsageStore(postgres.db),
+      blocks: new PostgresBlockStore(postgres.db),
       access,
       configs: new ConfigCache(access, Date.now),
       accounts: new PostgresAccountStore(postgres.db),

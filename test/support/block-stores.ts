@@ -27,12 +27,15 @@ export type BlockBackend = {
   open(): Promise<OpenBlockStore>
 }
 
+/** In one request, where a store has that: few, so that a test needs no thousands. */
+export const NAMES = 20
+
 export const blockBackends: BlockBackend[] = [
   ...postgresBackends.map(({ name, open }) => ({
     name: `Postgres: ${name}`,
     open: async () => {
       const { db, close } = await open()
-      return { store: new PostgresBlockStore(db), other: new PostgresBlockStore(db), close }
+      return { store: new PostgresBlockStore(db, { names: NAMES }), other: new PostgresBlockStore(db), close }
     },
   })),
 ]
@@ -53,7 +56,7 @@ blockBackends.push({
   name: 'R2, in miniflare',
   open: async () => {
     const { bucket, close } = await openR2()
-    return { store: new R2BlockStore(bucket), other: new R2BlockStore(bucket), close }
+    return { store: new R2BlockStore(bucket, { names: NAMES }), other: new R2BlockStore(bucket), close }
   },
 })
 
@@ -61,7 +64,7 @@ blockBackends.push({
   name: 'S3, as R2 speaks it in miniflare',
   open: async () => {
     const { s3, close } = await openR2()
-    return { store: s3Store(s3), other: s3Store(s3), close }
+    return { store: s3Store(s3, { names: NAMES }), other: s3Store(s3), close }
   },
 })
 
@@ -69,7 +72,7 @@ blockBackends.push({
   name: 'S3',
   open: async () => {
     const server = await startS3Server()
-    return { store: s3Store(server), other: s3Store(server), close: server.close }
+    return { store: s3Store(server, { names: NAMES }), other: s3Store(server), close: server.close }
   },
 })
 
@@ -95,7 +98,7 @@ export async function openR2() {
 
 export const s3Store = (
   { endpoint, bucket, account }: Pick<S3Server, 'endpoint' | 'bucket' | 'account'>,
-  more: Partial<S3Options> = {},
+  more: Partial<S3Options> & { names?: number } = {},
 ) => new S3BlockStore({ endpoint, bucket, ...account, ...more })
 
 const CLOSED = 'postgres://user:hunter2@127.0.0.1:1/none'

@@ -39,10 +39,19 @@ export class R2BlockStore implements BlockStore {
   readonly kind = 'r2'
   readonly #bucket: Bucket
   readonly #timeoutMs: number
+  readonly #names: number
 
-  constructor(bucket: Bucket, { timeoutMs = REQUEST_TIMEOUT_MS }: { timeoutMs?: number } = {}) {
+  /** `names`: in one request. */
+  constructor(
+    bucket: Bucket,
+    {
+      timeoutMs = REQUEST_TIMEOUT_MS,
+      names = NAMES_PER_REQUEST,
+    }: { timeoutMs?: number; names?: number } = {},
+  ) {
     this.#bucket = bucket
     this.#timeoutMs = timeoutMs
+    this.#names = names
   }
 
   async put(blocks: NewBlock[]): Promise<void> {
@@ -74,8 +83,8 @@ export class R2BlockStore implements BlockStore {
 
   async remove(names: string[]): Promise<void> {
     names.forEach(checkName)
-    for (let at = 0; at < names.length; at += NAMES_PER_REQUEST)
-      await this.#again(() => this.#bucket.delete(names.slice(at, at + NAMES_PER_REQUEST)))
+    for (let at = 0; at < names.length; at += this.#names)
+      await this.#again(() => this.#bucket.delete(names.slice(at, at + this.#names)))
   }
 
   async list(after: string, limit: number): Promise<{ name: string; createdMs: number }[]> {
@@ -84,9 +93,7 @@ export class R2BlockStore implements BlockStore {
     for (let from: { startAfter?: string; cursor?: string } = after === '' ? {} : { startAfter: after }; ; ) {
       const left = limit - found.length
       if (left <= 0) return found
-      const page = await this.#again(() =>
-        this.#bucket.list({ ...from, limit: Math.min(left, NAMES_PER_REQUEST) }),
-      )
+      const page = await this.#again(() => this.#bucket.list({ ...from, limit: Math.min(left, this.#names) }))
       // Whatever else is in the bucket is none of ours.
       for (const { key, uploaded } of page.objects)
         if (isBlockName(key)) found.push({ name: key, createdMs: uploaded.getTime() })

@@ -26,9 +26,12 @@ const NO_ETAG = '"00000000000000000000000000000000"'
 export class S3BlockStore implements BlockStore {
   readonly kind = 's3'
   readonly #requests: S3Requests
+  readonly #names: number
   #probed: Promise<void> | undefined
 
-  constructor(options: S3Options) {
+  /** `names`: in one answer. */
+  constructor({ names = NAMES_PER_REQUEST, ...options }: S3Options & { names?: number }) {
+    this.#names = names
     this.#requests = new S3Requests(options)
   }
 
@@ -67,7 +70,7 @@ export class S3BlockStore implements BlockStore {
       if (left <= 0) return found
       const { objects, next } = await this.#page({
         ...from,
-        'max-keys': String(Math.min(left, NAMES_PER_REQUEST)),
+        'max-keys': String(Math.min(left, this.#names)),
       })
       // Whatever else is in the bucket is none of ours.
       for (const { key, modifiedMs } of objects)
