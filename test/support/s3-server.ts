@@ -11,10 +11,10 @@ type Answer = { status: number; body?: string | Buffer; headers?: Record<string,
 type Asked = Signed & { key: string; body: Buffer }
 
 /**
- * lose_reply: it is done, and the connection breaks; hang: nothing is done or said; unconditional: it is done whatever its
- * condition; an Answer: nothing is done, and this is said.
+ * lose_reply: it is done, and the connection breaks; hang: nothing is done or said; an Answer: nothing is done, and this is
+ * said.
  */
-export type S3Fault = 'lose_reply' | 'hang' | 'unconditional' | Answer
+export type S3Fault = 'lose_reply' | 'hang' | Answer
 
 export type S3Server = {
   endpoint: string
@@ -23,6 +23,8 @@ export type S3Server = {
   objects: Map<string, Stored>
   /** Every request, as `METHOD key`. */
   seen: string[]
+  /** A condition's header that it takes and does not look at. */
+  ignored: 'if-match' | 'if-none-match' | null
   /** Asked before each request. */
   fault: (method: string, key: string) => S3Fault | undefined
   close(): Promise<void>
@@ -50,6 +52,7 @@ export async function startS3Server(): Promise<S3Server> {
     bucket: 'test-log',
     objects,
     seen: [],
+    ignored: null,
     fault: () => undefined,
     close: () =>
       new Promise((resolve) => {
@@ -78,14 +81,10 @@ async function serve(server: S3Server, request: IncomingMessage, response: Serve
   const fault = server.fault(asked.method, asked.key)
   if (fault === 'hang') return
   if (typeof fault === 'object') return send(response, fault)
-  if (fault === 'unconditional') {
-    delete asked.headers['if-match']
-    delete asked.headers['if-none-match']
-  }
   const answer =
-    (fault === 'unconditional' ? null : refused(server, asked)) ??
+    refused(server, asked) ??
     (bucket === server.bucket
-      ? answered(server.objects, asked)
+      ? answered(server, asked)
       : failure(404, 'NoSuchBucket', 'The specified bucket does not exist'))
   if (fault === 'lose_reply') response.destroy()
   else send(response, answer)
@@ -106,7 +105,9 @@ function refused({ account }: S3Server, asked: Asked): Answer | null {
 }
 
 /** Nothing in it waits: one request after another. */
-function answered(objects: Map<string, Stored>, { method, key, query, headers, body }: Asked): Answer {
+function answered(server: S3Server, { method, key, query, headers: sent, body }: Asked): Answer {
+  const { objects, ignored } = server
+  const headers = { ...sent, ...(ignored !== null && { [ignored]: undefined }) }
   const found = objects.get(key)
   const missing = failure(404, 'NoSuchKey', 'The specified key does not exist.')
   if (method === 'GET' && key === '') return listed(objects, new Map(query))
