@@ -4,6 +4,7 @@
 import { serve } from '@hono/node-server'
 import { compose } from '../src/compose.ts'
 import { readConfig } from '../src/config.ts'
+import { PostgresBlockStore } from '../src/stores/blocks/postgres.ts'
 import { migratePglite } from '../src/stores/postgres/migrate.ts'
 import { openPglite } from '../src/stores/postgres/pglite.ts'
 import { openEmbeddedRedis } from '../src/stores/redis/embedded.ts'
@@ -18,6 +19,7 @@ const connections = {
   counters: 'embedded',
   shared: true,
   db: postgres.db,
+  blocks: new PostgresBlockStore(postgres.db),
 } as const
 const { app } = compose(readConfig({}), connections, adminToken ?? null)
 serve({ fetch: app.fetch, port: Number(PORT), hostname: '127.0.0.1' }, ({ port }) => {

@@ -4,8 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Composed, type Connections, compose } from './compose.ts'
+import { pickBlocks, wrongEventLog } from './compose-blocks.ts'
 import { type Config, limitsOf, readConfig } from './config.ts'
 import { checkAdminToken } from './http/app.ts'
+import type { BlockStore } from './log/block-store.ts'
+import { openFolderBlocks } from './stores/blocks/folder.ts'
 import { migrateNodePostgres, migratePglite } from './stores/postgres/migrate.ts'
 import { openNodePostgres } from './stores/postgres/node-postgres.ts'
 import { openPglite } from './stores/postgres/pglite.ts'
@@ -33,11 +36,13 @@ export async function composeNode(env: Record<string, unknown>, log: Log): Promi
     // Before anything is opened: what is wrong here needs no store to be found.
     limitsOf(config, 'remote')
     checkAdminToken(adminToken)
+    if (config.EVENT_LOG === 'r2') throw noBuckets()
     const postgres = await openPostgres(config, log)
     closing.push(postgres.close)
     const redis = await openRedis(config, log)
     closing.push(redis.close)
-    const composed = compose(config, { ...redis, shared: true, db: postgres.db }, adminToken)
+    const blocks = await openBlocks(config, postgres.db, log)
+    const composed = compose(config, { ...redis, shared: true, db: postgres.db, blocks }, adminToken)
     await composed.services.counters.state(0)
     return { ...composed, config, close }
   } catch (error) {
@@ -102,6 +107,23 @@ async function openRedis(
   )
   log('       no replica. Set REDIS_URL (or UPSTASH_REDIS_REST_URL and its token) where that is not enough.')
   return { redis: tcpConnection(client), counters: 'embedded', close }
+}
+
+const noBuckets = () =>
+  wrongEventLog('can’t be r2 on Node, where no bucket is bound: R2 speaks S3, too, take s3 with its endpoint')
+
+async function openBlocks(config: Config, db: Connections['db'], log: Log): Promise<BlockStore | null> {
+  const { EVENT_LOG, EVENT_LOG_FOLDER, S3_ENDPOINT, S3_BUCKET } = config
+  const folder = EVENT_LOG_FOLDER ?? join(config.DATA_DIR, 'log')
+  const blocks = await pickBlocks<Promise<BlockStore>>(config, db, {
+    folder: () => openFolderBlocks(folder),
+    r2: () => {
+      throw noBuckets()
+    },
+  })
+  if (EVENT_LOG === 'folder') log(`Event log: in ${folder}`)
+  if (EVENT_LOG === 's3') log(`Event log: ${new URL(S3_ENDPOINT!).host}, bucket ${S3_BUCKET}`)
+  return blocks
 }
 
 /** Without ADMIN_TOKEN nobody could make a tenant: one is made for the data folder, and kept there. */

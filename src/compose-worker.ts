@@ -1,7 +1,10 @@
 // In a Worker: Upstash and Neon, both over HTTP.
 
 import { type Composed, compose } from './compose.ts'
+import { pickBlocks, wrongEventLog } from './compose-blocks.ts'
 import { readConfig, requireConfig } from './config.ts'
+import type { BlockStore } from './log/block-store.ts'
+import { isBucket, R2BlockStore } from './stores/blocks/r2.ts'
 import { openNeon } from './stores/postgres/neon.ts'
 import { upstashConnection } from './stores/redis/upstash.ts'
 
@@ -24,5 +27,14 @@ export function composeWorker(env: Record<string, unknown>): Composed {
     fetchEndpoint: config.NEON_FETCH_ENDPOINT,
     timeoutMs: POSTGRES_TIMEOUT_MS,
   })
-  return compose(config, { redis, counters: 'remote', shared: false, db }, config.ADMIN_TOKEN ?? null)
+  const blocks = pickBlocks<BlockStore>(config, db, {
+    folder: () => {
+      throw wrongEventLog('can’t be folder in a Worker, which has none: take postgres, r2 or s3')
+    },
+    r2: () => {
+      if (isBucket(env.LOG_BUCKET)) return new R2BlockStore(env.LOG_BUCKET)
+      throw wrongEventLog('is r2, and no bucket is bound as LOG_BUCKET: wrangler.toml says how')
+    },
+  })
+  return compose(config, { redis, counters: 'remote', shared: false, db, blocks }, config.ADMIN_TOKEN ?? null)
 }

@@ -5,8 +5,8 @@ import { ConfigCache } from './access/config-cache.ts'
 import { KeyCache } from './access/key-cache.ts'
 import { billingSettingsOf, type Config, limitsOf } from './config.ts'
 import { createApp } from './http/app.ts'
+import type { BlockStore } from './log/block-store.ts'
 import type { Services } from './services.ts'
-import { PostgresBlockStore } from './stores/blocks/postgres.ts'
 import { PostgresAccountStore } from './stores/postgres/account-store.ts'
 import { PostgresCouponStore } from './stores/postgres/coupon-store.ts'
 import type { Db } from './stores/postgres/db.ts'
@@ -26,16 +26,17 @@ export type Connections = {
   /** Whether requests may share calls, as they may in Node and not in a Worker. */
   shared: boolean
   db: Db
+  /** null: there is no event log. */
+  blocks: BlockStore | null
 }
 
 export function compose(
   config: Config,
-  { redis, counters, shared, db }: Connections,
+  { redis, counters, shared, db, blocks }: Connections,
   adminToken: string | null,
 ): Composed {
   const limits = limitsOf(config, counters)
   const access = postgresAccess(db)
-  const blocks = new PostgresBlockStore(db)
   const services: Services = {
     clock: Date.now,
     limits,
@@ -49,7 +50,7 @@ export function compose(
     accounts: new PostgresAccountStore(db),
     coupons: new PostgresCouponStore(db),
     billing: billingSettingsOf(config, limits),
-    logKept: true,
+    logKept: blocks !== null,
     adminToken,
   }
   const keys = new KeyCache(services.clock)

@@ -4,6 +4,7 @@
 import './kernel/explained.ts'
 import { z } from 'zod'
 import { type BillingSettings, defaultBillingSettings, LATE_SLACK_MS } from './billing/settings.ts'
+import { blockStoreKinds } from './log/block-store.ts'
 import { defaultLimits, IDS_PER_BUCKET, type Limits } from './metering/limits.ts'
 
 const whole = (min: number, max: number) =>
@@ -21,6 +22,17 @@ const url = (...protocols: string[]) =>
         protocols.some((protocol) => URL.canParse(value) && new URL(value).protocol === `${protocol}:`),
       `must be a URL that begins with ${protocols.map((one) => `${one}://`).join(' or ')}`,
     )
+
+const eventLogs = [...blockStoreKinds, 'off'] as const
+
+/** What a bucket in S3 needs; the region has a default. */
+const s3Variables = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const
+
+const isBareAddress = (value: string): boolean => {
+  if (!URL.canParse(value)) return true
+  const { username, password, search, hash } = new URL(value)
+  return username + password + search + hash === ''
+}
 
 const schema = z
   .object({
@@ -44,6 +56,25 @@ const schema = z
     SEGMENTS_PER_FLUSH: whole(1, 1_000).default(15),
     INVOICE_GRACE_MINUTES: whole(0, 43_200).default(60),
     INVOICE_BATCHES_PER_RUN: whole(1, 1_000).default(10),
+    EVENT_LOG: z.enum(eventLogs, `must be one of ${eventLogs.join(', ')}`).default('postgres'),
+    EVENT_LOG_DAYS: whole(0, 36_500).default(0),
+    EVENT_LOG_FOLDER: z.string().optional(),
+    S3_ENDPOINT: url('http', 'https')
+      .refine(isBareAddress, 'must be an address alone, without a user or a query')
+      .optional(),
+    S3_BUCKET: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be a bucket’s name: 3 to 63 of a-z, 0-9, - and .')
+      .optional(),
+    S3_REGION: z
+      .string()
+      .regex(/^[a-z0-9-]{1,64}$/, 'must be a region’s name, such as eu-central-1, or auto')
+      .default('us-east-1'),
+    S3_ACCESS_KEY_ID: z
+      .string()
+      .regex(/^[\w.-]+$/, 'must be the id of a key')
+      .optional(),
+    S3_SECRET_ACCESS_KEY: z.string().optional(),
   })
   .refine(
     (env) => (env.UPSTASH_REDIS_REST_URL === undefined) === (env.UPSTASH_REDIS_REST_TOKEN === undefined),
@@ -55,6 +86,12 @@ const schema = z
   .refine((env) => env.REDIS_URL === undefined || env.UPSTASH_REDIS_REST_URL === undefined, {
     path: ['REDIS_URL'],
     message: 'must not be set together with UPSTASH_REDIS_REST_URL: the counters are in one place',
+  })
+  .superRefine((env, context) => {
+    if (env.EVENT_LOG !== 's3') return
+    for (const name of s3Variables)
+      if (env[name] === undefined)
+        context.addIssue({ code: 'custom', path: [name], message: 'is required where EVENT_LOG is s3' })
   })
 
 export type Config = z.output<typeof schema>

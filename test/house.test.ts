@@ -101,8 +101,8 @@ describe('the house', () => {
         /process\.env\b(?! in Node)/.test(read(file)),
     )
     expect(readers).toEqual([])
-    const known = [...read('src/config.ts').matchAll(/^ {4}([A-Z][A-Z_]+):/gm)].map((match) => match[1]!)
-    const named = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map((match) => match[1]!)
+    const known = [...read('src/config.ts').matchAll(/^ {4}([A-Z][A-Z0-9_]+):/gm)].map((match) => match[1]!)
+    const named = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map((match) => match[1]!)
     expect(known.length).toBeGreaterThan(10)
     expect(named.sort()).toEqual(known.sort())
   })

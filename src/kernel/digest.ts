@@ -3,10 +3,11 @@
 import { hash, hkdfSync, timingSafeEqual } from 'node:crypto'
 
 /** 128 bits of SHA-256 as 22 base64url characters: short enough for a key, too long to find two texts that share it. */
-export const digest128 = (content: string): string => hash('sha256', content, 'base64url').slice(0, 22)
+export const digest128 = (content: string | Uint8Array): string =>
+  hash('sha256', content, 'base64url').slice(0, 22)
 
 /** SHA-256 in full, as hex. */
-export const sha256Hex = (content: string): string => hash('sha256', content, 'hex')
+export const sha256Hex = (content: string | Uint8Array): string => hash('sha256', content, 'hex')
 
 /** Whether two secrets are the same, in a time that doesn't tell where they differ. */
 export const sameSecret = (a: string, b: string): boolean =>

@@ -23,6 +23,13 @@ const passedOn = [
   'SEGMENTS_PER_FLUSH',
   'INVOICE_GRACE_MINUTES',
   'INVOICE_BATCHES_PER_RUN',
+  'EVENT_LOG',
+  'EVENT_LOG_DAYS',
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'S3_REGION',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
 ]
 const read = [
   'PORT',

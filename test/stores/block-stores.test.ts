@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlockStore, NewBlock } from '../../src/log/block-store.ts'
 import { BLOCK_BYTES, STATEMENT_BYTES } from '../../src/stores/blocks/limits.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
-import { blockBackends, type OpenBlockStore, unreachable } from '../support/block-stores.ts'
+import { blockBackends, NAMES, type OpenBlockStore, unreachable } from '../support/block-stores.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -15,7 +15,7 @@ const allBytes = (length: number, seed = 1): Uint8Array =>
 
 const inByteOrder = (names: string[]): string[] => [...names].sort((a, b) => (a < b ? -1 : 1))
 
-describe.each(blockBackends)('blocks in $name', ({ open }) => {
+describe.each(blockBackends)('blocks in $name', ({ name: backend, open }) => {
   let opened: OpenBlockStore
   let store: BlockStore
   let segment: string
@@ -108,7 +108,9 @@ describe.each(blockBackends)('blocks in $name', ({ open }) => {
   it('are made and read together, however many bytes they have', async () => {
     fresh()
     const length = 1_000_000
-    const blocks: NewBlock[] = Array.from({ length: Math.ceil((2 * STATEMENT_BYTES) / length) }, (_, i) => ({
+    // More than two statements hold; others take one block a request.
+    const count = backend.startsWith('Postgres') ? Math.ceil((2 * STATEMENT_BYTES) / length) : 2
+    const blocks: NewBlock[] = Array.from({ length: count }, (_, i) => ({
       name: name(`part-${i}`),
       content: allBytes(length, i + 1),
     }))
@@ -170,13 +172,11 @@ describe.each(blockBackends)('blocks in $name', ({ open }) => {
     // What a folder would sort otherwise: '-' and '.' stand before '/', capitals before small letters.
     const names = inByteOrder(
       [root, `${root}-`, `${root}.`, `${root}0`, `${root}A`, `${root}_`, `${root}a`].flatMap((of) =>
-        ['t', 't-1', 't.1', 'T'].flatMap((tenant) =>
-          ['0-a', '0-B', '10-a'].map((part) => `${of}/${tenant}/${part}`),
-        ),
+        ['t', 't-1', 't.1', 'T'].flatMap((tenant) => ['0-a', '0-B'].map((part) => `${of}/${tenant}/${part}`)),
       ),
     )
     await store.put(names.map((one) => ({ name: one, content: bytes(one) })))
-    for (const size of [1, 5, 7, names.length, 1_500]) {
+    for (const size of [5, 21, names.length, 1_500]) {
       const found: string[] = []
       // Nothing else begins with this: names before it are none of ours, nor are those after the last.
       for (let after = `${root}/`; found.length < names.length; ) {
@@ -202,10 +202,10 @@ describe.each(blockBackends)('blocks in $name', ({ open }) => {
 
   it('are more than one request of a store lists or removes', async () => {
     const root = `3-${crypto.randomUUID()}`
-    const names = Array.from({ length: 1_100 }, (_, i) => `${root}/t/${String(i).padStart(4, '0')}`)
+    const names = Array.from({ length: 3 * NAMES + 5 }, (_, i) => `${root}/t/${String(i).padStart(4, '0')}`)
     await store.put(names.map((one) => ({ name: one, content: bytes('x') })))
-    const found = await store.list(`${root}/`, 1_050)
-    expect(found.map((entry) => entry.name)).toEqual(names.slice(0, 1_050))
+    const found = await store.list(`${root}/`, 3 * NAMES)
+    expect(found.map((entry) => entry.name)).toEqual(names.slice(0, 3 * NAMES))
     expect((await store.get(names)).every((block) => block !== null)).toBe(true)
     await store.remove(names)
     const left = await store.list(`${root}/`, 10)

@@ -9,3 +9,22 @@ export const BLOCK_NAME_PART_CHARS = 200
 export const STATEMENT_BYTES = 4_500_000
 /** Names in one statement. */
 export const NAMES_PER_STATEMENT = 1_000
+
+/** Files that are written or read at one time. */
+export const FILES_AT_ONCE = 8
+/** Looks at a folder that others change meanwhile, before it counts as out of reach. */
+export const FOLDER_LOOKS = 20
+/** A file that was being written when its process ended is cleared away after so long. */
+export const DRAFT_KEPT_MS = 3_600_000
+
+/** Requests to a bucket at one time: a Worker may have six connections. */
+export const REQUESTS_AT_ONCE = 4
+export const REQUEST_TIMEOUT_MS = 10_000
+/** Tries of a request that may be made again, and the pause before the second; it doubles. */
+export const REQUEST_TRIES = 3
+export const FIRST_PAUSE_MS = 100
+/** Names in one answer of a bucket, and in one call that removes. */
+export const NAMES_PER_REQUEST = 1_000
+/** Characters of an answer that lists a bucket, and of one that says what went wrong. */
+export const ANSWER_CHARS = 4_000_000
+export const REASON_CHARS = 300

@@ -11,15 +11,18 @@ import { NAMES_PER_STATEMENT, STATEMENT_BYTES } from './limits.ts'
 export class PostgresBlockStore implements BlockStore {
   readonly kind = 'postgres'
   readonly #db: Db
+  readonly #names: number
 
-  constructor(db: Db) {
+  /** `names`: in one statement. */
+  constructor(db: Db, { names = NAMES_PER_STATEMENT }: { names?: number } = {}) {
     this.#db = db
+    this.#names = names
   }
 
   async put(blocks: NewBlock[]): Promise<void> {
     checkBlocks(blocks)
     // In the order of their names: two that lock the same names in different orders would deadlock.
-    for (const some of statements(blocks))
+    for (const some of statements(blocks, this.#names))
       await query(
         this.#db,
         sql`
@@ -39,13 +42,13 @@ export class PostgresBlockStore implements BlockStore {
     const found = new Map<string, StoredBlock>()
     let asked = [...new Set(names)]
     while (asked.length > 0) {
-      const some = asked.slice(0, NAMES_PER_STATEMENT)
+      const some = asked.slice(0, this.#names)
       const left: string[] = []
       for (const { name, version, content } of await this.#read(some)) {
         if (content === null) left.push(name)
         else found.set(name, { content: bytesOf(content), version })
       }
-      asked = [...left, ...asked.slice(NAMES_PER_STATEMENT)]
+      asked = [...left, ...asked.slice(this.#names)]
     }
     return names.map((name) => found.get(name) ?? null)
   }
@@ -82,13 +85,13 @@ export class PostgresBlockStore implements BlockStore {
 
   async remove(names: string[]): Promise<void> {
     names.forEach(checkName)
-    for (let at = 0; at < names.length; at += NAMES_PER_STATEMENT)
+    for (let at = 0; at < names.length; at += this.#names)
       await query(
         this.#db,
         sql`
         with listed as (
           select name from log_contents
-          where name = any(${lines(names.slice(at, at + NAMES_PER_STATEMENT))})
+          where name = any(${lines(names.slice(at, at + this.#names))})
           order by name for update
         )
         delete from log_contents using listed where log_contents.name = listed.name`,
@@ -110,13 +113,13 @@ export class PostgresBlockStore implements BlockStore {
 type ContentRow = { name: string; version: string; content: string | null }
 
 /** The blocks in the order of their names, in runs of which each is one statement. */
-function statements(blocks: NewBlock[]): NewBlock[][] {
+function statements(blocks: NewBlock[], names: number): NewBlock[][] {
   const runs: NewBlock[][] = []
   let bytes = 0
   for (const block of [...blocks].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))) {
     const run = runs.at(-1)
     const size = block.content.length + block.name.length
-    if (run === undefined || run.length === NAMES_PER_STATEMENT || bytes + size > STATEMENT_BYTES) {
+    if (run === undefined || run.length === names || bytes + size > STATEMENT_BYTES) {
       runs.push([block])
       bytes = size
     } else {
