@@ -1,6 +1,7 @@
 // Where a block stands in a folder: `shard/segment/tenant/part`. A segment's id begins with its time, and a shard holds those
 // whose ids begin alike: no folder grows for ever. What was put in a block's place is a file beside it, `part~1`, then
-// `part~2`: the highest counts, and that a file can be made only once says who of several replaced it. `~` is in no name.
+// `part~2`: the highest counts, and that a file can be made only once says who of several replaced it. Those below are
+// emptied. `~` is in no name.
 
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'

@@ -1,7 +1,7 @@
 // Blocks as files in a folder, on Node. Several processes may use one folder, and each may end at any point: a file is
 // written aside, brought to the disk, and linked to its name, which only one can do.
 
-import { access, link, mkdir, open, readdir, rmdir, stat, unlink } from 'node:fs/promises'
+import { access, link, mkdir, open, readdir, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { digest128 } from '../../kernel/digest.ts'
 import { TollgateError } from '../../kernel/errors.ts'
@@ -61,7 +61,7 @@ export class FolderBlockStore implements BlockStore {
       if (seen === null || seen.version !== version) return false
       const made = await this.#asDraft(content, (draft) => linked(draft, fileOf(place, seen.generation + 1)))
       if (made !== 'made') return false
-      await this.#dropBelow(place, seen.generation + 1)
+      await this.#emptyBelow(place, seen.generation + 1)
       await sync(place.folder)
       return true
     })
@@ -110,12 +110,7 @@ export class FolderBlockStore implements BlockStore {
       for (let look = 0; look < FOLDER_LOOKS; look++) {
         // Who removes the last block in a folder removes the folder, perhaps between these two.
         if ((await unlessGone(mkdir(place.folder, { recursive: true, mode: 0o700 }))) === null) continue
-        const made = await linked(draft, fileOf(place, 0))
-        if (made === 'no folder') continue
-        // Made and replaced by others since the look: then what they put there counts.
-        const newest = (await generationsIn(place.folder)).get(place.part)?.at(-1) ?? 0
-        if (newest > 0) await this.#dropBelow(place, newest)
-        return
+        if ((await linked(draft, fileOf(place, 0))) !== 'no folder') return
       }
       throw outOfReach(`${place.folder} is removed as often as it is made`)
     })
@@ -130,9 +125,10 @@ export class FolderBlockStore implements BlockStore {
       const file = await unlessGone(open(fileOf(place, generation)))
       if (file === null) continue
       try {
+        if (isEmptied(await file.stat())) continue
         const content = new Uint8Array(await file.readFile())
         // Left by a process that ended while it replaced them: what was erased is not to stay.
-        if (generations.length > 1) await this.#dropBelow(place, generation)
+        if (generations.length > 1) await this.#emptyBelow(place, generation)
         return { content, version: `${generation}-${digest128(content)}`, generation }
       } finally {
         await file.close()
@@ -141,9 +137,24 @@ export class FolderBlockStore implements BlockStore {
     throw outOfReach(`${place.folder}/${place.part} changes too often to be read`)
   }
 
-  async #dropBelow(place: Place, generation: number): Promise<void> {
+  /**
+   * Empties what was replaced. Its names stay taken: who saw an old one and comes late finds that the next is there, however
+   * often it was replaced since.
+   */
+  async #emptyBelow(place: Place, generation: number): Promise<void> {
     const generations = (await generationsIn(place.folder)).get(place.part) ?? []
-    for (const old of generations) if (old < generation) await unlessGone(unlink(fileOf(place, old)))
+    for (const old of generations) {
+      const file = fileOf(place, old)
+      const found = old < generation ? await unlessGone(stat(file)) : null
+      if (found === null || isEmptied(found)) continue
+      await this.#asDraft(new Uint8Array(0), async (draft) => {
+        await utimes(draft, 0, 0)
+        await rename(draft, file)
+        // Removed meanwhile as a whole, before this was there to be removed with it.
+        const newest = (await generationsIn(place.folder)).get(place.part)?.at(-1)
+        if (newest === old) await unlessGone(unlink(file))
+      })
+    }
   }
 
   /** The oldest first: none of what was replaced is to be seen again. Until a look finds nothing that was put there meanwhile. */
@@ -174,6 +185,10 @@ export class FolderBlockStore implements BlockStore {
 }
 
 const draftsIn = (root: string): string => join(root, '~drafts')
+
+/** No block is from 1970. */
+const isEmptied = ({ size, mtimeMs }: { size: number; mtimeMs: number }): boolean =>
+  size === 0 && mtimeMs === 0
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
