@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { closing } from './closing.ts'
 
-const START_MS = 60_000
+/** A machine that does much else takes a minute to start embedded stores. */
+const START_MS = 180_000
 const children = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL')
