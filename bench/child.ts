@@ -5,13 +5,14 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { closing } from './closing.ts'
 
-const START_MS = 60_000
+/** A machine that does much else takes a minute to start embedded stores. */
+const START_MS = 180_000
 const children = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
 
-/** `script`: relative to this folder. */
+/** `script`: relative to this folder, or a whole path. */
 export function start(script: string, env: Record<string, string> = {}): ChildProcess {
   const { PATH = '' } = process.env
   const child = fork(fileURLToPath(new URL(script, import.meta.url)), [], {
@@ -24,14 +25,17 @@ export function start(script: string, env: Record<string, string> = {}): ChildPr
   return child
 }
 
-export type Server = { port: number; close(): Promise<void> }
+export type Server = { port: number; pid: number; close(): Promise<void> }
 
 /** Resolves when it has written its address. */
 export async function startServer(script: string, env: Record<string, string>): Promise<Server> {
   const child = start(script, { ...env, PORT: '0' })
   const output: string[] = []
   const port = await new Promise<number>((resolve, reject) => {
-    const fail = (why: string) => reject(new Error([`${script} ${why}`, ...output].join('\n')))
+    const fail = (why: string) => {
+      child.kill('SIGKILL')
+      reject(new Error([`${script} ${why}`, ...output].join('\n')))
+    }
     const impatience = setTimeout(fail, START_MS, 'does not start')
     child.once('error', (error) => fail(error.message))
     child.once('exit', (code) => fail(`ended with code ${code}`))
@@ -45,7 +49,7 @@ export async function startServer(script: string, env: Record<string, string>): 
       })
     }
   })
-  return { port, close: closing(() => ended(child)) }
+  return { port, pid: child.pid!, close: closing(() => ended(child)) }
 }
 
 export function ended(child: ChildProcess): Promise<void> {

@@ -7,8 +7,11 @@ import pg from 'pg'
 import { migrateNodePostgres } from '../src/stores/postgres/migrate.ts'
 import { USAGE } from './options.ts'
 
-const REDIS_DATABASE = 9
-const DATABASE = 'tollgate_bench'
+export type Place = { redisDatabase: number; database: string }
+
+const OURS: Place = { redisDatabase: 9, database: 'tollgate_bench' }
+/** For another server that is measured in turn with ours. */
+export const THEIRS: Place = { redisDatabase: 10, database: 'tollgate_bench_against' }
 /** Stands in Redis as long as the benchmarks run: whatever is there besides is theirs, or an earlier run's. */
 const MARK = 'tollgate:bench'
 
@@ -21,25 +24,35 @@ export type Servers = {
   close(): Promise<void>
 }
 
+/** With the newest schema. */
 export async function openServers(env: NodeJS.ProcessEnv): Promise<Servers> {
+  const servers = await openEmptyServers(env, OURS)
+  await migrateNodePostgres(servers.databaseUrl)
+  return servers
+}
+
+/** Without a schema: whoever is started on it brings its own. */
+export async function openEmptyServers(
+  env: NodeJS.ProcessEnv,
+  { redisDatabase, database }: Place = OURS,
+): Promise<Servers> {
   const { REDIS_URL, DATABASE_URL } = env
   const missing = Object.entries({ REDIS_URL, DATABASE_URL }).flatMap(([name, value]) =>
     value ? [] : [name],
   )
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set.\n\n${USAGE}`)
   const redisUrl = new URL(REDIS_URL!)
-  redisUrl.pathname = `/${REDIS_DATABASE}`
-  const redis = await ownRedis(redisUrl.href)
+  redisUrl.pathname = `/${redisDatabase}`
+  const redis = await ownRedis(redisUrl.href, redisDatabase)
   try {
-    await asAdmin(DATABASE_URL!, `drop database if exists ${DATABASE} with (force)`)
-    await asAdmin(DATABASE_URL!, `create database ${DATABASE}`)
+    await asAdmin(DATABASE_URL!, `drop database if exists ${database} with (force)`)
+    await asAdmin(DATABASE_URL!, `create database ${database}`)
   } catch (error) {
     await releaseRedis(redis)
     throw new Error(`Postgres at DATABASE_URL: ${(error as Error).message}`)
   }
   const databaseUrl = new URL(DATABASE_URL!)
-  databaseUrl.pathname = `/${DATABASE}`
-  await migrateNodePostgres(databaseUrl.href)
+  databaseUrl.pathname = `/${database}`
   return {
     redisUrl: redisUrl.href,
     databaseUrl: databaseUrl.href,
@@ -51,13 +64,13 @@ export async function openServers(env: NodeJS.ProcessEnv): Promise<Servers> {
     },
     close: async () => {
       await releaseRedis(redis)
-      await asAdmin(DATABASE_URL!, `drop database if exists ${DATABASE} with (force)`)
+      await asAdmin(DATABASE_URL!, `drop database if exists ${database} with (force)`)
     },
   }
 }
 
 /** Refuses a database that holds anything but an earlier run's leftovers, or that somebody works in. */
-async function ownRedis(url: string): Promise<Redis> {
+async function ownRedis(url: string, database: number): Promise<Redis> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
   let reason = ''
   redis.on('error', (error: Error) => {
@@ -67,12 +80,10 @@ async function ownRedis(url: string): Promise<Redis> {
     await redis.connect()
     const others = String(await redis.client('LIST'))
       .split('\n')
-      .filter((line) => line.includes(` db=${REDIS_DATABASE} `))
-    if (others.length > 1) throw new Error(`somebody is connected to logical database ${REDIS_DATABASE}.`)
+      .filter((line) => line.includes(` db=${database} `))
+    if (others.length > 1) throw new Error(`somebody is connected to logical database ${database}.`)
     if ((await redis.dbsize()) > 0 && (await redis.exists(MARK)) === 0) {
-      throw new Error(
-        `logical database ${REDIS_DATABASE} is not empty, and what is in it is not an earlier run's.`,
-      )
+      throw new Error(`logical database ${database} is not empty, and what is in it is not an earlier run's.`)
     }
     await redis.flushdb()
     await redis.set(MARK, 'running')

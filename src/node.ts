@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { type ComposedNode, composeNode } from './compose-node.ts'
 import { environment } from './env-file.ts'
-import { flushJob } from './jobs/flush-job.ts'
+import { flushRest } from './jobs/flush-job.ts'
 import { periodicJobs } from './jobs/periodic.ts'
 import { withFiles } from './node-files.ts'
 import { recordingListener } from './node-recording.ts'
@@ -61,10 +61,7 @@ async function stop({ close }: ComposedNode, draining: Server): Promise<void> {
   clearTimeout(timer)
   await drained(draining)
   await running
-  let report = await flushJob(services, log)
-  // As long as it gets anywhere: what can't be settled now waits for the next start.
-  while (report !== null && report.remaining > 0 && report.settledSegments + report.alreadySettled > 0)
-    report = await flushJob(services, log)
+  await flushRest(services, log)
   await close()
 }
 

@@ -18,6 +18,13 @@ export async function flushJob(
   }
 }
 
+/** Before an end: runs until nothing is left, or a run gets nowhere. What can't be settled now waits for the next start. */
+export async function flushRest(services: FlushServices, log: (line: string) => void): Promise<void> {
+  let report = await flushJob(services, log)
+  while (report !== null && report.remaining > 0 && report.settledSegments + report.alreadySettled > 0)
+    report = await flushJob(services, log)
+}
+
 function summary(report: FlushReport): string {
   const { settledSegments, settledCounters, alreadySettled, tooYoung, remaining, failed, quarantined } =
     report

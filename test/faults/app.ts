@@ -7,6 +7,8 @@ import { Child, eventually } from './children.ts'
 const ENTRY = fileURLToPath(new URL('../../src/node.ts', import.meta.url))
 /** Draining may take 10 s, and each store's answer as long as its timeout. */
 const STOP_MS = 60_000
+/** Embedded Postgres takes a minute to start where much else is at work. */
+const READY_MS = 180_000
 
 export type AppOptions = { folder: string; port: number; env: Record<string, string> }
 
@@ -57,7 +59,7 @@ export class App {
   }
 
   async ready(): Promise<void> {
-    await eventually('The app is ready', 60_000, async () => {
+    await eventually('The app is ready', READY_MS, async () => {
       const response = await fetch(`${this.baseUrl}/ready`, { signal: AbortSignal.timeout(10_000) })
       const text = await response.text()
       if (response.status !== 200) throw new Error(text)

@@ -133,6 +133,34 @@ describe('the oracle', () => {
   })
 })
 
+it('forgives a lost answer only where wrangler’s proxy loses it: to a large chunked GET', () => {
+  const closed: Outcome = { kind: 'closed', ms: 1 }
+  const large = { method: 'GET', framing: 'chunked', payload: Buffer.alloc(70_000, 'x') } as const
+  const lost = (onWorkerd: boolean, more: Partial<FuzzRequest> = {}) =>
+    new Oracle(document, operations, [], onWorkerd).judge(request({ ...large, ...more }), closed, null)
+  const told = ['the connection was closed without an answer']
+  expect(lost(true)).toEqual([])
+  expect(lost(false)).toEqual(told)
+  expect(lost(true, { framing: 'length' })).toEqual(told)
+  expect(lost(true, { method: 'POST' })).toEqual(told)
+  expect(lost(true, { payload: Buffer.alloc(60_000, 'x') })).toEqual(told)
+})
+
+it('lets a meter point at a place in properties of which nothing is there, if it says that it is required', () => {
+  const { schema } = {
+    schema: { type: 'object', properties: { properties: { type: 'object' } }, additionalProperties: false },
+  }
+  const operation = { ...operations[0]!, bodies: { 'application/json': schema } } as (typeof operations)[0]
+  const own = new Oracle(document, [operation], [])
+  const sent = request({ operation, payload: Buffer.from('{"properties":{"usage":[],"text":"x"}}') })
+  const judge = (pointer: string, detail: string) =>
+    own.judge(sent, refusal(422, { errors: [{ pointer, detail }] }), 'tg_secret').join('; ')
+  expect(judge('#/properties/usage/list/0', 'is required: the meter tokens aggregates it')).toBe('')
+  expect(judge('#/properties/text/list', 'is required: the meter tokens aggregates it')).toBe('')
+  expect(judge('#/properties/usage/list/0', 'must not be below 0')).toContain('is not in the body')
+  expect(judge('#/usage/list', 'is required: the meter tokens aggregates it')).toContain('is not in the body')
+})
+
 describe('isolation', () => {
   const actor = (name: string, open: string, secret: string): Actor =>
     ({

@@ -11,14 +11,13 @@ import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
 import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
 import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
 import { PostgresIdempotencyStore } from '../../src/stores/postgres/idempotency-store.ts'
-import { migratePglite } from '../../src/stores/postgres/migrate.ts'
-import { openPglite } from '../../src/stores/postgres/pglite.ts'
 import { eventLog, postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { type Document, judgeAnswers } from '../support/answers.ts'
+import { openMigratedPglite } from '../support/pglite.ts'
 
 export type Server = {
   request(path: string, init?: RequestInit): Promise<Response>
@@ -41,8 +40,7 @@ export async function openServer(): Promise<Server> {
 export async function openInProcess(
   around: (services: Services) => Services = (services) => services,
 ): Promise<Server> {
-  const [postgres, redis] = await Promise.all([openPglite(null), openEmbeddedRedis()])
-  await migratePglite(postgres.db)
+  const [postgres, redis] = await Promise.all([openMigratedPglite(), openEmbeddedRedis()])
   const adminToken = `admin-${crypto.randomUUID()}`
   const access = postgresAccess(postgres.db)
   const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0 }

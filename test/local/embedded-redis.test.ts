@@ -153,6 +153,27 @@ describe('the snapshot of a version before the append-only file', () => {
     expect(await (await openOver()).client.dbsize()).toBe(0)
   })
 
+  test('is not read where a file is there already, which is told, and stays', async () => {
+    const newer = await open()
+    await newer.client.set('k', 'of the file')
+    await newer.close()
+    const old = await openEmbeddedRedis()
+    await old.client.set('k', 'of the snapshot')
+    await saveSnapshot(old.client, oldSnapshot())
+    await old.close()
+    const before = await readFile(oldSnapshot())
+    const lines: string[] = []
+    const redis = await openEmbeddedRedis({
+      file,
+      oldSnapshot: oldSnapshot(),
+      log: (line) => lines.push(line),
+    })
+    opened.push(redis)
+    expect(await redis.client.get('k')).toBe('of the file')
+    expect(await readFile(oldSnapshot())).toEqual(before)
+    expect(lines).toEqual([expect.stringContaining(`${oldSnapshot()} is not read`)])
+  })
+
   test.each([
     ['cut short', (text: string) => text.slice(0, text.length / 2)],
     ['without its end', (text: string) => text.slice(0, text.lastIndexOf('{'))],

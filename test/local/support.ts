@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { openPglite } from '../../src/stores/postgres/pglite.ts'
+import type { openPglite } from '../../src/stores/postgres/pglite.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
+import { openMigratedPglite } from '../support/pglite.ts'
 import { real, required } from '../support/redis.ts'
 
 /** `database`: a number of its own for each suite that runs on a real server. */
@@ -28,7 +29,7 @@ export type SqlFarEnd = {
 
 export async function openSqlFarEnd(): Promise<SqlFarEnd> {
   if (real) return openDatabase(required('DATABASE_URL'))
-  const { client, close } = await openPglite(null)
+  const { client, close } = await openMigratedPglite()
   const asText = (of: object) =>
     Object.fromEntries(Object.keys(of).map((type) => [type, (value: string) => value]))
   const options = {

@@ -17,7 +17,7 @@ const CAUGHT_WITHIN = 500
 const CAUGHT_SOON = [
   'GETDEL before the insert',
   'claim before count',
-  'discard before settle',
+  'no reply is success',
   'no segment id',
   'other content is a duplicate',
   'a full Redis stays full',

@@ -3,8 +3,6 @@
 
 import { type SQL, sql } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
-import { migratePglite } from '../../src/stores/postgres/migrate.ts'
-import { openPglite } from '../../src/stores/postgres/pglite.ts'
 import type { Reply, Script } from '../../src/stores/redis/connection.ts'
 import { type EmbeddedRedis, openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { forgetIds } from '../../src/stores/redis/scripts/ids.ts'
@@ -24,6 +22,7 @@ import {
   readSegment,
   reoffer,
 } from '../../src/stores/redis/scripts/segment.ts'
+import { openMigratedPglite } from '../support/pglite.ts'
 import type { Bug } from './bug.ts'
 import { VirtualTime } from './random.ts'
 
@@ -203,8 +202,7 @@ const VACUUM_EVERY = 100
 
 export async function openFarEnds(): Promise<FarEnds> {
   const embedded = await openEmbeddedRedis()
-  const { db, client, close } = await openPglite(null)
-  await migratePglite(db)
+  const { db, client, close } = await openMigratedPglite()
   await db.execute(sql`set synchronous_commit = off`)
   const dialect = new PgDialect()
   let schedules = 0

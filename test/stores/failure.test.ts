@@ -12,7 +12,7 @@ import {
 } from '../../src/stores/postgres/failure.ts'
 import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
-import { openPglite } from '../../src/stores/postgres/pglite.ts'
+import { openMigratedPglite } from '../support/pglite.ts'
 import { freshDatabase, type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { real } from '../support/redis.ts'
 
@@ -112,7 +112,7 @@ describe('a Postgres that is not there', () => {
     {
       name: 'a PGlite that was closed',
       db: async () => {
-        const { db, close } = await openPglite(null)
+        const { db, close } = await openMigratedPglite()
         await close()
         return db
       },

@@ -4,10 +4,10 @@
 import pg from 'pg'
 import { startNeonBridge } from '../../src/local/neon-bridge.ts'
 import type { Db } from '../../src/stores/postgres/db.ts'
-import { migrateNodePostgres, migratePglite } from '../../src/stores/postgres/migrate.ts'
+import { migrateNodePostgres } from '../../src/stores/postgres/migrate.ts'
 import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
-import { openPglite } from '../../src/stores/postgres/pglite.ts'
+import { openMigratedPglite } from './pglite.ts'
 import { real, required } from './redis.ts'
 
 export type PostgresBackend = { db: Db; close(): Promise<void> }
@@ -34,8 +34,7 @@ export async function freshDatabase(): Promise<{ url: string; drop(): Promise<vo
 
 async function openFarEnd(): Promise<FarEnd> {
   if (!real) {
-    const { db, client, close } = await openPglite(null)
-    await migratePglite(db)
+    const { db, client, close } = await openMigratedPglite()
     return { db, backend: client, url: null, close }
   }
   const { url, drop } = await freshDatabase()

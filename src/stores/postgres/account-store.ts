@@ -210,20 +210,36 @@ export function dueStatement(nowMs: number, limit: number): SQL {
 const endedAfter = (ms: number): SQL =>
   sql`(state ->> 'cancelAtMs')::bigint > greatest(${ms}::bigint, (state ->> 'startMs')::bigint)`
 
-/** `wanted`: tenant_id, customer_id and place of the accounts. */
-function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked): SQL {
-  const mine = sql`tenant_id = wanted.tenant_id and customer_id = wanted.customer_id`
+const ofWanted = sql`tenant_id = wanted.tenant_id and customer_id = wanted.customer_id`
+const nothing = sql`'[]'::jsonb`
+
+/** Of the invoices that are asked for, and of what follows them. Where none are, none of it is in the statement: planning it costs, for every batch that is closed. */
+function ofAsked(invoiceIds: string[]): { subscription: SQL; invoices: SQL; notes: SQL } {
+  if (invoiceIds.length === 0) return { subscription: sql`false`, invoices: nothing, notes: nothing }
   const asked = sql`(select value::uuid from json_array_elements_text(${JSON.stringify(invoiceIds)}::json))`
-  const ofAsked = sql`(select subscription_id from invoices where ${mine} and id in ${asked})`
-  const afterAsked = sql`(select later.subscription_id, later.sequence from invoices as one join invoices as later
+  const after = sql`(select later.subscription_id, later.sequence from invoices as one join invoices as later
     on later.tenant_id = one.tenant_id and later.subscription_id = one.subscription_id and later.sequence > one.sequence
     where one.tenant_id = wanted.tenant_id and one.customer_id = wanted.customer_id and one.id in ${asked}
       and not exists (select 1 from invoices as between_them
         where between_them.tenant_id = one.tenant_id and between_them.subscription_id = one.subscription_id
           and between_them.sequence > one.sequence and between_them.sequence < later.sequence
           and between_them.state ->> 'kind' <> 'change'))`
+  return {
+    subscription: sql`id in (select subscription_id from invoices where ${ofWanted} and id in ${asked})`,
+    invoices: sql`(select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
+        where ${ofWanted} and status <> 'draft' and usage_final
+          and (id in ${asked} or (subscription_id, sequence) in ${after}))`,
+    notes: sql`(select coalesce(jsonb_agg(${noteState} order by number), '[]') from credit_notes
+        where ${ofWanted} and invoice_id in ${asked})`,
+  }
+}
+
+/** `wanted`: tenant_id, customer_id and place of the accounts. */
+function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked): SQL {
+  const mine = ofWanted
+  const asked = ofAsked(invoiceIds)
   const ended = endedAfterMs === undefined ? sql`false` : endedAfter(endedAfterMs)
-  const theirs = sql`${mine} and (due_at is not null or id in ${ofAsked} or ${ended})`
+  const theirs = sql`${mine} and (due_at is not null or ${asked.subscription} or ${ended})`
   return sql`
     with wanted as (${wanted})
     select jsonb_build_object(
@@ -235,13 +251,10 @@ function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked
         where ${theirs}),
       'invoices', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
         where ${mine} and (status = 'draft' or not usage_final)),
-      'asked', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
-        where ${mine} and status <> 'draft' and usage_final
-          and (id in ${asked} or (subscription_id, sequence) in ${afterAsked})),
+      'asked', ${asked.invoices},
       'grants', (select coalesce(jsonb_agg(${grantState} order by created_at, id), '[]') from credit_grants
         where ${mine} and ${remaining}::numeric <> 0),
-      'creditNotes', (select coalesce(jsonb_agg(${noteState} order by number), '[]') from credit_notes
-        where ${mine} and invoice_id in ${asked}),
+      'creditNotes', ${asked.notes},
       'terms', (select coalesce(jsonb_agg(jsonb_build_object('plan', plan, 'version', version, 'terms', terms)), '[]')
         from plan_versions where tenant_id = wanted.tenant_id and (plan, version) in (
           select phase ->> 'plan', (phase ->> 'version')::int

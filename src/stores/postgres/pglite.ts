@@ -8,11 +8,15 @@ import { lockFolder } from '../folder-lock.ts'
 import type { Db } from './db.ts'
 import * as schema from './schema.ts'
 
-/** `dataDir`: the folder, made if it is missing; null keeps everything in memory. One process at a time can open it. */
+/**
+ * `dataDir`: the folder, made if it is missing; null keeps everything in memory, and may begin with an `image`. One process at a time
+ * can open it.
+ */
 export async function openPglite(
   dataDir: string | null,
+  image?: Blob,
 ): Promise<{ db: Db; client: PGlite; close(): Promise<void> }> {
-  if (dataDir === null) return opened(await PGlite.create(), () => {})
+  if (dataDir === null) return opened(await PGlite.create(image && { loadDataDir: image }), () => {})
   const folder = resolve(dataDir)
   await mkdir(folder, { recursive: true })
   const unlock = lockFolder(folder)

@@ -7,7 +7,7 @@ import type { Invoice } from '../../../../src/billing/invoices/invoice.ts'
 import { moveInvoice } from '../../../../src/billing/invoices/move-invoice.ts'
 import { type Drawn, type Operation, pace, some } from '../../operations/operation.ts'
 import { smoothly } from '../../stage.ts'
-import { isIssued, readBooks } from '../books.ts'
+import { isBilled, isIssued, readBooks } from '../books.ts'
 import { DAY_MS } from '../calendar.ts'
 import type { Year } from '../year.ts'
 import { ask } from './command.ts'
@@ -120,15 +120,24 @@ const noted = fc.record({
   amount: fc.constantFrom('1', '7', '60'),
   quantity: fc.constantFrom(undefined, '1', '3'),
   settlement: fc.constantFrom(undefined, 'credit' as const, 'refund' as const),
+  again: fc.boolean(),
 })
+
+/** Notes have to add up: every other one is of an invoice that has some already. */
+async function aNoted(year: Year, tenant: number, n: number): Promise<string | null> {
+  const { invoices, notes } = await readBooks(year.postgres, year.tenant(tenant).id)
+  const noted = invoices.filter((one) => isBilled(one) && notes.some(({ invoiceId }) => invoiceId === one.id))
+  return noted.length === 0 ? null : noted[n % noted.length]!.id
+}
 
 export const note: Operation<Drawn<typeof noted>, Year> = {
   name: 'credit-note',
   weight: 4,
   arbitrary: noted,
   async run(year, input) {
-    const { tenant, which, by, amount, quantity, settlement } = input
-    const invoiceId = await anIssued(year, tenant, which, 'any')
+    const { tenant, which, by, amount, quantity, settlement, again } = input
+    const noted = again ? await aNoted(year, tenant, which) : null
+    const invoiceId = noted ?? (await anIssued(year, tenant, which, 'any'))
     if (invoiceId === null) return
     const { invoices } = await readBooks(year.postgres, year.tenant(tenant).id)
     const { lines } = invoices.find(({ id }) => id === invoiceId)!
