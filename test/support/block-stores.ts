@@ -4,6 +4,7 @@ import type { BlockStore } from '../../src/log/block-store.ts'
 import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
 import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
+import { MemoryBlockStore } from './memory-blocks.ts'
 import { postgresBackends } from './postgres.ts'
 
 export type OpenBlockStore = {
@@ -26,6 +27,13 @@ export const blockBackends: BlockBackend[] = [
       return { store: new PostgresBlockStore(db), other: new PostgresBlockStore(db), close }
     },
   })),
+  {
+    name: 'memory, as other tests have it',
+    open: async () => {
+      const store = new MemoryBlockStore()
+      return { store, other: store, close: async () => {} }
+    },
+  },
 ]
 
 const CLOSED = 'postgres://user:hunter2@127.0.0.1:1/none'
