@@ -33,7 +33,7 @@ export async function findEvents(
   const live = await services.counters.readLog(tenantId, {
     order,
     fromMicros: order === 'asc' ? (after?.receivedMicros ?? 0) : 0,
-    toMicros: order === 'desc' ? (after?.receivedMicros ?? LATEST_MICROS) : LATEST_MICROS,
+    toMicros: order === 'desc' && after !== null ? newestBefore(after) : LATEST_MICROS,
     bytes: LIVE_BYTES_PER_PAGE,
     containing: filter.customerId === null ? '' : JSON.stringify(filter.customerId),
   })
@@ -51,10 +51,9 @@ export async function findEvents(
     if (!settled.has(segment)) take(await entriesKept(services.blocks, tenantId, kept))
 
   // What lies beyond this instant may be incomplete: the next call, or block, that was not read begins there.
-  const lastLive = live.more ? live.calls.at(-1)!.receivedMicros : null
   const completeTo = (read: number): number | null => {
     const block = blocks[read] && edge(blocks[read], order)
-    const edges = [lastLive, block ?? null].filter((one) => one !== null)
+    const edges = [live.nextMicros, block ?? null].filter((one) => one !== null)
     if (edges.length === 0) return null
     return order === 'asc' ? Math.min(...edges) : Math.max(...edges)
   }
@@ -85,6 +84,10 @@ const positionOf = ({ receivedMicros, id }: LogEntry): Position => ({ receivedMi
 const justBefore = (micros: number, order: Order): Position =>
   order === 'asc' ? { receivedMicros: micros, id: '' } : { receivedMicros: micros + 1, id: '' }
 
+/** The latest instant with anything before this position; no id is empty. */
+const newestBefore = ({ receivedMicros, id }: Position): number =>
+  id === '' ? receivedMicros - 1 : receivedMicros
+
 /** The event with this id, the newest if there are several, as an id may come again once it is forgotten. null: there is none. */
 export async function findEvent(
   services: LogServices,
@@ -94,7 +97,8 @@ export async function findEvent(
   const span = { order: 'desc', fromMicros: 0, toMicros: LATEST_MICROS } as const
   const found: LogEntry[] = []
   const take = (entries: LogEntry[]) => found.push(...entries.filter((entry) => entry.id === id))
-  const containing = `[${JSON.stringify(id)},`
+  // How its line begins, after the lists or another line.
+  const containing = `\n[${JSON.stringify(id)},`
   const live = await services.counters.readLog(tenantId, { ...span, bytes: LIVE_BYTES_PER_PAGE, containing })
   const { blocks, settled } = await services.logIndex.findBlocksOf(tenantId, id, live.segments)
   take(liveEntries(live.calls.filter(({ segment }) => !settled.has(segment))))

@@ -59,7 +59,10 @@ export async function* streamEvents(
       const wanted = entries.filter(matches(filter))
       if (wanted.length > 0) yield wanted
       position = latest(position, entries.at(-1) ?? position)
-      if (seen.more) continue
+      if (seen.nextMicros !== null) {
+        position = { receivedMicros: seen.nextMicros, id: '' }
+        continue
+      }
     }
     if (clock() >= endMs) return
     yield []

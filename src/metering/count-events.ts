@@ -7,7 +7,7 @@ import { type Counter, counterField, LOG_METER, type Merge } from './counter.ts'
 import type { Event, Wrong } from './event.ts'
 import { passes } from './filter.ts'
 import { GROUP_VALUES_BYTES } from './limits.ts'
-import { type Lists, lineOf, listField, listOf } from './logged.ts'
+import { type Lists, lineOf, listField, listOf, noLists } from './logged.ts'
 import { type Aggregation, activeMeters, type Meter, type TenantConfig } from './meter.ts'
 import type { CountedEvent, RecordBatch } from './ports.ts'
 import { LOST_DIGITS, lostDigits, property, propertyPointer } from './property.ts'
@@ -192,7 +192,7 @@ export function batchOf(
   const positions = new Map<string, number>()
   const meterPositions = new Map<string, number>()
   const counters: RecordBatch['counters'] = []
-  const lists: Lists | null = logged ? {} : null
+  const lists: Lists | null = logged ? noLists() : null
   const inBatch = ({ field, meter, merge, a, b }: Delta) => {
     let counter = positions.get(field)
     if (counter === undefined) {

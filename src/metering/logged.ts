@@ -8,6 +8,9 @@ import type { Meter } from './meter.ts'
 /** By resource type, the ids of the meters that its events were counted for when they were recorded, perhaps none. */
 export type Lists = Record<string, string[]>
 
+/** Without a prototype: a type may have any name, `__proto__` too. */
+export const noLists = (): Lists => Object.create(null) as Lists
+
 /** What one call logged, as the counter store keeps it. */
 export type LoggedCall = {
   /** its name in the segment */

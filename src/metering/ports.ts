@@ -79,8 +79,8 @@ export type LiveLog = {
   calls: (LoggedCall & { segment: string })[]
   /** of segments that are offered again: what SegmentLog.keep gave, which holds their events */
   kept: { segment: string; kept: string }[]
-  /** whether there are calls further on */
-  more: boolean
+  /** when the first call came that is further on, and not here; null: there is none. Calls of one instant come together */
+  nextMicros: number | null
 }
 
 /** Number of events, and the sum of their values as a decimal: both as text. */

@@ -12,20 +12,23 @@ import { digitsMeter, type Kind, kinds } from './plan.ts'
 export type Loss = { events: number; quantity: bigint }
 
 export class Acceptances {
-  readonly #sent = new Map<string, SimEvent>()
+  /** null: one that no digit is of */
+  readonly #sent = new Map<string, SimEvent | null>()
   /** how often each event was accepted, by the number of the isolate that sent it */
   readonly #taken = new Map<SimEvent, Map<number, number>>()
 
   /** A batch goes out; the event's own digit in `eventsOf` tells which events it holds. */
   sending(batch: RecordBatch, eventsOf: (customer: string, kind: Kind) => SimEvent[]): void {
     for (const { idDigest, fingerprint, deltas } of batch.events) {
+      let sent: SimEvent | null = null
       for (const { counter, a } of deltas) {
         const { field } = batch.counters[counter]!
         const { customerId, meter } = parseCounter(field, a)
         const kind = kinds.find((one) => meterId(digitsMeter[one]) === meter)
         const event = kind && eventsOf(customerId, kind).find(({ quantity }) => quantity === unitsOf(a))
-        if (event) this.#sent.set(nameOf(batch.tenantId, idDigest, fingerprint), event)
+        if (event) sent = event
       }
+      this.#sent.set(nameOf(batch.tenantId, idDigest, fingerprint), sent)
     }
   }
 
@@ -38,11 +41,14 @@ export class Acceptances {
       .split(',')
       .map((group) => (group[0] === 'x' ? group.slice(1).replaceAll('n', '-') : group.slice(1)))
       .join('')
-    const events = args.flatMap((arg, i) => this.#sent.get(nameOf(args[0]!, arg, args[i + 1] ?? '')) ?? [])
+    const events = args.flatMap((arg, i) => {
+      const sent = this.#sent.get(nameOf(args[0]!, arg, args[i + 1] ?? ''))
+      return sent === undefined ? [] : [sent]
+    })
     if (events.length !== letters.length)
       throw new Error('An event is no more sent as its id and its fingerprint, side by side')
     for (const [i, event] of events.entries()) {
-      if (letters[i] !== 'n') continue
+      if (letters[i] !== 'n' || event === null) continue
       const by = this.#taken.get(event) ?? new Map<number, number>()
       this.#taken.set(event, by.set(isolate, (by.get(isolate) ?? 0) + 1))
     }

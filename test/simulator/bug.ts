@@ -1,7 +1,7 @@
 // A deliberate bug: the same code with one thing wrong, without a line of src changed. What a bug leaves out stays as it is.
 
 import type { AccountStore } from '../../src/billing/account-ports.ts'
-import type { BlockStore } from '../../src/log/ports.ts'
+import type { BlockStore, LogIndex } from '../../src/log/ports.ts'
 import type { Limits } from '../../src/metering/limits.ts'
 import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
 import type { readUsage } from '../../src/metering/read-usage.ts'
@@ -20,6 +20,7 @@ export type Bug = {
   counters?: (real: CounterStore, connection: RedisConnection) => CounterStore
   usage?: (real: UsageStore) => UsageStore
   blocks?: (real: BlockStore) => BlockStore
+  logIndex?: (real: LogIndex) => LogIndex
   read?: typeof readUsage
   accounts?: (real: AccountStore, db: Db) => AccountStore
 }

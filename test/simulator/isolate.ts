@@ -5,8 +5,9 @@ import type { AccessStore } from '../../src/access/ports.ts'
 import type { AccountStore, CouponStore } from '../../src/billing/account-ports.ts'
 import type { CatalogStore } from '../../src/billing/ports.ts'
 import { type BillingSettings, defaultBillingSettings } from '../../src/billing/settings.ts'
+import type { LogServices } from '../../src/log/find-events.ts'
 import type { Limits } from '../../src/metering/limits.ts'
-import type { CounterStore, UsageStore } from '../../src/metering/ports.ts'
+import type { CounterStore, SegmentLog, UsageStore } from '../../src/metering/ports.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
 import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
@@ -30,7 +31,8 @@ export type IsolateServices = {
   accounts: AccountStore
   coupons: CouponStore
   billing: BillingSettings
-} & ReturnType<typeof eventLog>
+  log: SegmentLog | null
+} & Pick<LogServices, 'blocks' | 'logIndex'>
 
 export class Isolate {
   readonly number: number
@@ -50,8 +52,11 @@ export class Isolate {
     const usage = new PostgresUsageStore(db)
     const accounts = new PostgresAccountStore(db)
     const blocks = new PostgresBlockStore(db)
+    const { log, logIndex } = eventLog(db, stage.bug?.blocks?.(blocks) ?? blocks)
     this.services = {
-      ...eventLog(db, stage.bug?.blocks?.(blocks) ?? blocks),
+      log,
+      blocks,
+      logIndex: stage.bug?.logIndex?.(logIndex) ?? logIndex,
       clock,
       limits: stage.limits,
       counters: stage.bug?.counters?.(counters, redis) ?? counters,

@@ -12,9 +12,12 @@ export const kinds = ['call', 'gauge'] as const
 
 export const digitsMeter: Record<Kind, string> = { call: 'call_digits', gauge: 'gauge_digits' }
 
+/** A type whose events no meter counts. */
+export const IDLE = 'idle'
+
 const meter = (
   key: string,
-  resourceType: Kind,
+  resourceType: Kind | typeof IDLE,
   aggregation: Aggregation,
   value = 'quantity',
   more: Partial<Pick<NewMeter, 'groupBy' | 'missing' | 'filter'>> = {},
@@ -43,6 +46,10 @@ export const baseMeters: NewMeter[] = [
   meter('gauge_digits', 'gauge', 'sum'),
   meter('gauge_level', 'gauge', 'weighted_sum', 'change'),
   meter('gauge_last', 'gauge', 'latest', 'v'),
+  // Of what no meter counts, and the log has all the same.
+  meter('idle_none', IDLE, 'count', 'quantity', {
+    filter: [{ property: 'counts', op: 'exists', value: true }],
+  }),
 ]
 
 /** A meter made in the middle of a schedule; it counts the same digits as its type's own. */

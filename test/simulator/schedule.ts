@@ -5,6 +5,7 @@ import { flush } from '../../src/metering/flush.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import { reconcile } from '../../src/metering/reconcile.ts'
 import { checkLosses, checkNoDrift } from './check-accounts.ts'
+import { checkLog, owedLog, readLog } from './check-log.ts'
 import { checkIdentities, checkTotals, owedNow } from './check-totals.ts'
 import { unitsOf } from './expected.ts'
 import { operations } from './operations/all.ts'
@@ -46,6 +47,7 @@ async function finish(world: World): Promise<void> {
   await world.start('look', world.isolate(0), smoothly, async () => {
     await world.isolate(0).services.counters.state(0)
   })
+  await checkLogs(world, null)
   world.redis.full = world.setup.fullAtTheEnd
   await drain(world)
   world.redis.full = false
@@ -59,6 +61,7 @@ async function finish(world: World): Promise<void> {
     await checkBooks(world, number)
     await checkAccounts(world, number, settled)
   }
+  await checkLogs(world, settled)
   checkIdentities(world, settled)
   await checkRedis(world)
 }
@@ -151,6 +154,21 @@ async function drain(world: World): Promise<void> {
     if (left === 0) return
   }
   throw new Violation(laws.drains, `after ${ROUNDS} flushes something is left in Redis`)
+}
+
+/** `countOf`: where all is settled, the log has every event as often as it counts. */
+async function checkLogs(world: World, countOf: ((event: SimEvent) => number) | null): Promise<void> {
+  for (const tenant of world.tenants) {
+    const [question, owed] = [{ tenant, customer: null }, owedLog(world, tenant, null)]
+    let read = false
+    await world.start('the log', world.isolate(0), smoothly, async () => {
+      const entries = await readLog(world.isolate(0).services, question, { order: 'asc', limit: 1_000 })
+      checkLog(world, { ...question, owed, countOf }, entries)
+      read = true
+    })
+    world.check()
+    if (!read) throw new Violation(laws.logged, `the log of tenant ${tenant.number} can’t be read`)
+  }
 }
 
 /** Postgres alone has everything. */

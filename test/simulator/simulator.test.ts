@@ -22,6 +22,8 @@ const CAUGHT_SOON = [
   'other content is a duplicate',
   'a full Redis stays full',
   'floats',
+  'a duplicate is logged',
+  'settled and live',
 ]
 const switchedOn = bugs.filter(
   ({ name }) => process.env.SIMULATE_BUGS === 'all' || CAUGHT_SOON.includes(name),

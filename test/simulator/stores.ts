@@ -13,6 +13,7 @@ import {
   readAccepted,
   readLive,
 } from '../../src/stores/redis/scripts/live.ts'
+import { readLog } from '../../src/stores/redis/scripts/log.ts'
 import { record } from '../../src/stores/redis/scripts/record.ts'
 import { partitionsOf, release, seal, state } from '../../src/stores/redis/scripts/seal.ts'
 import {
@@ -37,6 +38,7 @@ const scripts: Script[] = [
   quarantine,
   markMissing,
   readLive,
+  readLog,
   liveCustomers,
   publishConfig,
   readAccepted,
@@ -164,7 +166,10 @@ export class RedisServer {
   }
 }
 
-const tables = ['tenants', 'meters', 'usage', 'segments'] as const
+const tables = [
+  ...(['tenants', 'meters', 'usage', 'segments'] as const),
+  ...(['log_contents', 'log_blocks', 'log_customers'] as const),
+] as const
 /** Every row of every table that a schedule fills, as JSON. */
 export type PostgresImage = Record<(typeof tables)[number], string>
 
@@ -194,6 +199,7 @@ const everyTable = [
     'credit_notes',
     'numbering',
   ],
+  ...['log_customers', 'log_blocks', 'log_contents'],
   ...['usage', 'segments', 'coupons', 'plan_versions', 'plans', 'meters', 'api_keys', 'customers', 'tenants'],
 ]
 
@@ -242,7 +248,7 @@ export async function openFarEnds(): Promise<FarEnds> {
               .join(' '),
           )
           for (const table of tables) {
-            const insert = `insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`
+            const insert = `insert into ${table} overriding system value select * from json_populate_recordset(null::${table}, $1::json)`
             await client.query(insert, [image[table]])
           }
         }),

@@ -10,6 +10,7 @@ export class Violation extends Error {
 
 export const laws = {
   once: 'law 1, counted once',
+  logged: 'law 1, logged once if and only if it was counted',
   conflict: 'law 2, another content is a named conflict',
   nothingLost: 'law 3, nothing acknowledged is lost',
   exact: 'law 4, a read is exact at every instant',

@@ -24,9 +24,21 @@ export type Extra = {
   archivedAt: number | null
 }
 
+/** An event that no meter counts. */
+export type Whisper = {
+  tenant: number
+  id: string
+  sent: Record<string, unknown>
+  sendings: number
+  /** answered with success since Redis went back last */
+  acked: boolean
+  firstSentMs: number
+}
+
 export class World extends Stage<Setup> {
   readonly oracle = new Oracle()
   readonly extras: Extra[] = []
+  readonly whispers: Whisper[] = []
   /** what a replica has, or a backup: Redis as it was, and when that was */
   image: { redis: Image; at: number; atMs: number } | null = null
   /** a backup of Postgres */
@@ -190,6 +202,7 @@ export class World extends Stage<Setup> {
       if (name === 'record') this.network.unheard.add(actor.isolate)
     this.oracle.rolledBack(to.at, settled, (event) => onTheWire.has(event))
     this.oracle.now++
+    for (const whisper of this.whispers) whisper.acked = false
     // What was offered again may be back among what is kept.
     if (this.postgresRestores > 0) this.#begunMissing()
   }

@@ -12,6 +12,7 @@ import { S3BlockStore } from '../../src/stores/blocks/s3.ts'
 import type { S3Options } from '../../src/stores/blocks/s3-requests.ts'
 import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
+import { MemoryBlockStore } from './memory-blocks.ts'
 import { postgresBackends } from './postgres.ts'
 import { type S3Server, startS3Server } from './s3-server.ts'
 
@@ -38,6 +39,13 @@ export const blockBackends: BlockBackend[] = [
       return { store: new PostgresBlockStore(db, { names: NAMES }), other: new PostgresBlockStore(db), close }
     },
   })),
+  {
+    name: 'memory, as other tests have it',
+    open: async () => {
+      const store = new MemoryBlockStore()
+      return { store, other: store, close: async () => {} }
+    },
+  },
 ]
 
 blockBackends.push({

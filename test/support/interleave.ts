@@ -1,6 +1,6 @@
 // Two runs over one world, their store calls in an order that is chosen.
 
-import { intercept, type World } from './world.ts'
+import { intercept, interceptedLog, type World } from './world.ts'
 
 /** All orders in which the steps of two runs can follow each other. */
 export function interleavings(a: number, b: number): ('a' | 'b')[][] {
@@ -17,6 +17,8 @@ export async function runInOrder(
   world: World,
   order: ('a' | 'b')[],
   runs: { a: (of: World) => Promise<unknown>; b: (of: World) => Promise<unknown> },
+  /** Calls to the log wait for their turn, too. */
+  { logToo = false }: { logToo?: boolean } = {},
 ): Promise<{ a: unknown; b: unknown }> {
   const waiting: { a?: () => void; b?: () => void } = {}
   let arrived = () => {}
@@ -34,11 +36,13 @@ export async function runInOrder(
       arrived()
     }
   }
-  const worldOf = (who: 'a' | 'b'): World => ({
-    ...world,
-    counters: intercept(world.counters, turn(who)),
-    usage: intercept(world.usage, turn(who)),
-  })
+  const worldOf = (who: 'a' | 'b'): World => {
+    const stores = {
+      counters: intercept(world.counters, turn(who)),
+      usage: intercept(world.usage, turn(who)),
+    }
+    return { ...world, ...stores, ...(logToo && interceptedLog(world, turn(who))) }
+  }
   const done = { a: false, b: false }
   const start = (who: 'a' | 'b') =>
     runs[who](worldOf(who)).finally(() => {

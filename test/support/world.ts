@@ -2,6 +2,8 @@
 
 import { text } from '../../src/kernel/decimal.ts'
 import { HOUR_MS } from '../../src/kernel/time.ts'
+import type { BlockStore } from '../../src/log/block-store.ts'
+import { BlockWriter } from '../../src/log/write-blocks.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
 import type { CounterStore, TenantConfigs, UsageStore } from '../../src/metering/ports.ts'
@@ -24,13 +26,17 @@ export type World = {
   configs: TenantConfigs
 } & ReturnType<typeof eventLog>
 
+/** … and it keeps a log. */
+export type LoggedWorld = World & { blocks: BlockStore }
+
 /** Without a fence unless `limits` says otherwise, so that a flush settles at once. */
 export function worldOn(
   redis: RedisBackend,
   postgres: PostgresBackend,
   config: TenantConfig,
   more: Partial<Limits> = {},
-): World {
+  blocks: BlockStore = new PostgresBlockStore(postgres.db),
+): LoggedWorld {
   const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0, ...more }
   return {
     clock: Date.now,
@@ -38,7 +44,8 @@ export function worldOn(
     counters: new RedisCounterStore(redis.connection, limits, 1),
     usage: new PostgresUsageStore(postgres.db),
     configs: { reload: async () => config },
-    ...eventLog(postgres.db, new PostgresBlockStore(postgres.db)),
+    ...eventLog(postgres.db, blocks),
+    blocks,
   }
 }
 
@@ -87,4 +94,13 @@ export function intercept<P extends object>(
         around(String(name), () => member.apply(target, args) as Promise<unknown>)
     },
   })
+}
+
+/** The log with its block store and its index intercepted: for its readers, and for the aggregator that writes it. */
+export function interceptedLog(
+  world: World,
+  around: (name: string, call: () => Promise<unknown>) => Promise<unknown>,
+): Pick<LoggedWorld, 'log' | 'blocks' | 'logIndex'> {
+  const blocks = intercept(world.blocks!, around)
+  return { log: new BlockWriter(blocks), blocks, logIndex: intercept(world.logIndex, around) }
 }

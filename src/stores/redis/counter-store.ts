@@ -189,7 +189,7 @@ export class RedisCounterStore implements CounterStore {
     const span = [fromMicros, toMicros].map((micros) => String(micros).padStart(16, '0'))
     const args = [tenantId, order, ...span, String(bytes), containing]
     const reply = await this.#run(readLog, partitionOf(tenantId, this.partitions), args)
-    return liveLog(reply as [string[], string[], string[], number])
+    return liveLog(reply as [string[], string[], string[], string])
   }
 
   async noteDrift(tenantId: string, drifts: boolean): Promise<number | null> {

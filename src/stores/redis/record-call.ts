@@ -2,6 +2,7 @@
 
 import { type Merge, tallyField } from '../../metering/counter.ts'
 import type { Limits } from '../../metering/limits.ts'
+import { noLists } from '../../metering/logged.ts'
 import type { CountedEvent, RecordBatch, RecordOutcome, Verdict } from '../../metering/ports.ts'
 import type { Answered } from './answered.ts'
 import type { Reply } from './connection.ts'
@@ -52,7 +53,7 @@ export function recordCall(batches: RecordBatch[]): RecordCall {
   )
   const { tenantId, configVersion } = first
   // Of one configuration, so that a type has one list whichever batch it is in.
-  const lists = first.lists && Object.assign({}, ...batches.map((batch) => batch.lists))
+  const lists = first.lists && Object.assign(noLists(), ...batches.map((batch) => batch.lists))
   return { tenantId, configVersion, meters: [...meters.keys()], counters, lists, events, groups: batches }
 }
 

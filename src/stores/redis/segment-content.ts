@@ -31,8 +31,8 @@ function loggedCall(field: string, text: string): LoggedCall {
 }
 
 /** As scripts/log.ts gives it. */
-export function liveLog([segments, calls, kept, more]: [string[], string[], string[], number]): LiveLog {
-  const live: LiveLog = { segments, calls: [], kept: [], more: more === 1 }
+export function liveLog([segments, calls, kept, next]: [string[], string[], string[], string]): LiveLog {
+  const live: LiveLog = { segments, calls: [], kept: [], nextMicros: next === '' ? null : Number(next) }
   for (let i = 0; i < calls.length; i += 3)
     live.calls.push({ segment: calls[i]!, ...loggedCall(calls[i + 1]!, calls[i + 2]!) })
   for (let i = 0; i < kept.length; i += 2) live.kept.push({ segment: kept[i]!, kept: kept[i + 1]! })

@@ -143,7 +143,8 @@ export const storeBugs: Bug[] = [
     name: 'discard after a failed settle',
     what: 'a segment whose settling failed is discarded like any other',
     usage: usage((real) => ({
-      settle: (segment, content) => real.settle(segment, content).catch(() => ({ applied: false })),
+      settle: (segment, content, blocks) =>
+        real.settle(segment, content, blocks).catch(() => ({ applied: false })),
     })),
   },
   {

@@ -1,6 +1,7 @@
 // Every operation that a schedule is drawn from. To add an actor, write a file with an `operation` (see operation.ts and, as an
 // example, flush.ts) and name it here.
 
+import { events, whisper } from './events.ts'
 import {
   deliver,
   forgetScripts,
@@ -33,6 +34,8 @@ export const operations: Operation<any>[] = [
   readGroups,
   bill,
   customers,
+  events,
+  whisper,
   meters,
   overlap,
   failover,

@@ -1,11 +1,21 @@
 // A read is held up between its calls while the aggregator runs to its end under it: where bills of two stores go wrong.
 
 import fc from 'fast-check'
+import type { Pace } from '../stage.ts'
+import type { World } from '../world.ts'
+import { events } from './events.ts'
 import { flush } from './flush.ts'
 import { operation, some } from './operation.ts'
 import { bill, readGroups, readUsage } from './read.ts'
 
-const readers = [bill, readUsage, readGroups]
+type Reading = { isolate: number; tenant: number; customer: number; onlyDigits: boolean; pace: Pace }
+const readers: ((world: World, input: Reading) => Promise<void>)[] = [
+  (world, input) => bill.run(world, input),
+  (world, input) => readUsage.run(world, { ...input, customers: 1 }),
+  (world, input) => readGroups.run(world, input),
+  (world, { onlyDigits, ...input }) =>
+    events.run(world, { ...input, ofOne: onlyDigits, order: 'desc', limit: 100 }),
+]
 
 export const overlap = operation({
   name: 'overlap',
@@ -25,8 +35,7 @@ export const overlap = operation({
     const before = new Set(world.network.parked)
     const pace = { fates: Array<'ok'>(calls).fill('ok'), rest: 'parked' as const }
     world.wait(afterMs)
-    const input = { isolate, tenant, customer, customers: 1, onlyDigits, pace }
-    await readers[reader]!.run(world, input)
+    await readers[reader]!(world, { isolate, tenant, customer, onlyDigits, pace })
     const held = world.network.parked.find((call) => !before.has(call))
     await flush.run(world, {
       isolate: aggregator,

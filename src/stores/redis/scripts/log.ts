@@ -8,8 +8,8 @@ import { script } from '../script.ts'
  * ARGV  1  tenant   2  asc or desc   3  from µs   4  to µs, both of them included   5  most bytes (one call at least)
  *       6  only calls whose text has this somewhere; '' for all
  *
- * Returns  {{segment, …}, {segment, field, text, …}, {segment, kept, …}, more}    segments: all that are not discarded; more: 1 if
- *          there are calls further on
+ * Returns  {{segment, …}, {segment, field, text, …}, {segment, kept, …}, next}    segments: all that are not discarded; next: when
+ *          the first call came that was not read, in µs, or ''. Calls of one instant are read together
  */
 export const readLog = script(
   'read-log',
@@ -35,9 +35,11 @@ for _, id in ipairs(segments) do
   end
 end
 if descending then table.sort(names, function(a, b) return a > b end) else table.sort(names) end
-local calls = {}
+local calls, last = {}, nil
 for _, field in ipairs(names) do
-  if room <= 0 then return {segments, calls, kept, 1} end
+  local micros = string.sub(field, #prefix + 1, #prefix + 16)
+  if room <= 0 and micros ~= last then return {segments, calls, kept, micros} end
+  last = micros
   local text = redis.call('HGET', segment_key(of_segment[field]), field)
   if part == '' or string.find(text, part, 1, true) then
     calls[#calls + 1] = of_segment[field]
@@ -46,6 +48,6 @@ for _, field in ipairs(names) do
     room = room - #text
   end
 end
-return {segments, calls, kept, 0}
+return {segments, calls, kept, ''}
 `,
 )
