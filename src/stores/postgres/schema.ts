@@ -29,6 +29,12 @@ export const tenants = pgTable('tenants', {
   /** Goes up by one with every change to meters or plans; Redis and every cache compare it. */
   configVersion: bigint('config_version', { mode: 'number' }).notNull().default(1),
   defaultPlan: text('default_plan'),
+  /** Another one after every act: what was computed from the ledger of corrections is entered only if it is still this one. */
+  ledger: uuid('ledger').notNull().defaultRandom(),
+  /** how many acts there are */
+  acts: bigint('acts', { mode: 'number' }).notNull().default(0),
+  /** What arrived from then on is in the log; null: nothing is known to be. */
+  logSince: instant('log_since').defaultNow(),
   createdAt: instant('created_at').notNull().defaultNow(),
 })
 
