@@ -1,20 +1,23 @@
 // Filling meters that reach back: counting, from settled blocks, the events that they did not count when those were recorded.
 // A run is bounded and may be cut off anywhere, or be one of several; what a statement has counted is counted, and named.
 
+import { mergeOf } from '../metering/count-events.ts'
 import { LOG_METER, TALLY_CUSTOMER } from '../metering/counter.ts'
 import { listedIn } from '../metering/logged.ts'
 import type { TenantConfig } from '../metering/meter.ts'
 import type { CounterStore, LiveCounter } from '../metering/ports.ts'
+import type { Act } from './act.ts'
 import type { BlockStore } from './block-store.ts'
 import { REPLAY_BLOCKS_PER_STEP, REPLAY_METERS_PER_RUN, REPLAY_STEPS_PER_RUN } from './limits.ts'
-import { type Counting, replayBlocks } from './replay-blocks.ts'
-import type { Filling, FillingMeter, OwedPosition, ReplayStore } from './replay-ports.ts'
+import { type Counting, replayBlocks, upToEvents } from './replay-blocks.ts'
+import type { Filling, FillingMeter, Owed, OwedBlock, OwedPosition, ReplayStore } from './replay-ports.ts'
 
 export type FillServices = {
   counters: Pick<CounterStore, 'readLive'>
   /** null: there is no log, and nothing to fill from */
   blocks: BlockStore | null
   replays: ReplayStore
+  acts: { readActs(tenantId: string, blocks: string[]): Promise<{ ledger: string; taken: Act[] }> }
   configs: { load(tenantId: string): Promise<TenantConfig> }
 }
 
@@ -112,10 +115,12 @@ class FillRun {
       }
     }
     const config = await this.#services.configs.load(tenantId)
+    const taken = upToEvents(blocks)
+    const { acts, ledger } = await this.#actsOn(taken, found)
     const counted = { ...nothing }
     let current = filling
-    for await (const some of replayBlocks(this.#blocks, { meter, config }, blocks)) {
-      if (!(await this.#enter(current, some))) return { done: 'overtaken', counted }
+    for await (const some of replayBlocks(this.#blocks, { meter, config, acts }, taken)) {
+      if (!(await this.#enter(current, some, ledger))) return { done: 'overtaken', counted }
       current = { ...current, blocks: current.blocks + some.blocks.length }
       counted.blocks += some.blocks.length
       counted.events += some.events
@@ -128,13 +133,30 @@ class FillRun {
     return { done: null, counted }
   }
 
-  async #enter(filling: Filling, { blocks, counters }: Counting): Promise<boolean> {
+  /**
+   * What adds counts an event as it stood when the meter was made: later acts add to the meter themselves. What does not add counts
+   * it as it stands, and is entered only if it still does. `ledger`: the one that it must be then.
+   */
+  async #actsOn(
+    taken: OwedBlock[],
+    { filling, ledger, acts: number }: Owed,
+  ): Promise<{ acts: Act[]; ledger: string | null }> {
+    const { tenantId, meter } = this.#of
+    const adds = mergeOf(meter.aggregation) === 'add'
+    if (number === 0) return { acts: [], ledger: adds ? null : ledger }
+    const names = taken.map(({ name }) => name)
+    const known = await this.#services.acts.readActs(tenantId, names)
+    const acts = adds ? known.taken.filter((act) => act.number <= filling.bornAct) : known.taken
+    return { acts, ledger: adds ? null : known.ledger }
+  }
+
+  async #enter(filling: Filling, { blocks, counters }: Counting, ledger: string | null): Promise<boolean> {
     const { tenantId, meter } = this.#of
     const last = blocks.at(-1)!
     const filledTo = this.#isWhole ? last.receivedMicros[1] - 1 : null
     const names = blocks.map(({ name }) => name)
     const named = { tenantId, meterId: meter.id }
-    if (!(await this.#services.replays.enter(named, filling, { blocks: names, counters, filledTo })))
+    if (!(await this.#services.replays.enter(named, filling, { blocks: names, counters, filledTo, ledger })))
       return false
     this.#after = { receivedMicros: last.receivedMicros[1], id: last.id }
     return true

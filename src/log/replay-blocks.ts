@@ -1,9 +1,10 @@
 // Counting blocks into one meter, in memory: as many at a time as one statement takes.
 
-import { deltaTo } from '../metering/count-events.ts'
+import { type Delta, deltaTo } from '../metering/count-events.ts'
 import type { Counter } from '../metering/counter.ts'
 import { countersOf, type Merging, mergeInto } from '../metering/merge-counters.ts'
 import type { Meter, TenantConfig } from '../metering/meter.ts'
+import { type Act, stateOf } from './act.ts'
 import type { BlockStore } from './block-store.ts'
 import { asEvent, type LogEntry } from './entry.ts'
 import { REPLAY_CHARS, REPLAY_COUNTERS, REPLAY_EVENTS_PER_STEP } from './limits.ts'
@@ -13,26 +14,27 @@ import type { OwedBlock } from './replay-ports.ts'
 /** `events`: those that were counted. */
 export type Counting = { blocks: OwedBlock[]; counters: Counter[]; events: number }
 
-type Into = { meter: Meter; config: TenantConfig }
+/** `acts`: those that the meter counts an event after. */
+type Into = { meter: Meter; config: TenantConfig; acts: readonly Act[] }
 
-/** The first blocks, as many as one step counts, in parts that are one statement each. */
+/** In parts that are one statement each. */
 export async function* replayBlocks(
   store: BlockStore,
   into: Into,
-  owed: OwedBlock[],
+  taken: OwedBlock[],
 ): AsyncGenerator<Counting> {
-  const taken = upToEvents(owed)
   const contents = await readBlocks(store, taken)
   let [merging, chars, events, blocks]: [Merging, number, number, OwedBlock[]] = [new Map(), 0, 0, []]
   for (const [i, { entries }] of contents.entries()) {
+    const block = taken[i]!
     for (const entry of entries) {
-      const delta = countedLater(entry, into)
+      const delta = countedLater(entry, block.name, into)
       if (delta === null) continue
       if (!merging.has(delta.field)) chars += delta.field.length
       mergeInto(merging, delta.field, delta)
       events++
     }
-    blocks.push(taken[i]!)
+    blocks.push(block)
     if (merging.size < REPLAY_COUNTERS && chars < REPLAY_CHARS && i < contents.length - 1) continue
     yield { blocks, counters: countersOf(merging), events }
     ;[merging, chars, events, blocks] = [new Map(), 0, 0, []]
@@ -40,13 +42,14 @@ export async function* replayBlocks(
 }
 
 /** An event is in the meter once: by its list when it was recorded, or from here. */
-function countedLater(entry: LogEntry, { meter, config }: Into) {
+function countedLater(entry: LogEntry, block: string, { meter, config, acts }: Into): Delta | null {
   if (entry.resourceType !== meter.resourceType || entry.meters.includes(meter.id)) return null
-  return deltaTo(meter, asEvent(entry), config)
+  const state = stateOf(entry, block, acts)
+  return state && deltaTo(meter, asEvent(state), config)
 }
 
-/** One at least. */
-function upToEvents(owed: OwedBlock[]): OwedBlock[] {
+/** As many as one step counts, and one at least. */
+export function upToEvents(owed: OwedBlock[]): OwedBlock[] {
   let events = 0
   return owed.filter((block, i) => {
     events += block.events

@@ -21,6 +21,15 @@ export type FillingMeter = { tenantId: string; meter: Meter; filling: Filling }
 /** `id`: a number that the block has in the index. */
 export type OwedBlock = FoundBlock & { id: string; events: number }
 
+/** What a meter owes, and of the tenant's ledger of corrections which one it is, and how many acts it has. */
+export type Owed = {
+  filling: Filling
+  blocks: OwedBlock[]
+  unsettled: number
+  ledger: string
+  acts: number
+}
+
 /** Blocks in the order of their last events' arrival, and of what arrived at one instant by number. */
 export type OwedPosition = { receivedMicros: number; id: string }
 
@@ -37,15 +46,15 @@ export interface ReplayStore {
   owed(
     of: { tenantId: string; meterId: string },
     wanted: { after: OwedPosition | null; limit: number; segments: string[] },
-  ): Promise<{ filling: Filling; blocks: OwedBlock[]; unsettled: number } | null>
+  ): Promise<Owed | null>
   /**
    * Counts blocks into a meter, all of them or none, and only if no others were counted since `filling`. `filledTo`: none before it
-   * is owed, unless one was settled since. Gives whether it did.
+   * is owed, unless one was settled since. `ledger`: only if the tenant's is this one; null: whichever. Gives whether it did.
    */
   enter(
     of: { tenantId: string; meterId: string },
     filling: Filling,
-    counted: { blocks: string[]; counters: Counter[]; filledTo: number | null },
+    counted: { blocks: string[]; counters: Counter[]; filledTo: number | null; ledger: string | null },
   ): Promise<boolean>
   /** Says that a meter owes nothing, unless something was settled or counted since `filling`. Gives whether it did. */
   filled(of: { tenantId: string; meterId: string }, filling: Filling): Promise<boolean>

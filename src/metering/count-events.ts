@@ -36,6 +36,9 @@ const contributions: Record<
   },
 }
 
+/** How the counters of an aggregation merge. */
+export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggregation].merge
+
 /** `meter`: its id. */
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 

@@ -44,14 +44,14 @@ export class PostgresMeterStore implements MeterStore {
           from seen
           where tenants.id = seen.id and tenants.config_version = seen.config_version
             and seen.existing is null and not tenant_full and not type_full
-          returning tenants.id, tenants.config_version
+          returning tenants.id, tenants.config_version, tenants.acts
         ), created as (
           insert into meters (tenant_id, id, key, name, resource_type, aggregation, value, group_by,
-            missing, filter, counts_from, filling)
+            missing, filter, counts_from, filling, born_act)
           select moved.id, ${meter.id}::text, ${meter.key}::text, ${meter.name}::text, ${meter.resourceType}::text, ${meter.aggregation}::text,
             ${meter.value}::text, ${JSON.stringify(meter.groupBy)}::text::jsonb,
             ${meter.missing}::text, ${JSON.stringify(meter.filter)}::text::jsonb, ${from}::timestamptz,
-            ${from}::timestamptz is not null
+            ${from}::timestamptz is not null, moved.acts
           from moved
           returning *
         )

@@ -7,11 +7,10 @@ import type {
   Filling,
   FillingMeter,
   FillProgress,
-  OwedBlock,
+  Owed,
   OwedPosition,
   ReplayStore,
 } from '../../log/replay-ports.ts'
-import type { Counter } from '../../metering/counter.ts'
 import type { Db } from './db.ts'
 import { query } from './failure.ts'
 import { lacks, replaySegment } from './owed-blocks.ts'
@@ -57,12 +56,14 @@ export class PostgresReplayStore implements ReplayStore {
   async owed(
     { tenantId, meterId }: Named,
     { after, limit, segments }: { after: OwedPosition | null; limit: number; segments: string[] },
-  ): Promise<{ filling: Filling; blocks: OwedBlock[]; unsettled: number } | null> {
+  ): Promise<Owed | null> {
     const beyond =
       after === null
         ? sql`b.received_to > filled_to`
         : sql`(b.received_to, b.id) > (${after.receivedMicros}::int8, ${after.id}::int8)`
-    const [row] = await query<FillingColumns & { owed: string; unsettled: string }>(
+    const [row] = await query<
+      FillingColumns & { owed: string; unsettled: string; ledger: string; acts: string }
+    >(
       this.#db,
       sql`
       select ${fillingColumns}, (
@@ -72,14 +73,17 @@ export class PostgresReplayStore implements ReplayStore {
         )::text as owed, (
           select count(*) from json_array_elements_text(${JSON.stringify(segments)}::json) as live (id)
           where not exists (select 1 from segments where segments.id = live.id)
-        )::text as unsettled
-      from meters where tenant_id = ${tenantId}::uuid and id = ${meterId}::text and filling`,
+        )::text as unsettled, tenants.ledger::text as ledger, tenants.acts::text as acts
+      from meters join tenants on tenants.id = tenant_id
+      where tenant_id = ${tenantId}::uuid and meters.id = ${meterId}::text and filling`,
     )
     if (row === undefined) return null
     const owed = JSON.parse(row.owed) as [string, string, string, number, number, string, number][]
     return {
       filling: fillingOf(row),
       unsettled: Number(row.unsettled),
+      ledger: row.ledger,
+      acts: Number(row.acts),
       blocks: owed.map(([name, store, segment, from, to, id, events]) => ({
         ...{ name, store, segment, id, events },
         receivedMicros: [from, to],
@@ -90,7 +94,7 @@ export class PostgresReplayStore implements ReplayStore {
   async enter(
     { tenantId, meterId }: Named,
     { seq, blocks: seen }: Filling,
-    { blocks, counters, filledTo }: { blocks: string[]; counters: Counter[]; filledTo: number | null },
+    { blocks, counters, filledTo, ledger }: Parameters<ReplayStore['enter']>[2],
   ): Promise<boolean> {
     const [row] = await query<{ moved: string }>(
       this.#db,
@@ -98,11 +102,14 @@ export class PostgresReplayStore implements ReplayStore {
       with named as (
         select name from unnest(string_to_array(${blocks.join('\n')}::text, chr(10))) as sent (name) join log_blocks using (name)
         where tenant_id = ${tenantId}::uuid
+      ), same_ledger as (
+        select id from tenants where id = ${tenantId}::uuid and ledger = ${ledger}::uuid for share
       ), moved as (
         update meters set filled_blocks = filled_blocks + ${blocks.length}::int,
           filled_to = case when filling_seq = ${seq}::int8 then greatest(filled_to, ${filledTo}::int8) else filled_to end
         where tenant_id = ${tenantId}::uuid and id = ${meterId}::text and filling and filled_blocks = ${seen}::int8
           and (select count(*) from named) = ${blocks.length}::int
+          and (${ledger === null}::boolean or exists (select 1 from same_ledger))
         returning id
       ), applied as (
         insert into segments (id, partition, counters)
