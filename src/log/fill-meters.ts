@@ -2,10 +2,10 @@
 // A run is bounded and may be cut off anywhere, or be one of several; what a statement has counted is counted, and named.
 
 import { mergeOf } from '../metering/count-events.ts'
-import { LOG_METER, TALLY_CUSTOMER } from '../metering/counter.ts'
-import { listedIn } from '../metering/logged.ts'
+import { TALLY_CUSTOMER } from '../metering/counter.ts'
 import type { TenantConfig } from '../metering/meter.ts'
-import type { CounterStore, LiveCounter } from '../metering/ports.ts'
+import type { CounterStore } from '../metering/ports.ts'
+import { uncountedIn } from '../metering/read-live.ts'
 import type { Act } from './act.ts'
 import type { BlockStore } from './block-store.ts'
 import { REPLAY_BLOCKS_PER_STEP, REPLAY_METERS_PER_RUN, REPLAY_STEPS_PER_RUN } from './limits.ts'
@@ -97,7 +97,8 @@ class FillRun {
     const nothing = { blocks: 0, events: 0 }
     // The counter store first: what it does not have any more is in Postgres's answer.
     const { counters } = await this.#services.counters.readLive(tenantId, [TALLY_CUSTOMER])
-    const wanted = { limit: REPLAY_BLOCKS_PER_STEP, segments: lackingIn(counters, meter) }
+    const segments = uncountedIn(counters, [meter]).map(({ segment }) => segment)
+    const wanted = { limit: REPLAY_BLOCKS_PER_STEP, segments }
     const found = await this.#services.replays.owed(named, { after: this.#after, ...wanted })
     if (found === null) return { done: 'overtaken', counted: nothing }
     const { filling, blocks, unsettled } = found
@@ -161,16 +162,4 @@ class FillRun {
     this.#after = { receivedMicros: last.receivedMicros[1], id: last.id }
     return true
   }
-}
-
-/** Segments that hold events of the meter's type which it did not count. */
-function lackingIn(counters: LiveCounter[], meter: { id: string; resourceType: string }): string[] {
-  const lacking = counters.flatMap((counter) => {
-    if (counter.meter !== LOG_METER) return []
-    const list = listedIn(counter)
-    return list !== null && list.resourceType === meter.resourceType && !list.meters.includes(meter.id)
-      ? [counter.segment]
-      : []
-  })
-  return [...new Set(lacking)]
 }
