@@ -86,7 +86,7 @@ const usagePageSchema = z
     next_cursor: z.string().nullable().meta({
       description: 'Send it as `cursor` to get the next page; null: this is the last.',
     }),
-    incomplete: z.boolean().meta({
+    incomplete: z.boolean().optional().meta({
       description:
         'A meter that is asked for is being filled from the event log (its `filling`): usage may still come that was accepted before.',
       example: false,
