@@ -101,6 +101,7 @@ async function readBills(
     groupBy: [],
     missing: 'refuse',
     filter: [],
+    countsFromMs: null,
   })
   await services.catalog.changePlan(tenant.id, 'default', {
     terms: onlyPrices([{ meter: METER, price: { model: 'per_unit', unit_amount: '0.01' } }]),

@@ -80,6 +80,7 @@ async function makeTenant(services: Services): Promise<TenantConfig> {
     groupBy: [],
     missing: 'refuse',
     filter: [],
+    countsFromMs: null,
   })
   const prices = [{ meter: METER, price: { model: 'per_unit' as const, unit_amount: '0.01' } }]
   const fees = [{ key: 'base', name: null, amount: '5', due: 'arrears' as const }]

@@ -29,6 +29,7 @@ export const tenantConfig = (tenantId: string = crypto.randomUUID()): TenantConf
       groupBy: [],
       missing: 'refuse',
       filter: [],
+      countsFromMs: null,
       createdAt: new Date(0),
       archivedAt: null,
     },

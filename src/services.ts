@@ -7,7 +7,8 @@ import type { AccessStore } from './access/ports.ts'
 import type { AccountStore, CouponStore } from './billing/account-ports.ts'
 import type { CatalogStore } from './billing/ports.ts'
 import type { BillingSettings } from './billing/settings.ts'
-import type { BlockStore, LogIndex } from './log/ports.ts'
+import type { ActStore, BlockStore, LogIndex } from './log/ports.ts'
+import type { ReplayStore } from './log/replay-ports.ts'
 import type { Limits } from './metering/limits.ts'
 import type { CounterStore, SegmentLog, UsageStore } from './metering/ports.ts'
 
@@ -22,6 +23,9 @@ export type Services = LogServices & {
   /** where the log is kept and found; null: nowhere */
   blocks: BlockStore | null
   logIndex: LogIndex
+  /** fills meters that reach back */
+  replays: ReplayStore
+  acts: ActStore
   access: AccessStore
   /** what this instance has cached of tenants */
   configs: ConfigCache

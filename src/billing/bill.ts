@@ -27,6 +27,8 @@ export type BillFacts = {
   usage: ReadonlyMap<string, MeterUsage>
   /** of meters whose groups are priced apart, or whose events count: their parts, in the order of `partsOf` */
   parts: ReadonlyMap<string, PartUsage[]>
+  /** keys of meters that are being filled */
+  incomplete?: ReadonlySet<string>
 }
 
 const unused: PartUsage = { quantity: zero, settledQuantity: zero, events: zero }
@@ -70,6 +72,11 @@ export const billSchema = z
     plan: z.string().nullable().meta({ description: "The plan's key.", example: 'pro' }),
     lines: z.array(billLineSchema),
     total: decimalOutput().meta({ description: 'The sum of the amounts of the lines.', example: '12.50' }),
+    incomplete: z.boolean().meta({
+      description:
+        'A meter in it, or that the plan prices, is being filled from the event log (its `filling`): usage may still come that was accepted before.',
+      example: false,
+    }),
     as_of: instant('2026-11-22T10:15:30.000Z'),
   })
   .meta({ id: 'Bill' })
@@ -115,6 +122,7 @@ export function computeBill(facts: BillFacts): Bill {
     lines,
     // The amounts are whole minor units already: this adds the decimals of the currency, and rounds nothing.
     total: roundedAmount(sum(lines.map((line) => decimal(line.amount))), currency),
+    incomplete: lines.some(({ meter }) => facts.incomplete?.has(meter)),
     as_of: facts.asOf.toISOString(),
   }
 }

@@ -31,7 +31,7 @@ export async function readBill(
   const period = periodOf(input, tenant.timezone, nowMs)
   const { startMs, endMs, key } = period
   const pricedAtMs = Math.min(nowMs, endMs - 1)
-  const [{ config, quantities }, plan, [account]] = await Promise.all([
+  const [{ config, quantities, incomplete }, plan, [account]] = await Promise.all([
     readUsage(services, tenant, {
       customerIds: [customerId],
       meter: null,
@@ -51,7 +51,7 @@ export async function readBill(
     asOf: new Date(nowMs),
     meters: config.meters,
     usage: new Map(quantities.map((one) => [one.meter.key, one])),
-    parts: await partsFor(services, config, customerId, period, pricedBy),
+    ...(await partsFor(services, config, customerId, period, pricedBy, incomplete)),
   })
 }
 
@@ -83,16 +83,20 @@ async function partsFor(
   customerId: string,
   { startMs, endMs }: Period,
   { prices }: BillFacts['plan'],
-): Promise<BillFacts['parts']> {
+  known: ReadonlySet<string>,
+): Promise<Pick<BillFacts, 'parts' | 'incomplete'>> {
   const needed = prices.filter(needsParts).map((price) => ({
     meter: price.meter,
     fromMs: startMs,
     toMs: endMs,
     matches: matchesOf(price),
   }))
-  if (needed.length === 0) return new Map()
+  if (needed.length === 0) return { parts: new Map(), incomplete: known }
   const usage = await usageFor(services, tenant, [{ customerId, spans: needed }])
-  return new Map(needed.map((span) => [span.meter, usage.of(customerId)(span)]))
+  return {
+    parts: new Map(needed.map((span) => [span.meter, usage.of(customerId)(span)])),
+    incomplete: new Set([...known, ...usage.incomplete]),
+  }
 }
 
 /** A bill of zero for a mistyped id would look like a customer who used nothing. */

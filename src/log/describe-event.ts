@@ -4,7 +4,7 @@ import { bucketStartMs } from '../kernel/time.ts'
 import { takenBy } from '../metering/count-events.ts'
 import type { Meter, TenantConfig } from '../metering/meter.ts'
 import type { TenantConfigs } from '../metering/ports.ts'
-import type { LogEntry } from './entry.ts'
+import { asEvent, type LogEntry } from './entry.ts'
 
 export type Counting = {
   meter: Meter
@@ -30,26 +30,19 @@ export async function describeEvents(
   return entries.map((entry) => describeEvent(entry, config))
 }
 
+/** A meter that reaches back has counted it live, or counts it from the log. */
+const counts = ({ id, resourceType, countsFromMs, archivedAt }: Meter, entry: LogEntry): boolean =>
+  entry.meters.includes(id) ||
+  (countsFromMs !== null && archivedAt === null && resourceType === entry.resourceType)
+
 function describeEvent(entry: LogEntry, config: TenantConfig): DescribedEvent {
   const event = asEvent(entry)
   const hourMs = bucketStartMs(config.timezone, entry.timestampMs)
   const countings = config.meters.flatMap((meter): Counting[] => {
-    const taken = entry.meters.includes(meter.id) ? takenBy(meter, event) : null
+    const taken = counts(meter, entry) ? takenBy(meter, event) : null
     if (taken === null) return []
     const group = Object.fromEntries(meter.groupBy.map((name, i) => [name, taken.groups[i] ?? null]))
     return [{ meter, value: taken.value, hourMs, group }]
   })
   return { ...entry, countings }
 }
-
-/** As metering takes it. Its texts are those of recording, which is done. */
-const asEvent = ({ id, customerId, resourceType, quantity, timestampMs, properties }: LogEntry) => ({
-  id,
-  customerId,
-  resourceType,
-  quantity,
-  timestampMs,
-  properties,
-  propertiesText: '',
-  content: '',
-})

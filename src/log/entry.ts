@@ -1,5 +1,7 @@
 // An event as the log keeps it.
 
+import type { Event } from '../metering/event.ts'
+
 /** What was accepted, as it was sent, with what it was sent without filled in. */
 export type LogEntry = {
   id: string
@@ -14,6 +16,25 @@ export type LogEntry = {
   /** its list: the ids of the meters that it was counted for when it was recorded */
   meters: readonly string[]
 }
+
+/** As metering takes it. Its texts are those of recording, which is done. */
+export const asEvent = ({
+  id,
+  customerId,
+  resourceType,
+  quantity,
+  timestampMs,
+  properties,
+}: LogEntry): Event => ({
+  id,
+  customerId,
+  resourceType,
+  quantity,
+  timestampMs,
+  properties,
+  propertiesText: '',
+  content: '',
+})
 
 /**
  * The log's order: by arrival, and of what arrived at one instant by id. No two events of a tenant are the same in both: an

@@ -20,3 +20,15 @@ export const SEARCH_CHARS = 256
 export const STREAM_EVERY_MS = 1_000
 export const STREAM_SECONDS = 300
 export const STREAM_PAGE = 500
+
+/** Meters that one run fills, and steps that it takes, of all of them together: each is a handful of calls. */
+export const REPLAY_METERS_PER_RUN = 20
+export const REPLAY_STEPS_PER_RUN = 8
+/** Blocks and events that one step counts, and counters that one statement merges. A block that has more is alone. */
+export const REPLAY_BLOCKS_PER_STEP = 500
+export const REPLAY_EVENTS_PER_STEP = 20_000
+export const REPLAY_COUNTERS = 10_000
+/** Characters of their names. */
+export const REPLAY_CHARS = 1_000_000
+/** Blocks that are counted to say how much is left: there may be more. */
+export const REPLAY_BLOCKS_SHOWN = 100_000

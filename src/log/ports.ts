@@ -1,5 +1,6 @@
 // What the log needs of Postgres besides a place for blocks: the index of what is in them.
 
+import type { Act } from './act.ts'
 import type { Position } from './entry.ts'
 
 export type { BlockStore } from './block-store.ts'
@@ -47,4 +48,18 @@ export interface LogIndex {
     id: string,
     segments: string[],
   ): Promise<{ blocks: FoundBlock[]; settled: Set<string> }>
+}
+
+/** A tenant's corrections as they stand at one instant. */
+export type Ledger = {
+  /** Another one after every act: what was computed from these acts is entered only if it is still this one. */
+  ledger: string
+  /** how many acts there are, whatever was asked for */
+  acts: number
+  configVersion: number
+}
+
+export interface ActStore {
+  /** The acts that took one of these blocks, in their order, and the ledger that they are of: by one statement. */
+  readActs(tenantId: string, blocks: string[]): Promise<Ledger & { taken: Act[] }>
 }

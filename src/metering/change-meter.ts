@@ -2,8 +2,9 @@
 
 import { TollgateError } from '../kernel/errors.ts'
 import { type AnnounceServices, announceConfig } from './announce-config.ts'
+import { countsFromText } from './counts-from.ts'
 import type { Meter, TenantConfig } from './meter.ts'
-import { changedMeaning, idleMissing, type MeterChange } from './meter-input.ts'
+import { changedMeaning, checkedCountsFrom, idleMissing, type MeterChange } from './meter-input.ts'
 import type { MeterStore } from './meter-store.ts'
 
 type Services = AnnounceServices & { catalog: Pick<MeterStore, 'findMeter' | 'changeMeter'> }
@@ -18,8 +19,11 @@ export async function changeMeter(
 ): Promise<Meter> {
   const meter = await services.catalog.findMeter(tenant.tenantId, key)
   if (meter === null) throw noMeter(key)
-  const { name, missing, ...meaning } = change
-  refuseOtherMeaning(meter, meaning)
+  const { name, missing, counts_from: from, ...meaning } = change
+  refuseOtherMeaning(meter, {
+    ...meaning,
+    ...(from !== undefined && { counts_from: countsFromText(checkedCountsFrom(from, tenant.timezone)) }),
+  })
   const idle = missing === undefined ? null : idleMissing(missing, meter)
   if (idle !== null) {
     throw new TollgateError('validation_failed', `"${key}" can’t skip: ${idle}.`, {

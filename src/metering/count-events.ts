@@ -36,6 +36,9 @@ const contributions: Record<
   },
 }
 
+/** How the counters of an aggregation merge. */
+export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggregation].merge
+
 /** `meter`: its id. */
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
@@ -53,16 +56,11 @@ export function deltasOf(
   config: TenantConfig,
   pointer: string,
 ): Counted | Wrong[] {
-  const meters = active.some(hasFilter) ? filtered(active, event, pointer) : active
+  const meters = active.some(chooses) ? chosen(active, event, pointer) : active
   if (isWrong(meters)) return meters
   const wrong: Wrong[] = []
   let skipped = NONE
-  const onlyUp =
-    event.quantity.startsWith('-') &&
-    meters.find(
-      ({ aggregation, value }) =>
-        aggregation !== 'weighted_sum' && (value === 'quantity' || aggregation === 'count'),
-    )
+  const onlyUp = event.quantity.startsWith('-') && meters.find(takesOnlyUp)
   if (onlyUp) return [{ pointer: `${pointer}/quantity`, detail: notBelowZero(onlyUp) }]
   const deltas: Delta[] = []
   const bucketMs = bucketStartMs(config.timezone, event.timestampMs)
@@ -75,21 +73,36 @@ export function deltasOf(
     const groups = groupsFor(meter, event, pointer)
     if (typeof value !== 'string') wrong.push(value)
     else if (typeof groups !== 'string') wrong.push(groups)
-    else {
-      const { merge, delta } = contributions[meter.aggregation]
-      const counter: Omit<Counter, 'a' | 'b'> = {
-        tenantId: config.tenantId,
-        customerId: event.customerId,
-        meter: meter.id,
-        bucketMs,
-        merge,
-        groups,
-        distinctValue: merge === 'once' ? digest128(value) : '',
-      }
-      deltas.push({ field: counterField(counter), meter: meter.id, merge, ...delta(value, event, bucketMs) })
-    }
+    else deltas.push(deltaOf(meter, event, { tenantId: config.tenantId, bucketMs, value, groups }))
   }
   return wrong.length > 0 ? wrong : { deltas, skipped }
+}
+
+type Place = { tenantId: string; bucketMs: number; value: string; groups: string }
+
+function deltaOf(meter: Meter, event: Event, { tenantId, bucketMs, value, groups }: Place): Delta {
+  const { merge, delta } = contributions[meter.aggregation]
+  const counter: Omit<Counter, 'a' | 'b'> = {
+    tenantId,
+    customerId: event.customerId,
+    meter: meter.id,
+    bucketMs,
+    merge,
+    groups,
+    distinctValue: merge === 'once' ? digest128(value) : '',
+  }
+  return { field: counterField(counter), meter: meter.id, merge, ...delta(value, event, bucketMs) }
+}
+
+/**
+ * What an event that was accepted before adds to a meter that came later. null: the meter leaves it out, or would have had it
+ * refused, and it was accepted when nothing stood against that.
+ */
+export function deltaTo(meter: Meter, event: Event, config: TenantConfig): Delta | null {
+  const taken = taking(meter, event)
+  if (taken === null) return null
+  const bucketMs = bucketStartMs(config.timezone, event.timestampMs)
+  return deltaOf(meter, event, { tenantId: config.tenantId, bucketMs, ...taken })
 }
 
 /**
@@ -97,19 +110,32 @@ export function deltasOf(
  * groups by. null: it left the event out.
  */
 export function takenBy(meter: Meter, event: Event): { value: string; groups: (string | null)[] } | null {
-  if (passes(meter.filter, event.properties) !== true) return null
-  const value = valueFor(meter, event, '#')
-  const groups = groupsFor(meter, event, '#')
-  if (typeof value !== 'string' || typeof groups !== 'string') return null
-  return { value, groups: JSON.parse(groups) as (string | null)[] }
+  const taken = taking(meter, event)
+  return taken && { value: taken.value, groups: JSON.parse(taken.groups) as (string | null)[] }
 }
 
-const hasFilter = ({ filter }: Meter): boolean => filter.length > 0
+function taking(meter: Meter, event: Event): { value: string; groups: string } | null {
+  if (isBefore(meter, event) || passes(meter.filter, event.properties) !== true) return null
+  if (event.quantity.startsWith('-') && takesOnlyUp(meter)) return null
+  const value = valueFor(meter, event, '#')
+  const groups = groupsFor(meter, event, '#')
+  return typeof value === 'string' && typeof groups === 'string' ? { value, groups } : null
+}
 
-/** Those whose filter the event passes. */
-function filtered(meters: Meter[], { properties }: Event, pointer: string): Meter[] | Wrong[] {
+const takesOnlyUp = ({ aggregation, value }: Meter): boolean =>
+  aggregation !== 'weighted_sum' && (value === 'quantity' || aggregation === 'count')
+
+const isBefore = ({ countsFromMs }: Meter, { timestampMs }: Event): boolean =>
+  countsFromMs !== null && timestampMs < countsFromMs
+
+const chooses = ({ filter, countsFromMs }: Meter): boolean => filter.length > 0 || countsFromMs !== null
+
+/** Those that count events of its time, and whose filter it passes. */
+function chosen(meters: Meter[], event: Event, pointer: string): Meter[] | Wrong[] {
+  const { properties } = event
   const wrong: Wrong[] = []
   const counting = meters.filter((meter) => {
+    if (isBefore(meter, event)) return false
     const verdict = passes(meter.filter, properties)
     if (typeof verdict === 'boolean') return verdict
     wrong.push({ pointer: placeOf(verdict.lostDigits, properties, pointer), detail: LOST_DIGITS })

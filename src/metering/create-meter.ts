@@ -7,8 +7,13 @@ import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from './limits.ts'
 import type { Meter, TenantConfig } from './meter.ts'
 import { differences, type MeterInput, newMeter } from './meter-input.ts'
 import type { MeterStore } from './meter-store.ts'
+import type { SegmentLog } from './ports.ts'
 
-type Services = AnnounceServices & { catalog: Pick<MeterStore, 'createMeter'> }
+type Services = AnnounceServices & {
+  catalog: Pick<MeterStore, 'createMeter'>
+  /** null: there is none */
+  log: SegmentLog | null
+}
 
 /** Throws already_exists if the key has another content, validation_failed at a limit. */
 export async function createMeter(
@@ -16,7 +21,8 @@ export async function createMeter(
   { tenant, newId }: { tenant: TenantConfig; newId: NewId },
   input: MeterInput,
 ): Promise<{ meter: Meter; created: boolean }> {
-  const wanted = newMeter(newShortId(newId), input)
+  const wanted = newMeter(newShortId(newId), input, tenant.timezone)
+  if (wanted.countsFromMs !== null && services.log === null) throw noLog()
   const outcome = await services.catalog.createMeter(tenant.tenantId, wanted)
   if (outcome.kind === 'too_many') throw tooMany(outcome.of, input)
   if (outcome.kind === 'exists') refuseOtherContent(outcome.meter, wanted)
@@ -44,6 +50,16 @@ function refuseOtherContent(existing: Meter, wanted: ReturnType<typeof newMeter>
     { issues },
   )
 }
+
+export const noLog = () =>
+  new TollgateError('validation_failed', 'There is no event log here that a meter could count from.', {
+    issues: [
+      {
+        pointer: '#/counts_from',
+        detail: 'needs the event log: leave it out, and the meter counts from now on',
+      },
+    ],
+  })
 
 function tooMany(of: 'tenant' | 'resource_type', input: MeterInput): TollgateError {
   return of === 'tenant'

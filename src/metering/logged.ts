@@ -1,7 +1,7 @@
 // What recording puts into the log: each accepted event as one line, and with them, once a call, the lists: which meters events
 // of each type were counted for. The line is JSON and has no line break in it, so that lines are all that holds events apart.
 
-import { counterField, LOG_METER, TALLY_CUSTOMER } from './counter.ts'
+import { type Counter, counterField, LOG_METER, TALLY_CUSTOMER } from './counter.ts'
 import type { Event } from './event.ts'
 import type { Meter } from './meter.ts'
 
@@ -50,3 +50,13 @@ export const listField = (tenantId: string, resourceType: string, list: string[]
     groups: JSON.stringify([resourceType, ...list]),
     distinctValue: '',
   })
+
+/** What a counter of the log lists; null for one that is a tally. */
+export function listedIn({ merge, groups }: Pick<Counter, 'merge' | 'groups'>): {
+  resourceType: string
+  meters: string[]
+} | null {
+  if (merge !== 'once') return null
+  const [resourceType = '', ...meters] = JSON.parse(groups) as string[]
+  return { resourceType, meters }
+}

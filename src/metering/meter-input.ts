@@ -1,9 +1,11 @@
 // A meter as the API takes it, and which of its fields make its meaning.
 
 import { z } from 'zod'
+import { TollgateError } from '../kernel/errors.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { canonicalJson } from '../kernel/same-json.ts'
 import { keySchema, line } from '../kernel/text.ts'
+import { countsFromMs, countsFromSchema, countsFromText } from './counts-from.ts'
 import { filterSchema, filterTerms } from './filter-schema.ts'
 import { GROUP_BY_PROPERTIES, RESOURCE_TYPE_CHARS } from './limits.ts'
 import { type Aggregation, aggregations, type Meter, type Missing, missingChoices } from './meter.ts'
@@ -54,6 +56,7 @@ const fields = {
     example: 'refuse',
   }),
   filter: filterSchema,
+  counts_from: countsFromSchema,
 }
 
 /** Equal for two ways to write the same place. */
@@ -71,6 +74,7 @@ export const meterInputSchema = knownFields('A meter', {
   group_by: fields.group_by.default([]),
   missing: fields.missing.default('refuse'),
   filter: fields.filter.default([]),
+  counts_from: fields.counts_from.default(null),
 }).superRefine(({ aggregation, value, missing }, context) => {
   const message = wrongValue(aggregation, value)
   if (message !== null) context.addIssue({ code: 'custom', path: ['value'], message })
@@ -112,10 +116,12 @@ export const meterChangeSchema = knownFields('A change of a meter', {
     .meta({ example: ['region'] })
     .optional(),
   filter: fields.filter.optional(),
+  counts_from: fields.counts_from.optional(),
 })
 export type MeterChange = z.output<typeof meterChangeSchema>
 
-export const newMeter = (id: string, input: MeterInput): NewMeter => ({
+/** Throws validation_failed for what no hour begins with. */
+export const newMeter = (id: string, input: MeterInput, timezone: string): NewMeter => ({
   id,
   key: input.key,
   name: input.name,
@@ -125,10 +131,30 @@ export const newMeter = (id: string, input: MeterInput): NewMeter => ({
   groupBy: input.group_by,
   missing: input.missing,
   filter: filterTerms(input.filter),
+  countsFromMs: checkedCountsFrom(input.counts_from, timezone),
 })
 
+export function checkedCountsFrom(
+  sent: string | null,
+  timezone: string,
+  field = 'counts_from',
+): number | null {
+  const from = countsFromMs(sent, timezone)
+  if ('ms' in from) return from.ms
+  throw new TollgateError('validation_failed', `\`${field}\` ${from.wrong}.`, {
+    issues: [{ pointer: `#/${field}`, detail: from.wrong }],
+  })
+}
+
 type Meaning = {
-  [Field in 'key' | 'resource_type' | 'aggregation' | 'value' | 'group_by' | 'filter']: unknown
+  [Field in
+    | 'key'
+    | 'resource_type'
+    | 'aggregation'
+    | 'value'
+    | 'group_by'
+    | 'filter'
+    | 'counts_from']: unknown
 }
 
 const meaningOf = (meter: NewMeter): Meaning => ({
@@ -138,6 +164,7 @@ const meaningOf = (meter: NewMeter): Meaning => ({
   value: meter.value,
   group_by: meter.groupBy,
   filter: meter.filter,
+  counts_from: countsFromText(meter.countsFromMs),
 })
 
 /** The fields, of those that were sent, which would give the meter another meaning. */

@@ -38,6 +38,11 @@ export type Meter = {
   missing: Missing
   /** It counts the events on which all of these hold. */
   filter: FilterTerm[]
+  /**
+   * It counts events whose own timestamp is this or later, those that were accepted before it was made, too (-Infinity: all that
+   * the log has). null: all that are accepted from its creation on, whatever their timestamp.
+   */
+  countsFromMs: number | null
   createdAt: Date
   archivedAt: Date | null
 }

@@ -83,6 +83,9 @@ export type LiveLog = {
   nextMicros: number | null
 }
 
+/** A segment that holds events of a meter's type which the meter (its id) did not count. */
+export type UncountedSegment = { segment: string; meter: string }
+
 /** Number of events, and the sum of their values as a decimal: both as text. */
 export type Amount = { events: string; quantity: string }
 
@@ -263,6 +266,8 @@ export interface UsageStore {
   spanTotals(tenantId: string, spans: UsageSpan[], live: LiveCounter[]): Promise<SpanTotals[]>
   /** The same, hour by hour, ascending. */
   hourTotals(tenantId: string, query: HoursQuery, live: LiveCounter[]): Promise<HourTotals[]>
+  /** Those of these meters (ids) that are being filled from the log, or will be when one of these segments is settled. */
+  incomplete(tenantId: string, meters: string[], uncounted: UncountedSegment[]): Promise<Set<string>>
   /** Customers with settled usage, in byte order, after `after`. */
   settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
   ping(): Promise<void>

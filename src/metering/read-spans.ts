@@ -19,7 +19,12 @@ export type PartQuantity = {
 }
 
 /** A quantity for each part of the span, in their order, and for the rest: zero where there was nothing. */
-export type SpanQuantity = { parts: PartQuantity[]; rest: PartQuantity }
+export type SpanQuantity = {
+  parts: PartQuantity[]
+  rest: PartQuantity
+  /** The meter is being filled: what it has not counted yet comes. */
+  incomplete: boolean
+}
 
 /**
  * In the order of the spans. Throws not_found for a meter that the tenant doesn't have, and too_many_counters for too much at
@@ -32,7 +37,7 @@ export async function readSpans(
 ): Promise<SpanQuantity[]> {
   if (spans.length === 0) return []
   const customerIds = [...new Set(spans.map(({ customerId }) => customerId))]
-  const { config, live } = await readLive(services, tenant, customerIds)
+  const { config, live, incomplete } = await readLive(services, tenant, customerIds)
   const asked = spans.map((span) => usageSpanOf(config, span))
   const rows = await services.usage.spanTotals(
     tenant.tenantId,
@@ -44,7 +49,8 @@ export async function readSpans(
   return spans.map((span, i) => {
     const byPart = Map.groupBy(bySpan.get(i) ?? [], ({ part }) => part)
     const of = (part: number | null) => quantityOf(asked[i]!.meter, span, byPart.get(part) ?? [])
-    return { parts: span.parts.map((_, part) => of(part)), rest: of(null) }
+    const parts = span.parts.map((_, part) => of(part))
+    return { parts, rest: of(null), incomplete: incomplete.has(asked[i]!.meter.id) }
   })
 }
 

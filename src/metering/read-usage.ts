@@ -30,13 +30,13 @@ export type UsageQuantity = {
   settledQuantity: Decimal
 }
 
-/** By customer, and then in the order of the meters' keys. The configuration that the read was made with comes along: it is at least as new as the counters. */
+/** By customer, and then in the order of the meters' keys. `incomplete`: keys of those, of what was asked for, that are being filled. The configuration that the read was made with comes along: it is at least as new as the counters. */
 export async function readUsage(
   services: ReadServices,
   tenant: TenantConfig,
   query: UsageQuery,
-): Promise<{ config: TenantConfig; quantities: UsageQuantity[] }> {
-  const { config, live } = await readLive(services, tenant, query.customerIds)
+): Promise<{ config: TenantConfig; quantities: UsageQuantity[]; incomplete: ReadonlySet<string> }> {
+  const { config, live, incomplete } = await readLive(services, tenant, query.customerIds)
   const meters = query.meter === null ? config.meters : [meterNamed(config, query.meter)]
   const groupBy = entriesOf(meters[0], query.groupBy)
   const groupPositions = groupBy.map((property) => positionOf(meters[0]!, property))
@@ -54,6 +54,7 @@ export async function readUsage(
   if (rows.length > ROWS_PER_READ) throw tooManyRows()
   return {
     config,
+    incomplete: keysOf(meters, incomplete),
     quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.id, meter])), {
       ...query,
       groupBy,
@@ -85,6 +86,9 @@ function quantitiesByRow(found: Totals[], meters: Map<string, Meter>, query: Usa
     }))
   })
 }
+
+const keysOf = (meters: Meter[], ids: ReadonlySet<string>): Set<string> =>
+  new Set(meters.filter(({ id }) => ids.has(id)).map(({ key }) => key))
 
 const tooManyRows = () =>
   new TollgateError(

@@ -72,6 +72,7 @@ describe('a bill', () => {
         },
       ],
       total: '15.01',
+      incomplete: false,
       as_of: '2026-11-22T10:15:30.005Z',
     })
     expect(billSchema.parse(bill)).toEqual(bill)

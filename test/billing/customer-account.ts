@@ -52,6 +52,7 @@ export const meter = (key: string, aggregation: Aggregation = 'sum', groupBy: st
   groupBy,
   missing: 'refuse',
   filter: [],
+  countsFromMs: null,
   createdAt: new Date(0),
   archivedAt: null,
 })

@@ -21,6 +21,8 @@ describe('creating a meter', () => {
       group_by: [],
       missing: 'refuse',
       filter: [],
+      counts_from: null,
+      filling: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       archived_at: null,
     })
@@ -247,10 +249,16 @@ describe('changing a meter', () => {
     })
     expect(body.filter[2]).toEqual({ property: 'user', op: 'exists', value: true })
     expect(
-      (await call('POST', '/api/v1/meters', { ...body, created_at: undefined, archived_at: undefined }))
-        .status,
+      (
+        await call('POST', '/api/v1/meters', {
+          ...body,
+          filling: undefined,
+          created_at: undefined,
+          archived_at: undefined,
+        })
+      ).status,
     ).toBe(200)
-    const { created_at, archived_at, ...fields } = body
+    const { created_at, archived_at, filling, ...fields } = body
     expect((await call('PATCH', '/api/v1/meters/calls', { ...fields, name: 'Calls' })).body.name).toBe(
       'Calls',
     )

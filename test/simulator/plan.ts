@@ -23,7 +23,7 @@ const meter = (
   more: Partial<Pick<NewMeter, 'groupBy' | 'missing' | 'filter'>> = {},
 ): NewMeter => ({
   ...{ id: meterId(key), key, name: null, resourceType, aggregation, value },
-  ...{ groupBy: [], missing: 'refuse', filter: [], ...more },
+  ...{ groupBy: [], missing: 'refuse', filter: [], countsFromMs: null, ...more },
 })
 
 /** Where an event says whose it is. */

@@ -26,6 +26,7 @@ const meter = (more: Partial<NewMeter> = {}): NewMeter => ({
   value: 'quantity',
   groupBy: ['region', 'a "quoted" one'],
   missing: 'skip',
+  countsFromMs: null,
   filter: [
     { property: "$['a b'].kind", op: 'in', value: ['x "y"', 1.5, true] },
     { property: 'size', op: 'gte', value: '0.000000000001' },

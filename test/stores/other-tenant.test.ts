@@ -86,7 +86,7 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
           value: 'quantity',
           groupBy: [],
         },
-        ...{ missing: 'refuse', filter: [] },
+        ...{ missing: 'refuse', filter: [], countsFromMs: null },
       })
     const terms = { ...onlyPrices([]), trial_days: n }
     await catalog.createPlan(tenantId, { key: 'pro', name, currency: 'USD', terms }, n === 2)

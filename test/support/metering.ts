@@ -18,6 +18,7 @@ export const meter = (key: string, aggregation: Aggregation, more: Partial<Meter
   groupBy: [],
   missing: 'refuse',
   filter: [],
+  countsFromMs: null,
   createdAt: new Date(0),
   archivedAt: null,
   ...more,

@@ -7,7 +7,9 @@ import type { TenantConfig } from '../../metering/meter.ts'
 import { type Account, type AccountChange, unchanged } from '../account.ts'
 import type { AccountStore } from '../account-ports.ts'
 import type { BillingSettings } from '../settings.ts'
+import { isDue } from './close.ts'
 import { closePeriods, roundsToClose } from './close-periods.ts'
+import type { UsageSpan } from './usage-lines.ts'
 import { type UsageServices, usageFor } from './usage-reader.ts'
 
 export type CloseServices = UsageServices & {
@@ -28,6 +30,8 @@ export type CloseReport = {
 
 /** An account that can't be closed now waits for so long, and holds up no other. */
 const FAILED_WAIT_MS = 600_000
+/** How soon an account is looked at again that waits for a meter to be filled. */
+const FILLING_WAIT_MS = 300_000
 /** Periods that a batch closes at most where its accounts have several due; each of them closes one anyway. */
 const PERIODS_PER_BATCH = 400
 /** Bytes of JSON in one statement that writes accounts. */
@@ -86,6 +90,9 @@ async function decided(
   )
   return asked.map(({ facts, rounds }) => {
     const { account } = facts
+    const untilMs = waitsUntil(rounds.flat(), usage.incomplete, facts.settings)
+    if (untilMs !== null && nowMs < untilMs)
+      return dueLater(account, nowMs, Math.min(untilMs, nowMs + FILLING_WAIT_MS))
     try {
       const known = { meters: usage.meters, usageOf: usage.of(account.customerId) }
       return closePeriods({ ...facts, ...known }, rounds.length)
@@ -93,6 +100,23 @@ async function decided(
       return postponed(services, account, error as Error, report)
     }
   })
+}
+
+/**
+ * Until when an account waits whose usage is being filled from the log: as long again as the grace, from the end of what is
+ * billed. null: it waits no longer, or for nothing. What is counted after that comes as late usage.
+ */
+function waitsUntil(spans: UsageSpan[], incomplete: ReadonlySet<string>, { graceMs }: BillingSettings) {
+  const ends = spans.filter(({ meter }) => incomplete.has(meter)).map(({ toMs }) => toMs)
+  return ends.length === 0 ? null : Math.max(...ends) + 2 * graceMs
+}
+
+/** What is due of it is due then, and nothing else is changed. */
+function dueLater(account: Account, nowMs: number, dueMs: number): AccountChange {
+  const subscriptions = account.subscriptions
+    .filter((one) => isDue(one, nowMs))
+    .map((one) => ({ ...one, dueMs }))
+  return { ...unchanged(account), subscriptions }
 }
 
 function postponed(
@@ -104,10 +128,7 @@ function postponed(
   const nowMs = clock()
   const reason = error instanceof TollgateError ? String(error.cause ?? error.detail) : String(error)
   report.failed.push({ customerId: account.customerId, reason })
-  const subscriptions = account.subscriptions
-    .filter(({ dueMs }) => dueMs !== null && dueMs <= nowMs)
-    .map((one) => ({ ...one, dueMs: nowMs + FAILED_WAIT_MS }))
-  return { ...unchanged(account), subscriptions }
+  return dueLater(account, nowMs, nowMs + FAILED_WAIT_MS)
 }
 
 async function save(

@@ -156,6 +156,11 @@ export const invoiceSchema = z
     ),
     credits: z.array(z.object({ grant_id: id, name: z.string(), amount: money('Drawn.', '5.00') })),
     credit_granted: money('Of a negative total: what became credit.', '0.00'),
+    incomplete: z.boolean().meta({
+      description:
+        'Of a draft: a meter that it prices is being filled from the event log (its `filling`), so that usage may still come that was accepted before.',
+      example: false,
+    }),
     as_of: instant('The instant that it is exact for: of a draft now, of any other when it was issued.'),
   })
   .meta({ id: 'Invoice' })
@@ -200,6 +205,7 @@ export function invoiceJson(invoice: Invoice, nowMs: number): InvoiceJson {
       amount,
     })),
     credit_granted: totals?.creditGranted ?? nothing,
+    incomplete: invoice.incomplete ?? false,
     as_of: rfc3339(invoice.issuedMs ?? nowMs),
   }
 }

@@ -147,6 +147,8 @@ export type Invoice = {
   /** null: a draft */
   totals: Totals | null
   recipient: Recipient | null
+  /** Of a draft that is shown: a meter that it prices is being filled. */
+  incomplete?: boolean
   issuedMs: number | null
   /** when it was paid, written off or voided */
   movedMs: number | null

@@ -65,5 +65,5 @@ export async function computed(
     draft,
   )
   const { name, email } = account.customer
-  return { ...draft, lines, totals, recipient: { name, email } }
+  return { ...draft, lines, totals, recipient: { name, email }, incomplete: usage.incomplete.size > 0 }
 }

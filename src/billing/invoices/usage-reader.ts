@@ -20,7 +20,12 @@ export type UsageServices = ReadServices & {
   }
 }
 
-export type Usage = { meters: ReadonlyMap<string, Meter>; of(customerId: string): UsageOf }
+export type Usage = {
+  meters: ReadonlyMap<string, Meter>
+  of(customerId: string): UsageOf
+  /** keys of meters that are being filled */
+  incomplete: ReadonlySet<string>
+}
 
 /** `of`: by customer, a function of the spans that were asked for. */
 export async function usageFor(
@@ -52,7 +57,8 @@ export async function usageFor(
     if (usage !== undefined) return usage
     throw new Error(`Usage was not read: ${keyOf(customerId, span)}`)
   }
-  return { meters: new Map(config.meters.map((meter) => [meter.key, meter])), of }
+  const incomplete = new Set(asked.filter((_, i) => found[i]!.incomplete).map(({ meter }) => meter))
+  return { meters: new Map(config.meters.map((meter) => [meter.key, meter])), of, incomplete }
 }
 
 /**

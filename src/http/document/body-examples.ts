@@ -63,6 +63,17 @@ export const bodyExamples: Record<string, Examples> = {
         group_by: ['model'],
       },
     },
+    reachingBack: {
+      summary: 'Calls by customer’s region, of all events that the log has',
+      value: {
+        key: 'regional_calls',
+        name: 'Calls by region',
+        resource_type: 'api_call',
+        aggregation: 'count',
+        group_by: ['region'],
+        counts_from: 'beginning',
+      },
+    },
   }),
   changeMeter: one('Another name', { name: 'AI tokens' }),
   previewPrice: one('1,500 units by tiers', { currency: 'EUR', price: graduated, quantity: '1500' }),

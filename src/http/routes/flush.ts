@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { rfc3339 } from '../../kernel/time.ts'
+import { type FillReport, fillMeters } from '../../log/fill-meters.ts'
 import { type FlushReport, flush } from '../../metering/flush.ts'
 import type { PartitionState } from '../../metering/ports.ts'
 import { reoffer } from '../../metering/reoffer.ts'
@@ -34,6 +35,13 @@ const reportSchema = z
     leased_partitions: z
       .array(z.number().int())
       .meta({ description: 'Partitions that another run is at work on.' }),
+    filling: z
+      .object({
+        counted_blocks: count('Blocks that were counted.'),
+        filled_meters: count('Meters that have counted all now.'),
+        failed_meters: count('Meters that could not be filled now. The next run tries again.'),
+      })
+      .meta({ description: 'Of meters that are filled from the event log.' }),
   })
   .meta({ id: 'FlushReport' })
 
@@ -91,6 +99,7 @@ export const flushRoutes: Routes = (router, deps) => {
             retryQuarantined: query.retry_quarantined,
             dropMissing: query.drop_missing,
           }),
+          await fillMeters(deps),
         ),
       ),
   })
@@ -131,7 +140,7 @@ export const flushRoutes: Routes = (router, deps) => {
   })
 }
 
-export const reportJson = (report: FlushReport) => ({
+const reportJson = (report: FlushReport, { blocks, filled, failed }: FillReport) => ({
   settled_segments: report.settledSegments,
   settled_counters: report.settledCounters,
   already_settled: report.alreadySettled,
@@ -141,6 +150,7 @@ export const reportJson = (report: FlushReport) => ({
   quarantined: report.quarantined,
   failed: report.failed,
   leased_partitions: report.leased,
+  filling: { counted_blocks: blocks, filled_meters: filled.length, failed_meters: failed.length },
 })
 
 function stateJson({ partition, nowMs, open, sealed, unsettledCounters, lastFlushMs }: PartitionState) {

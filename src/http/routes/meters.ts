@@ -3,8 +3,11 @@
 import { z } from 'zod'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { keySchema } from '../../kernel/text.ts'
+import { REPLAY_BLOCKS_SHOWN } from '../../log/limits.ts'
+import type { FillProgress } from '../../log/replay-ports.ts'
 import { archiveMeter } from '../../metering/archive-meter.ts'
 import { changeMeter, noMeter } from '../../metering/change-meter.ts'
+import { countsFromSchema, countsFromText } from '../../metering/counts-from.ts'
 import { createMeter } from '../../metering/create-meter.ts'
 import { filterTermOutputSchema } from '../../metering/filter-schema.ts'
 import { aggregations, type Meter, missingChoices } from '../../metering/meter.ts'
@@ -30,12 +33,29 @@ const meterSchema = z
       description: 'It counts the events on which all of these hold.',
       example: [{ property: 'status', op: 'eq', value: 'ok' }],
     }),
+    counts_from: countsFromSchema,
+    filling: z
+      .object({
+        done: z
+          .int()
+          .meta({ description: 'Blocks of the event log that are counted into it.', example: 120 }),
+        of: z.int().meta({
+          description: `… of so many that it knows of, or ${REPLAY_BLOCKS_SHOWN.toLocaleString('en')} more.`,
+          example: 365,
+        }),
+      })
+      .nullable()
+      .meta({
+        description:
+          'How far it is filled from the event log, while it is; bills and usage that read it say `incomplete` until then. null: it has counted all.',
+        example: null,
+      }),
     created_at: instant('When it was created.'),
     archived_at: instant('When it was archived; null: it counts.').nullable(),
   })
   .meta({ id: 'Meter' })
 
-const meterJson = (meter: Meter): z.input<typeof meterSchema> => ({
+const meterJson = (meter: Meter, filling: FillProgress | null): z.input<typeof meterSchema> => ({
   key: meter.key,
   name: meter.name,
   resource_type: meter.resourceType,
@@ -44,6 +64,8 @@ const meterJson = (meter: Meter): z.input<typeof meterSchema> => ({
   group_by: meter.groupBy,
   missing: meter.missing,
   filter: meter.filter,
+  counts_from: countsFromText(meter.countsFromMs),
+  filling,
   created_at: meter.createdAt.toISOString(),
   archived_at: meter.archivedAt?.toISOString() ?? null,
 })
@@ -61,6 +83,13 @@ const params = z.strictObject({
 const access = 'tenant'
 
 export const meterRoutes: Routes = (router, deps) => {
+  const shown = async (tenantId: string, meters: Meter[]) => {
+    const reaching = meters.filter(({ countsFromMs }) => countsFromMs !== null).map(({ id }) => id)
+    const filling = await deps.replays.progress(tenantId, reaching)
+    return meters.map((meter) => meterJson(meter, filling.get(meter.id) ?? null))
+  }
+  const one = async (tenantId: string, meter: Meter) => (await shown(tenantId, [meter]))[0]!
+
   router.add({
     method: 'post',
     path: '/api/v1/meters',
@@ -68,7 +97,7 @@ export const meterRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Create a meter',
     description:
-      'Events count from now on. Sending the same meter again is answered with the one that there is.',
+      'Events count from now on, or with `counts_from` those of the event log, too: it is filled in the background, and says how far. Sending the same meter again is answered with the one that there is.',
     access,
     body: bodies.create,
     responses: {
@@ -78,7 +107,7 @@ export const meterRoutes: Routes = (router, deps) => {
     errors: ['already_exists'],
     handle: async (c, { body }) => {
       const { meter, created } = await createMeter(deps, c.var, body)
-      return reply(c, created ? 201 : 200, meterJson(meter))
+      return reply(c, created ? 201 : 200, await one(c.var.tenant.tenantId, meter))
     },
   })
 
@@ -96,7 +125,7 @@ export const meterRoutes: Routes = (router, deps) => {
       const page = pageRequest(LIST, query, keySchema)
       const meters = await deps.catalog.listMeters(c.var.tenant.tenantId, page)
       const { data, next_cursor } = pageOf(LIST, meters, page.limit, ({ key }) => key)
-      return reply(c, 200, { data: data.map(meterJson), next_cursor })
+      return reply(c, 200, { data: await shown(c.var.tenant.tenantId, data), next_cursor })
     },
   })
 
@@ -114,7 +143,7 @@ export const meterRoutes: Routes = (router, deps) => {
     handle: async (c, { params }) => {
       const meter = await deps.catalog.findMeter(c.var.tenant.tenantId, params.key)
       if (meter === null) throw noMeter(params.key)
-      return reply(c, 200, meterJson(meter))
+      return reply(c, 200, await one(c.var.tenant.tenantId, meter))
     },
   })
 
@@ -131,8 +160,10 @@ export const meterRoutes: Routes = (router, deps) => {
     body: bodies.change,
     responses: { 200: { description: 'The meter.', schema: meterSchema } },
     errors: ['not_found', 'meaning_would_change'],
-    handle: async (c, { params, body }) =>
-      reply(c, 200, meterJson(await changeMeter(deps, c.var, { key: params.key, change: body }))),
+    handle: async (c, { params, body }) => {
+      const meter = await changeMeter(deps, c.var, { key: params.key, change: body })
+      return reply(c, 200, await one(c.var.tenant.tenantId, meter))
+    },
   })
 
   router.add({
@@ -147,6 +178,7 @@ export const meterRoutes: Routes = (router, deps) => {
     params,
     responses: { 200: { description: 'The meter.', schema: meterSchema } },
     errors: ['not_found'],
-    handle: async (c, { params }) => reply(c, 200, meterJson(await archiveMeter(deps, c.var, params))),
+    handle: async (c, { params }) =>
+      reply(c, 200, await one(c.var.tenant.tenantId, await archiveMeter(deps, c.var, params))),
   })
 }

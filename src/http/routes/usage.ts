@@ -22,7 +22,7 @@ import { JSON_TYPE } from '../body.ts'
 import type { Env } from '../env.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
-import { issueSchema, pageSchema } from '../schemas.ts'
+import { issueSchema } from '../schemas.ts'
 import { issuesWithSent, withSent } from '../sent.ts'
 import { periodParameters } from './period-parameters.ts'
 
@@ -79,6 +79,20 @@ const usageRowSchema = z
     live_quantity: decimalOutput().meta({ description: 'quantity − settled_quantity', example: '120' }),
   })
   .meta({ id: 'Usage' })
+
+const usagePageSchema = z
+  .object({
+    data: z.array(usageRowSchema),
+    next_cursor: z.string().nullable().meta({
+      description: 'Send it as `cursor` to get the next page; null: this is the last.',
+    }),
+    incomplete: z.boolean().optional().meta({
+      description:
+        'A meter that is asked for is being filled from the event log (its `filling`): usage may still come that was accepted before.',
+      example: false,
+    }),
+  })
+  .meta({ id: 'UsagePage' })
 
 export const usageRoutes: Routes = (router, deps) => {
   router.add({
@@ -159,7 +173,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
     responses: {
       200: {
         description: 'Totals, exact at this instant.',
-        schema: pageSchema(usageRowSchema),
+        schema: usagePageSchema,
       },
     },
     errors: ['not_found', 'too_many_counters'],
@@ -173,7 +187,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
           ? await listUsedCustomers(deps, tenant.tenantId, after ?? '', limit + 1)
           : [query.customer_id]
       const page = pageOf('usage', found, limit, (customerId) => customerId)
-      const { quantities } = await readUsage(deps, tenant, {
+      const { quantities, incomplete } = await readUsage(deps, tenant, {
         customerIds: page.data,
         meter: query.meter ?? null,
         boundariesMs,
@@ -182,6 +196,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       return reply(c, 200, {
         data: quantities.map((one) => usageRow(one, boundariesMs)),
         next_cursor: page.next_cursor,
+        incomplete: incomplete.size > 0,
       })
     },
   })

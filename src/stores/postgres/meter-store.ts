@@ -4,6 +4,7 @@
 
 import { sql } from 'drizzle-orm'
 import type { PageRequest } from '../../kernel/page.ts'
+import { rfc3339 } from '../../kernel/time.ts'
 import { METERS_PER_RESOURCE_TYPE, METERS_PER_TENANT } from '../../metering/limits.ts'
 import type { Meter } from '../../metering/meter.ts'
 import type { NewMeter } from '../../metering/meter-input.ts'
@@ -25,6 +26,7 @@ export class PostgresMeterStore implements MeterStore {
   }
 
   async #createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated | null> {
+    const from = instantText(meter.countsFromMs)
     const [row] = await query<CreatedRow>(
       this.#db,
       sql`
@@ -42,13 +44,14 @@ export class PostgresMeterStore implements MeterStore {
           from seen
           where tenants.id = seen.id and tenants.config_version = seen.config_version
             and seen.existing is null and not tenant_full and not type_full
-          returning tenants.id, tenants.config_version
+          returning tenants.id, tenants.config_version, tenants.acts
         ), created as (
           insert into meters (tenant_id, id, key, name, resource_type, aggregation, value, group_by,
-            missing, filter)
+            missing, filter, counts_from, filling, born_act)
           select moved.id, ${meter.id}::text, ${meter.key}::text, ${meter.name}::text, ${meter.resourceType}::text, ${meter.aggregation}::text,
             ${meter.value}::text, ${JSON.stringify(meter.groupBy)}::text::jsonb,
-            ${meter.missing}::text, ${JSON.stringify(meter.filter)}::text::jsonb
+            ${meter.missing}::text, ${JSON.stringify(meter.filter)}::text::jsonb, ${from}::timestamptz,
+            ${from}::timestamptz is not null, moved.acts
           from moved
           returning *
         )
@@ -78,7 +81,11 @@ export class PostgresMeterStore implements MeterStore {
   }
 
   archiveMeter(tenantId: string, key: string): Promise<{ meter: Meter; version: number } | null> {
-    return this.#change(tenantId, key, sql`archived_at = coalesce(meters.archived_at, now())`)
+    return this.#change(
+      tenantId,
+      key,
+      sql`archived_at = coalesce(meters.archived_at, now()), filling = false`,
+    )
   }
 
   /** The tenant's row is locked first, as in every change of a catalog: no two of them can deadlock. */
@@ -123,6 +130,10 @@ export class PostgresMeterStore implements MeterStore {
     return found.map((row) => meterFrom(row.meter))
   }
 }
+
+/** As Postgres reads it; -Infinity is an instant there, too. */
+const instantText = (ms: number | null): string | null =>
+  ms === null ? null : Number.isFinite(ms) ? rfc3339(ms) : '-infinity'
 
 type CreatedRow = {
   existing: string | null

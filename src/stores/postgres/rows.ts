@@ -14,6 +14,10 @@ const parse = (json: string): Row => JSON.parse(json) as Row
 const date = (value: unknown): Date => new Date(value as string)
 const dateOrNull = (value: unknown): Date | null => (value === null ? null : date(value))
 
+/** Before all others is -infinity. */
+const instantMsOrNull = (value: unknown): number | null =>
+  value === null ? null : value === '-infinity' ? Number.NEGATIVE_INFINITY : date(value).getTime()
+
 const tenant = (row: Row): Tenant => ({
   id: row.id as string,
   name: row.name as string,
@@ -44,6 +48,7 @@ const meter = (row: Row): Meter => ({
   missing: row.missing as Meter['missing'],
   // Postgres keeps the keys in another order than the API has them.
   filter: filterTerms(row.filter as Meter['filter']),
+  countsFromMs: instantMsOrNull(row.counts_from),
   createdAt: date(row.created_at),
   archivedAt: dateOrNull(row.archived_at),
 })

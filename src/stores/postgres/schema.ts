@@ -1,8 +1,10 @@
 // The tables. `usage` and `segments` are the cold half of metering; the rest is what a tenant has set up.
 // Text that is compared with Redis's byte order, or is part of a key, has the collation "C".
 
+import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   customType,
   index,
   integer,
@@ -29,6 +31,12 @@ export const tenants = pgTable('tenants', {
   defaultPlan: text('default_plan'),
   /** refuse or keep: an event whose type no active meter takes */
   unmetered: text('unmetered').notNull().default('refuse'),
+  /** Another one after every act: what was computed from the ledger of corrections is entered only if it is still this one. */
+  ledger: uuid('ledger').notNull().defaultRandom(),
+  /** how many acts there are */
+  acts: bigint('acts', { mode: 'number' }).notNull().default(0),
+  /** What arrived from then on is in the log; null: nothing is known to be. */
+  logSince: instant('log_since').defaultNow(),
   createdAt: instant('created_at').notNull().defaultNow(),
 })
 
@@ -68,10 +76,27 @@ export const meters = pgTable(
     missing: text('missing').notNull().default('refuse'),
     /** [{property, op, value}]: which events it counts */
     filter: jsonb('filter').notNull().default([]),
+    /** It counts events of then and later, those before it was made, too; -infinity: all that the log has; null: those that come. */
+    countsFrom: instant('counts_from'),
+    /** Whether it may owe a block of the log: settling says so, and only filling takes it back. */
+    filling: boolean('filling').notNull().default(false),
+    /** Goes up whenever a block that it owes is settled. */
+    fillingSeq: bigint('filling_seq', { mode: 'number' }).notNull().default(0),
+    /** Blocks that were counted into it; goes up with each statement that counts some. */
+    filledBlocks: bigint('filled_blocks', { mode: 'number' }).notNull().default(0),
+    /** µs: of the blocks whose last event arrived by then it owes none. */
+    filledTo: bigint('filled_to', { mode: 'number' }).notNull().default(0),
+    /** The tenant's number of acts when it was made. */
+    bornAct: bigint('born_act', { mode: 'number' }).notNull().default(0),
     createdAt: instant('created_at').notNull().defaultNow(),
     archivedAt: instant('archived_at'),
   },
-  (t) => [primaryKey({ columns: [t.tenantId, t.key] }), uniqueIndex('meters_id').on(t.tenantId, t.id)],
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.key] }),
+    uniqueIndex('meters_id').on(t.tenantId, t.id),
+    index('meters_reaching_back').on(t.tenantId).where(sql`counts_from is not null and archived_at is null`),
+    index('meters_filling').on(t.tenantId).where(sql`filling`),
+  ],
 )
 
 export const customers = pgTable(

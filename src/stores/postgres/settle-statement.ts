@@ -4,6 +4,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { rfc3339 } from '../../kernel/time.ts'
 import type { Counter } from '../../metering/counter.ts'
 import type { BlockRow, SegmentRef } from '../../metering/ports.ts'
+import { owingMeters, reopened } from './owed-blocks.ts'
 
 /** `applied`: 1, or 0 where it was settled before. `lacking`: blocks that Postgres should have and has not; then nothing is applied. */
 export type SettledRow = { applied: string; lacking: string }
@@ -13,16 +14,30 @@ export type SettledRow = { applied: string; lacking: string }
  * same rows in different orders would deadlock), and the blocks entered. Fewer rows merged than sent fails the whole.
  */
 export function settleStatement(segment: SegmentRef, counters: Counter[], blocks: BlockRow[]): SQL {
+  const logs = blocks.length > 0
+  return sql`
+    with lacking as (${lackingBlocks(blocks)}), ${logs ? sentBlocks(blocks) : sql``} applied as (
+      insert into segments (id, partition, counters)
+      select ${segment.id}, ${segment.partition}::int, ${counters.length}::int
+      where (select number from lacking) = 0 ${logs ? sql`and (select count(*) from owing) >= 0` : sql``}
+      on conflict (id) do nothing returning id
+    ), merged as (
+      ${mergedUsage(counters, sql`exists (select 1 from applied)`)}
+      returning 1
+    )${logs ? enteredBlocks(segment, blocks) : sql``}
+    select applied::text as applied,
+      case when applied = 1 and merged <> ${counters.length}::int then (merged || ' counters merged, not all')::int end as merged,
+      (select number from lacking)::text as lacking
+    from (select (select count(*) from applied) as applied, (select count(*) from merged) as merged) as counted`
+}
+
+/** Merges counters, each of which is sent once, into `usage`, in key order. */
+export function mergedUsage(counters: Counter[], condition: SQL): SQL {
   // A column a text, its values on lines (none can hold a line break): Postgres takes that apart three times as fast as JSON.
   // A text without a character has no line, where it should have an empty one: hence the coalesce.
   const column = (of: (counter: Counter) => string | number) =>
     sql`string_to_array(${counters.map(of).join('\n')}::text, chr(10))`
   return sql`
-    with lacking as (${lackingBlocks(blocks)}), applied as (
-      insert into segments (id, partition, counters)
-      select ${segment.id}, ${segment.partition}::int, ${counters.length}::int where (select number from lacking) = 0
-      on conflict (id) do nothing returning id
-    ), merged as (
       insert into usage (tenant_id, customer_id, meter, bucket, groups, distinct_value, merge, a, b)
       select t, coalesce(c, ''), m, to_timestamp(k), g, coalesce(d, ''), o, a, b
       from (select
@@ -36,7 +51,7 @@ export function settleStatement(segment: SegmentRef, counters: Counter[], blocks
         unnest(${column((counter) => counter.a)}::numeric[]) as a,
         unnest(${column((counter) => counter.b)}::numeric[]) as b
       ) as sent
-      where exists (select 1 from applied)
+      where ${condition}
       order by t, c collate "C", m collate "C", k, g collate "C", d collate "C"
       on conflict (tenant_id, customer_id, meter, bucket, groups, distinct_value) do update set
         a = case usage.merge
@@ -48,13 +63,7 @@ export function settleStatement(segment: SegmentRef, counters: Counter[], blocks
         b = case usage.merge
           when 'add' then usage.b + excluded.b
           when 'latest' then greatest(usage.b, excluded.b)
-          else usage.b end
-      returning 1
-    )${blocks.length === 0 ? sql`` : enteredBlocks(segment, blocks)}
-    select applied::text as applied,
-      case when applied = 1 and merged <> ${counters.length}::int then (merged || ' counters merged, not all')::int end as merged,
-      (select number from lacking)::text as lacking
-    from (select (select count(*) from applied) as applied, (select count(*) from merged) as merged) as counted`
+          else usage.b end`
 }
 
 /** A Postgres that was put back between the blocks and this statement has lost them: they are made again first. */
@@ -65,7 +74,7 @@ function lackingBlocks(blocks: BlockRow[]): SQL {
     where not exists (select 1 from log_contents where log_contents.name = named.name)`
 }
 
-function enteredBlocks(segment: SegmentRef, blocks: BlockRow[]): SQL {
+function sentBlocks(blocks: BlockRow[]): SQL {
   const sent = blocks.map((block) => ({
     n: block.name,
     s: block.store,
@@ -80,10 +89,13 @@ function enteredBlocks(segment: SegmentRef, blocks: BlockRow[]): SQL {
     i: block.ids.join(),
     b: block.bytes,
   }))
-  return sql`, sent_blocks as (
+  return sql`sent_blocks as (
       select * from json_to_recordset(${JSON.stringify(sent)}::json)
         as block (n text, s text, t uuid, e int, rf int8, rt int8, tf timestamptz, tt timestamptz, l jsonb, c text, i text, b int)
-    ), entered as (
+    ), owing as (${owingMeters}),`
+}
+
+const enteredBlocks = (segment: SegmentRef, blocks: BlockRow[]): SQL => sql`, entered as (
       insert into log_blocks (tenant_id, store, name, segment_id, events, received_from, received_to, timestamp_from,
         timestamp_to, types, lists, ids, bytes)
       select t, s, n, ${segment.id}, e, rf, rt, tf, tt, array(select jsonb_object_keys(l)), l, string_to_array(i, ',')::int[], b
@@ -94,5 +106,4 @@ function enteredBlocks(segment: SegmentRef, blocks: BlockRow[]): SQL {
       select unnest(string_to_array(c, ',')::int8[]), received_to, id from entered join sent_blocks on n = name
       on conflict do nothing
       returning 1
-    )`
-}
+    ), reopened as (${reopened(blocks)})`

@@ -2,15 +2,18 @@
 
 import type { AccessStore } from '../../access/ports.ts'
 import type { CatalogStore } from '../../billing/ports.ts'
-import type { BlockStore, LogIndex } from '../../log/ports.ts'
+import type { ActStore, BlockStore, LogIndex } from '../../log/ports.ts'
+import type { ReplayStore } from '../../log/replay-ports.ts'
 import { BlockWriter } from '../../log/write-blocks.ts'
 import type { SegmentLog } from '../../metering/ports.ts'
+import { PostgresActStore } from './act-store.ts'
 import { PostgresCustomerStore } from './customer-store.ts'
 import type { Db } from './db.ts'
 import { PostgresKeyStore } from './key-store.ts'
 import { PostgresLogIndex } from './log-index.ts'
 import { PostgresMeterStore } from './meter-store.ts'
 import { PostgresPlanStore } from './plan-store.ts'
+import { PostgresReplayStore } from './replay-store.ts'
 import { PostgresTenantStore } from './tenant-store.ts'
 
 export const postgresAccess = (db: Db): AccessStore =>
@@ -23,10 +26,18 @@ export const postgresCatalog = (db: Db): CatalogStore =>
 export const eventLog = (
   db: Db,
   blocks: BlockStore | null,
-): { log: SegmentLog | null; blocks: BlockStore | null; logIndex: LogIndex } => ({
+): {
+  log: SegmentLog | null
+  blocks: BlockStore | null
+  logIndex: LogIndex
+  replays: ReplayStore
+  acts: ActStore
+} => ({
   log: blocks && new BlockWriter(blocks),
   blocks,
   logIndex: new PostgresLogIndex(db),
+  replays: new PostgresReplayStore(db),
+  acts: new PostgresActStore(db),
 })
 
 /** One object with the methods of all the parts, each run on its own part. */

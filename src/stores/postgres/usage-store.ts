@@ -13,6 +13,7 @@ import {
   type SpanTotals,
   type Totals,
   type TotalsQuery,
+  type UncountedSegment,
   type UsageSpan,
   type UsageStore,
 } from '../../metering/ports.ts'
@@ -72,6 +73,21 @@ export class PostgresUsageStore implements UsageStore {
   async hourTotals(tenantId: string, wanted: HoursQuery, live: LiveCounter[]): Promise<HourTotals[]> {
     const found = await query<HourRow>(this.#db, hoursStatement(tenantId, wanted, live))
     return found.map(hourTotalsOf)
+  }
+
+  async incomplete(tenantId: string, meters: string[], uncounted: UncountedSegment[]): Promise<Set<string>> {
+    const found = await query<{ id: string }>(
+      this.#db,
+      sql`
+      select id from meters
+      where tenant_id = ${tenantId}::uuid and archived_at is null
+        and id = any(array(select json_array_elements_text(${JSON.stringify(meters)}::json)))
+        and (filling or exists (
+          select 1 from json_to_recordset(${JSON.stringify(uncounted)}::json) as live (segment text, meter text)
+          where live.meter = meters.id and not exists (select 1 from segments where segments.id = live.segment)
+        ))`,
+    )
+    return new Set(found.map(({ id }) => id))
   }
 
   async settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]> {

@@ -188,4 +188,43 @@ describe('a run', () => {
     })
     expect(good.invoices().map(({ kind }) => kind)).toEqual(['opening', 'period'])
   })
+
+  it('waits for a meter that is being filled, as long again as the grace; what comes then is late usage', async () => {
+    const reaching = { ...meter('calls'), countsFromMs: Number.NEGATIVE_INFINITY }
+    const account = new CustomerAccount('2026-10-01T00:00Z', { meters: [reaching] })
+    account.plan('calls', { prices: [{ meter: 'calls', price: { model: 'per_unit', unit_amount: '1' } }] })
+    await account.subscribe({ plan: 'calls', start: '2026-10-01T00:00:00Z' })
+    let filling = true
+    const services = {
+      clock: () => account.nowMs,
+      billing: account.settings,
+      configs: { load: async () => account.tenant, forget: () => {}, reload: async () => account.tenant },
+      counters: { readLive: async () => ({ configVersion: 1, counters: [] }) },
+      usage: {
+        spanTotals: async () => [],
+        incomplete: async () => new Set(filling ? [reaching.id] : []),
+      },
+      accounts: {
+        dueAccounts: async () => {
+          const found = account.account()
+          const due = found.subscriptions.some(({ dueMs }) => dueMs !== null && dueMs <= account.nowMs)
+          return due ? [found] : null
+        },
+        saveAccounts: async (_: string, changes: Parameters<typeof account.write>[0][]) =>
+          changes.flatMap((change) => account.write({ ...change })),
+      },
+    }
+    const issuedAt = async (now: string) => {
+      account.at(now)
+      return (await closeDue(services as never)).issued
+    }
+    expect(await issuedAt('2026-11-01T01:00:00Z')).toBe(0)
+    expect(await issuedAt('2026-11-01T01:30:00Z')).toBe(0)
+    expect(await issuedAt('2026-11-01T01:59:59Z')).toBe(0)
+    // It isn't filled yet, and is waited for no longer.
+    expect(await issuedAt('2026-11-01T02:00:00Z')).toBe(1)
+    expect(await issuedAt('2026-12-01T01:00:00Z')).toBe(0)
+    filling = false
+    expect(await issuedAt('2026-12-01T01:05:00Z')).toBe(1)
+  })
 })

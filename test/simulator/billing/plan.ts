@@ -19,6 +19,7 @@ const meter = (
   ...{ id: meterId(key), key, name: null, resourceType, aggregation, value, groupBy },
   missing: 'refuse',
   filter: [],
+  countsFromMs: null,
 })
 
 export const meters: NewMeter[] = [

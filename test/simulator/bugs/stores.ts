@@ -72,7 +72,7 @@ const postgresFirst: typeof readUsage = async (services, tenant, query) => {
   }
   for (const row of settled) add(row.customerId, row.meter, row.all.a)
   for (const counter of live.counters) add(counter.customerId, counter.meter, counter.a)
-  return { config: tenant, quantities: [...sums.values()] }
+  return { config: tenant, quantities: [...sums.values()], incomplete: new Set() }
 }
 
 const SAME_SLOT = '0'

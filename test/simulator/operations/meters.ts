@@ -36,7 +36,7 @@ export const meters = operation({
       await world.start('create-meter', isolate, input.pace, async () => {
         const config = await services.configs.load(tenant.id)
         const type = { resource_type: resourceType, aggregation, value, group_by: groupBy }
-        const made = { key, name, ...type, missing, filter }
+        const made = { key, name, ...type, missing, filter, counts_from: null }
         await createMeter(services, { tenant: config, newId }, made).catch((error: unknown) => {
           // Another run of this has been faster, and the meter was archived since.
           if (
