@@ -14,6 +14,7 @@ import { couponRoutes } from './routes/coupons.ts'
 import { creditRoutes } from './routes/credit.ts'
 import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { customerRoutes } from './routes/customers.ts'
+import { exportRoutes } from './routes/exports.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
 import { invoiceDocumentRoutes } from './routes/invoice-documents.ts'
@@ -40,6 +41,7 @@ const groups: Routes[] = [
   invoiceDocumentRoutes,
   creditRoutes,
   creditNoteRoutes,
+  exportRoutes,
   tenantRoutes,
   apiKeyRoutes,
   flushRoutes,

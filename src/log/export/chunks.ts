@@ -38,3 +38,18 @@ export async function* textChunks<R>(
   }
   if (text !== '') yield encoder.encode(text)
 }
+
+/** Reads the first page already, so that what is wrong is known before an answer has begun. */
+export async function begun<Page>(pages: AsyncGenerator<Page>): Promise<AsyncGenerator<Page>> {
+  const first = await pages.next()
+  async function* all(): AsyncGenerator<Page> {
+    try {
+      if (first.done) return
+      yield first.value
+      yield* pages
+    } finally {
+      await pages.return(undefined)
+    }
+  }
+  return all()
+}

@@ -13,3 +13,6 @@ export const ROW_GROUP_CHARS = 8_000_000
 /** Digits of a decimal column in Parquet, before the point and after it: DECIMAL(38, 12), the most that readers take. */
 export const DECIMAL_PRECISION = 38
 export const DECIMAL_SCALE = 12
+
+/** Customers whose usage is read at once. */
+export const CUSTOMERS_PER_PAGE = 100
