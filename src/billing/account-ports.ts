@@ -24,6 +24,16 @@ export type InvoiceFilter = {
   status?: InvoiceStatus | undefined
 }
 
+/** Of what is exported: of this customer, of these instants, [fromMs, toMs). */
+export type ExportFilter = {
+  customerId?: string | undefined
+  fromMs?: number | undefined
+  toMs?: number | undefined
+}
+
+/** An entry with the currency of its grant. */
+export type ExportedEntry = CreditEntry & { currency: string }
+
 /** Lists are newest first unless they say otherwise, `after` is an id; they give one item more than `limit` if there is one. */
 export interface AccountStore {
   /** One a customer, in the order that was asked for, also where nothing is there yet. */
@@ -55,6 +65,13 @@ export interface AccountStore {
   /** With what is left of them, spent ones too. */
   listGrants(tenantId: string, customerId: string, page: PageRequest): Promise<OpenGrant[]>
   listCreditEntries(tenantId: string, customerId: string, page: PageRequest): Promise<CreditEntry[]>
+  /**
+   * Issued ones (voided ones, too), by when they were issued, in the order of their numbers after this one (0: from the first).
+   * As many as have LINES_PER_INVOICE lines together; none: there are no more.
+   */
+  exportInvoices(tenantId: string, filter: ExportFilter, afterNumber: number): Promise<Invoice[]>
+  /** By when they were written, in the order of customers and then of time; none: there are no more. `after` is an id. */
+  exportCreditEntries(tenantId: string, filter: ExportFilter, after: string | null): Promise<ExportedEntry[]>
   findCreditNote(tenantId: string, id: string): Promise<StoredNote | null>
   /** Of an invoice, the oldest first. */
   listCreditNotes(tenantId: string, invoiceId: string, page: PageRequest): Promise<StoredNote[]>

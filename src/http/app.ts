@@ -15,6 +15,7 @@ import { creditRoutes } from './routes/credit.ts'
 import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { eventRoutes } from './routes/events.ts'
+import { exportRoutes } from './routes/exports.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
 import { invoiceDocumentRoutes } from './routes/invoice-documents.ts'
@@ -44,6 +45,7 @@ const groups: Routes[] = [
   creditRoutes,
   creditNoteRoutes,
   settingsRoutes,
+  exportRoutes,
   tenantRoutes,
   apiKeyRoutes,
   flushRoutes,

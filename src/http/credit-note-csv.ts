@@ -2,8 +2,8 @@
 
 import { creditNoteNumber, type NoteOfInvoice } from '../billing/credit/credit-note.ts'
 import { type InvoiceLine, invoiceNumber } from '../billing/invoices/invoice.ts'
+import { type Cell, csv } from '../kernel/csv.ts'
 import { rfc3339 } from '../kernel/time.ts'
-import { type Cell, csv } from './csv.ts'
 
 type Row = {
   line: number | null

@@ -28,6 +28,8 @@ export type Endpoint<Params = unknown, Query = unknown, Body = unknown> = {
   uncheckedBody?: Record<string, z.ZodType>
   /** Headers that `handle` reads, for the reference: an object of optional strings. */
   headers?: z.ZodObject
+  /** A POST that writes nothing, and whose answer is too long to be kept: it takes no Idempotency-Key. */
+  onlyReads?: true
   /** Its answer holds a secret that is stored nowhere else. */
   showsSecret?: true
   /** `contentType`: JSON if absent; several if the caller chooses. */
@@ -48,8 +50,12 @@ export type Input<Params, Query, Body> = {
 }
 
 /** Whether it honours Idempotency-Key: whatever may write does. */
-export const takesIdempotencyKey = ({ method, access }: Pick<Endpoint, 'method' | 'access'>): boolean =>
-  method !== 'get' && access !== 'public'
+export const takesIdempotencyKey = ({
+  method,
+  access,
+  onlyReads,
+}: Pick<Endpoint, 'method' | 'access' | 'onlyReads'>): boolean =>
+  method !== 'get' && access !== 'public' && onlyReads !== true
 
 /** The error codes that an endpoint can answer with. */
 export function errorCodesOf(endpoint: Endpoint): ErrorCode[] {

@@ -1,8 +1,8 @@
 // The lines of an invoice as CSV, with the numbers that they have everywhere: all of them, also those that the page leaves out.
 
 import { type Invoice, type InvoiceLine, invoiceNumber } from '../billing/invoices/invoice.ts'
+import { type Cell, csv } from '../kernel/csv.ts'
 import { rfc3339 } from '../kernel/time.ts'
-import { type Cell, csv } from './csv.ts'
 
 type Facts = { line: InvoiceLine; number: number; invoice: Invoice }
 

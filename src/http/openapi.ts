@@ -27,6 +27,7 @@ export const TAGS = {
   Subscriptions: 'Who is on which plan, and since when; coupons that take something off.',
   Invoices: 'What a subscription’s period costs: live as a draft, frozen when it is issued.',
   Credit: 'What was paid ahead or given back, and the ledger of what became of it.',
+  Exports: 'What Tollgate knows of usage and money, as files.',
   Tenants: 'The businesses that bill with this Tollgate, and their API keys. With the admin token.',
   Operations: 'How the service is, and what it has still to do.',
 } as const

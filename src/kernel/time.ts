@@ -58,3 +58,10 @@ export function monthMs(timezone: string, month: string): { startMs: number; end
 }
 
 export const rfc3339 = (instantMs: number): string => new Date(instantMs).toISOString()
+
+/** µs since 1970: three decimals where they say it all, else six. */
+export function rfc3339Micros(instantMicros: bigint): string {
+  const beyondMs = ((instantMicros % 1000n) + 1000n) % 1000n
+  const text = rfc3339(Number((instantMicros - beyondMs) / 1000n))
+  return beyondMs === 0n ? text : text.replace('Z', `${String(beyondMs).padStart(3, '0')}Z`)
+}

@@ -1,5 +1,6 @@
 // A run: generated requests to a server, each answer judged, and at the end what the server holds.
 
+import { isJsonType } from '../support/answers.ts'
 import { type Actor, type AdminPool, remember } from './actor.ts'
 import { change } from './change-request.ts'
 import { type ApiDocument, nameOf, type Operation, operationsOf, targetsOf } from './document.ts'
@@ -315,7 +316,7 @@ class Session {
     actor: Actor,
     random: Random,
   ): string[] {
-    if (operation === null || !response.headers.get('content-type')?.includes('json')) return []
+    if (operation === null || !isJsonType(response.headers.get('content-type') ?? '')) return []
     const body = JSON.parse(response.body.toString())
     const admin = operation.access === 'admin'
     if (typeof body.next_cursor === 'string')

@@ -16,7 +16,7 @@ import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
-import { type Document, judgeAnswers } from '../support/answers.ts'
+import { type Document, isJsonType, judgeAnswers } from '../support/answers.ts'
 import { openMigratedPglite } from '../support/pglite.ts'
 
 export type Server = {
@@ -95,7 +95,7 @@ export const caller =
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
-    const isJson = response.headers.get('content-type')?.includes('json') ?? false
+    const isJson = isJsonType(response.headers.get('content-type') ?? '')
     const answer: Answer = {
       status: response.status,
       headers: response.headers,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Cell, csv, defused } from '../../src/http/csv.ts'
 import { invoiceCsv, invoiceCsvName } from '../../src/http/invoice-csv.ts'
+import { type Cell, csv, defused } from '../../src/kernel/csv.ts'
 import { everyKind, invoiceOf } from './invoices.ts'
 import { anyName, invoiceNamed, NASTY_NAMES } from './names.ts'
 import { parseCsv } from './parse-csv.ts'

@@ -22,6 +22,10 @@ export function validatorOf(document: object): Validate {
 export const escaped = (part: string): string =>
   encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))
 
+/** One JSON value: NDJSON is a text of many. */
+export const isJsonType = (contentType: string): boolean =>
+  /^application\/([\w.-]+\+)?json\b/.test(contentType)
+
 type Response = { $ref?: string; content?: Record<string, unknown> }
 type Operation = { responses: Record<string, Response> }
 export type Document = {
@@ -56,7 +60,7 @@ export function judgeAnswers(document: Document): (answer: Answered) => string |
     if (content === undefined) return body === '' ? null : 'the document knows of no body'
     const type = contentType?.split(';')[0] ?? ''
     if (!(type in content)) return `the media type ${type} is not in the document`
-    if (!type.includes('json')) return null
+    if (!isJsonType(type)) return null
     const response =
       shared === undefined
         ? `/paths/${escaped(found.path)}/${method.toLowerCase()}/responses/${status}`

@@ -3,7 +3,14 @@
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { Account, AccountChange } from '../../billing/account.ts'
-import type { AccountStore, Asked, InvoiceFilter, Saved } from '../../billing/account-ports.ts'
+import type {
+  AccountStore,
+  Asked,
+  ExportedEntry,
+  ExportFilter,
+  InvoiceFilter,
+  Saved,
+} from '../../billing/account-ports.ts'
 import type { CreditEntry, OpenGrant, StoredNote } from '../../billing/credit/credit.ts'
 import type { Invoice } from '../../billing/invoices/invoice.ts'
 import type { Subscription } from '../../billing/subscriptions/subscription.ts'
@@ -12,6 +19,7 @@ import { rfc3339 } from '../../kernel/time.ts'
 import { accountFrom } from './account-rows.ts'
 import { saveStatement } from './account-save.ts'
 import type { Db } from './db.ts'
+import { exportedEntries, exportedInvoices } from './exported.ts'
 import { query, violates } from './failure.ts'
 
 type Table = 'subscriptions' | 'invoices' | 'credit_grants' | 'credit_entries' | 'credit_notes'
@@ -131,6 +139,18 @@ export class PostgresAccountStore implements AccountStore {
       [of(sql`customer_id`, customerId)],
       page,
     )
+  }
+
+  exportInvoices(tenantId: string, filter: ExportFilter, afterNumber: number): Promise<Invoice[]> {
+    return exportedInvoices(this.#db, tenantId, filter, afterNumber)
+  }
+
+  exportCreditEntries(
+    tenantId: string,
+    filter: ExportFilter,
+    after: string | null,
+  ): Promise<ExportedEntry[]> {
+    return exportedEntries(this.#db, tenantId, filter, after)
   }
 
   findCreditNote(tenantId: string, id: string): Promise<StoredNote | null> {
