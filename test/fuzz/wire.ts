@@ -49,7 +49,12 @@ export function send({ host, port, bytes, isHead, hangUp, then, timeoutMs }: Sen
       received = received.subarray(parsed.bytes)
       if (first !== null) return answered(parsed.response)
       first = parsed.response
-      if (then === undefined || ended || first.headers.get('connection')?.toLowerCase() === 'close')
+      if (
+        then === undefined ||
+        ended ||
+        isStream(first.headers) ||
+        first.headers.get('connection')?.toLowerCase() === 'close'
+      )
         return answered(null)
       socket.write(then)
       look(false)
@@ -103,6 +108,7 @@ function parseResponse(
     bytes: end + 4 + length,
   })
   if (isHead || status === 204 || status === 304) return whole(Buffer.alloc(0), 0)
+  if (isStream(headers)) return whole(Buffer.alloc(0), rest.length)
   if (headers.get('transfer-encoding')?.toLowerCase() === 'chunked') {
     const chunked = unchunk(rest)
     return chunked && whole(chunked.body, chunked.bytes)
@@ -111,6 +117,10 @@ function parseResponse(
   if (length === undefined) return ended ? whole(rest, rest.length) : null
   return rest.length < Number(length) ? null : whole(rest.subarray(0, Number(length)), Number(length))
 }
+
+/** It has no end: that it begins is the answer. */
+const isStream = (headers: Map<string, string>): boolean =>
+  headers.get('content-type') === 'text/event-stream'
 
 function unchunk(bytes: Buffer): { body: Buffer; bytes: number } | null {
   const parts: Buffer[] = []
