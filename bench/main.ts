@@ -5,6 +5,7 @@ import { closeAll } from './closing.ts'
 import { benchEmbedded } from './embedded.ts'
 import { benchHttp } from './http.ts'
 import { benchInvoices } from './invoices.ts'
+import { benchLog } from './log.ts'
 import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
 import { type Section, table } from './report.ts'
@@ -18,6 +19,7 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
   bill: benchBill,
   invoices: benchInvoices,
   http: benchHttp,
+  log: benchLog,
   embedded: (_servers, options) => benchEmbedded(options),
   worker: benchWorker,
 }

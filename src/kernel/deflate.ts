@@ -1,16 +1,15 @@
-// Deflate (RFC 1951), by what both runtimes have built in.
+// Deflate (RFC 1951). node:zlib is native both in Node and in Workers, and lets the effort be chosen, which CompressionStream
+// does not: the least makes texts of events 5 % larger than the usual one, in half the time.
 
-export const deflate = (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> =>
-  through(bytes, new CompressionStream('deflate-raw'))
+import { deflateRaw, inflateRaw } from 'node:zlib'
+
+export const deflate = (bytes: Uint8Array): Promise<Uint8Array> =>
+  new Promise((resolve, reject) =>
+    deflateRaw(bytes, { level: 1 }, (error, packed) => (error ? reject(error) : resolve(packed))),
+  )
 
 /** Throws for what isn't deflated data. `bytes`: our own, never a caller's: nothing bounds what it becomes. */
-export const inflate = (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> =>
-  through(bytes, new DecompressionStream('deflate-raw'))
-
-async function through(
-  bytes: Uint8Array<ArrayBuffer>,
-  stream: CompressionStream | DecompressionStream,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const answer = new Response(new Response(bytes).body!.pipeThrough(stream))
-  return new Uint8Array(await answer.arrayBuffer())
-}
+export const inflate = (bytes: Uint8Array): Promise<Uint8Array> =>
+  new Promise((resolve, reject) =>
+    inflateRaw(bytes, (error, unpacked) => (error ? reject(error) : resolve(unpacked))),
+  )

@@ -21,6 +21,14 @@ export const derivedBytes = (
   length: number,
 ): Uint8Array<ArrayBuffer> => new Uint8Array(hkdfSync('sha256', secret, salt, purpose, length))
 
-/** 32 and 64 bits of SHA-256 as signed numbers, the larger one as text: for an index, which may find too much but never too little. */
-export const hash32 = (content: string): number => hash('sha256', content, 'buffer').readInt32BE(0)
+/** 64 bits of SHA-256 as a signed number, as text: for an index, which may find too much but never too little. */
 export const hash64 = (content: string): string => String(hash('sha256', content, 'buffer').readBigInt64BE(0))
+
+/** 32 bits, signed, for the same where there are many: FNV-1a over UTF-16 units, mixed as MurmurHash3 ends. */
+export function hash32(content: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < content.length; i++) h = Math.imul(h ^ content.charCodeAt(i), 0x01000193)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) | 0
+}

@@ -2,7 +2,7 @@
 // settled, any number of times: the same log makes the same blocks.
 
 import { digest128 } from '../kernel/digest.ts'
-import { eventOfLine, type Lists, type LoggedCall } from '../metering/logged.ts'
+import { headOfLine, type Lists, type LoggedCall } from '../metering/logged.ts'
 import type { BlockRow, SegmentContent, SegmentLog, SegmentRef, WrittenLog } from '../metering/ports.ts'
 import { type BlockLine, blockText, packed, readBlock } from './block.ts'
 import type { BlockStore, NewBlock } from './block-store.ts'
@@ -56,13 +56,13 @@ export async function entriesKept(store: BlockStore, tenantId: string, kept: str
 type MadeBlock = NewBlock & { row: BlockRow }
 
 async function blocksOf(segment: string, log: LoggedCall[], store: string): Promise<MadeBlock[]> {
-  const made: MadeBlock[] = []
-  for (const [tenantId, calls] of Map.groupBy(log, (call) => call.tenantId)) {
-    let number = 0
-    for (const part of parts(calls))
-      made.push(await blockOf(part, { segment, tenantId, number: number++, store }))
-  }
-  return made
+  const ofTenants = Map.groupBy(log, (call) => call.tenantId)
+  // All at once: packing is done beside this thread.
+  return await Promise.all(
+    [...ofTenants].flatMap(([tenantId, calls]) =>
+      [...parts(calls)].map((part, number) => blockOf(part, { segment, tenantId, number, store })),
+    ),
+  )
 }
 
 /** Cut by number, by size and by time. */
@@ -111,7 +111,7 @@ export function contents(
   const ids: number[] = []
   let [from, to, earliest, latest] = [Infinity, -Infinity, Infinity, -Infinity]
   for (const { receivedMicros, lists: ofCall, line } of lines) {
-    const [id, customerId, resourceType, , timestampMs] = eventOfLine(line)
+    const { id, customerId, resourceType, timestampMs } = headOfLine(line)
     if (!customers.has(customerId)) customers.set(customerId, customerHash(tenantId, customerId))
     ids.push(idHash(tenantId, id))
     const list = ofCall[resourceType] ?? []

@@ -3,11 +3,11 @@
 import { decimal, text } from '../kernel/decimal.ts'
 import { digest128 } from '../kernel/digest.ts'
 import { bucketStartMs } from '../kernel/time.ts'
-import { type Counter, counterField, LOG_METER, type Merge } from './counter.ts'
+import { type Counter, counterField, type Merge } from './counter.ts'
 import type { Event, Wrong } from './event.ts'
 import { passes } from './filter.ts'
 import { GROUP_VALUES_BYTES } from './limits.ts'
-import { type Lists, lineOf, listField, listOf, noLists } from './logged.ts'
+import { lineOf, listField, listOf, noLists } from './logged.ts'
 import { type Aggregation, activeMeters, type Meter, type TenantConfig } from './meter.ts'
 import type { CountedEvent, RecordBatch } from './ports.ts'
 import { LOST_DIGITS, lostDigits, property, propertyPointer } from './property.ts'
@@ -40,6 +40,9 @@ const contributions: Record<
 export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggregation].merge
 
 /** `meter`: its id. */
+/** Resource types of a configuration whose lists are kept ready: of unmetered ones there may be any number. */
+const TYPES_KEPT = 1_000
+
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
 /** `skipped`: the keys of the meters that leave the event out for what it lacks. */
@@ -218,7 +221,6 @@ export function batchOf(
   const positions = new Map<string, number>()
   const meterPositions = new Map<string, number>()
   const counters: RecordBatch['counters'] = []
-  const lists: Lists | null = logged ? noLists() : null
   const inBatch = ({ field, meter, merge, a, b }: Delta) => {
     let counter = positions.get(field)
     if (counter === undefined) {
@@ -228,43 +230,46 @@ export function batchOf(
     }
     return { counter, a, b }
   }
-  const counted: CountedEvent[] = events.map(({ event, deltas }) => {
-    const inBatchOrder = deltas.map(inBatch)
-    if (lists !== null) inBatchOrder.push(inBatch(listDelta(event.resourceType, config, lists)))
-    return {
-      idDigest: digest128(event.id),
-      fingerprint: digest128(event.content),
-      line: logged ? lineOf(event) : '',
-      deltas: inBatchOrder,
-    }
-  })
+  const counted: CountedEvent[] = events.map(({ event, deltas }) => ({
+    idDigest: digest128(event.id),
+    fingerprint: digest128(event.content),
+    line: logged ? lineOf(event) : '',
+    deltas: deltas.map(inBatch),
+  }))
   return {
     tenantId: config.tenantId,
     configVersion: config.version,
     handling,
     meters: [...meterPositions.keys()],
     counters,
-    lists,
+    log: logged ? logOf(events, config) : null,
     events: counted,
   }
 }
 
-const listDeltas = new WeakMap<TenantConfig, Map<string, { list: string[]; delta: Delta }>>()
+type OfType = { list: string[]; field: string }
+const listsOf = new WeakMap<TenantConfig, Map<string, OfType>>()
 
-/** What an event adds to the log's own counter of its type; notes the list. Found once a configuration and type. */
-function listDelta(resourceType: string, config: TenantConfig, lists: Lists): Delta {
-  let ofType = listDeltas.get(config)
-  if (ofType === undefined) {
-    ofType = new Map()
-    listDeltas.set(config, ofType)
-  }
-  let known = ofType.get(resourceType)
+/** The lists of these events. Each is made once a configuration and type. */
+function logOf(events: { event: Event }[], config: TenantConfig): NonNullable<RecordBatch['log']> {
+  let known = listsOf.get(config)
   if (known === undefined) {
-    const list = listOf(activeMeters(config, resourceType))
-    const field = listField(config.tenantId, resourceType, list)
-    known = { list, delta: { field, meter: LOG_METER, merge: 'once', a: '1', b: '0' } }
-    ofType.set(resourceType, known)
+    known = new Map()
+    listsOf.set(config, known)
   }
-  lists[resourceType] = known.list
-  return known.delta
+  const lists = noLists()
+  const fields: string[] = []
+  for (const { event } of events) {
+    const { resourceType } = event
+    if (lists[resourceType] !== undefined) continue
+    let ofType = known.get(resourceType)
+    if (ofType === undefined) {
+      const list = listOf(activeMeters(config, resourceType))
+      ofType = { list, field: listField(config.tenantId, resourceType, list) }
+      if (known.size < TYPES_KEPT) known.set(resourceType, ofType)
+    }
+    lists[resourceType] = ofType.list
+    fields.push(ofType.field)
+  }
+  return { lists, fields }
 }

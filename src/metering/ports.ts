@@ -23,8 +23,8 @@ export type RecordBatch = {
   meters: string[]
   /** distinct counters that the events touch; `meter` is an index into `meters` */
   counters: { field: string; merge: Counter['merge']; meter: number }[]
-  /** of the resource types in the batch; null: there is no log */
-  lists: Lists | null
+  /** the lists of the resource types in the batch, and the fields of their counters; null: there is no log */
+  log: { lists: Lists; fields: string[] } | null
   events: CountedEvent[]
 }
 

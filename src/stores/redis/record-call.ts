@@ -1,6 +1,6 @@
 // Batches as the arguments of one call of the record script, and the script's reply as an outcome for each.
 
-import { type Merge, tallyField } from '../../metering/counter.ts'
+import { LOG_METER, type Merge, tallyField } from '../../metering/counter.ts'
 import type { Limits } from '../../metering/limits.ts'
 import { noLists } from '../../metering/logged.ts'
 import type { CountedEvent, RecordBatch, RecordOutcome, Verdict } from '../../metering/ports.ts'
@@ -20,7 +20,7 @@ const HANDLING_LETTERS: Record<RecordBatch['handling'], string> = { strict: 's',
 /** What goes out in one call: meters and counters named once, and the events of every batch, in order. */
 export type RecordCall = Pick<
   RecordBatch,
-  'tenantId' | 'configVersion' | 'meters' | 'counters' | 'lists' | 'events'
+  'tenantId' | 'configVersion' | 'meters' | 'counters' | 'log' | 'events'
 > & {
   groups: Pick<RecordBatch, 'handling' | 'events'>[]
 }
@@ -52,18 +52,30 @@ export function recordCall(batches: RecordBatch[]): RecordCall {
     ),
   )
   const { tenantId, configVersion } = first
-  // Of one configuration, so that a type has one list whichever batch it is in.
-  const lists = first.lists && Object.assign(noLists(), ...batches.map((batch) => batch.lists))
-  return { tenantId, configVersion, meters: [...meters.keys()], counters, lists, events, groups: batches }
+  const log = first.log && joinedLog(batches)
+  return { tenantId, configVersion, meters: [...meters.keys()], counters, log, events, groups: batches }
 }
+
+/** Of one configuration, so that a type has one list, and one counter, whichever batch it is in. */
+function joinedLog(batches: RecordBatch[]): NonNullable<RecordBatch['log']> {
+  const fields = new Set(batches.flatMap(({ log }) => log!.fields))
+  return { lists: Object.assign(noLists(), ...batches.map(({ log }) => log!.lists)), fields: [...fields] }
+}
+
+/** The log comes last. */
+const metersOf = ({ meters, log }: RecordCall): string[] => (log === null ? meters : [...meters, LOG_METER])
 
 /** As scripts/record.ts takes them. */
 export function recordArguments(
-  { tenantId, configVersion, meters, counters, lists, events, groups }: RecordCall,
+  call: RecordCall,
   limits: Limits,
   partitions: number,
   answered: Answered,
 ): string[] {
+  const { tenantId, configVersion, counters, log, events, groups } = call
+  const meters = metersOf(call)
+  const ofLists = log === null ? [] : log.fields
+  const merges = counters.map((counter) => MERGE_LETTERS[counter.merge])
   const header: Record<(typeof recordHeader)[number], string> = {
     tenant: tenantId,
     version: String(configVersion),
@@ -82,14 +94,16 @@ export function recordArguments(
     dedupe_max_ids: orEndless(limits.dedupeMaxIds),
     dedupe_bucket_ids: String(limits.dedupeBucketIds),
     meters: String(meters.length),
-    merges: counters.map((counter) => MERGE_LETTERS[counter.merge]).join(''),
+    merges: [...merges, ...ofLists.map(() => MERGE_LETTERS.once)].join(''),
     meter_of: counters.map((counter) => counter.meter + 1).join(','),
-    lists: lists === null ? '' : JSON.stringify(lists),
+    lists: log === null ? '' : JSON.stringify(log.lists),
+    list_counters: String(ofLists.length),
   }
   const args: string[] = recordHeader.map((name) => header[name])
   for (const meter of meters) args.push(meter, answered.of(tenantId, meter))
   for (const meter of meters) args.push(tallyField(tenantId, meter, answered.slot))
   for (const counter of counters) args.push(counter.field)
+  args.push(...ofLists)
   for (const event of events) {
     args.push(event.idDigest, event.fingerprint, event.line, String(event.deltas.length))
     for (const delta of event.deltas) args.push(String(delta.counter + 1), delta.a, delta.b)
@@ -100,9 +114,11 @@ export function recordArguments(
 /** An outcome for each batch of the call, in order. */
 export function recordOutcomes(
   reply: Reply,
-  { tenantId, meters, groups }: RecordCall,
+  call: RecordCall,
   answered: Answered,
 ): RecordOutcome[] | { wrongPartitions: string } {
+  const { tenantId, groups } = call
+  const meters = metersOf(call)
   const [kind, detail, taken = []] = reply as [string, string, string[]?]
   switch (kind) {
     case 'done':

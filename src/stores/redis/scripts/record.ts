@@ -36,6 +36,8 @@ export const recordHeader = [
   'meter_of',
   /** the lists of its events, as JSON; '': nothing is logged */
   'lists',
+  /** How many of the counters, the last ones, are those of the lists. The last meter is the log then. */
+  'list_counters',
 ] as const
 
 /**
@@ -192,19 +194,19 @@ for _, value in ipairs(values) do
   t[1], t[2], t[3], t[4] = t[1] + 1, t[2] + value[2], t[3] + value[3], t[4] + value[4]
 end
 
+-- The log takes every event that is new, and each list is there once.
+local list_counters = tonumber(call.list_counters)
+if list_counters > 0 then
+  taken[meters] = {#lines, parse(integer(#lines))}
+  for i = counters - list_counters + 1, counters do state[i] = load(i) or parse_value('1') end
+end
+
 -- The tallies: in this segment, and the account of the slot.
 local sums, taken_texts = {}, {}
 local function set(field, value)
   sums[#sums + 1] = field
   sums[#sums + 1] = value
 end
-local function amount(events_text, quantity)
-  if not events_text then return {0, 0, 0, 0} end
-  return {tonumber(events_text), parse(quantity)}
-end
-local function amount_text(x) return integer(x[1]) .. ' ' .. format(x[2], x[3], x[4]) end
-local function plus(x, y) return {x[1] + y[1], add(x[2], x[3], x[4], y[2], y[3], y[4])} end
-local function minus(x, y) return {x[1] - y[1], carry(x[2] - y[2], x[3] - y[3], x[4] - y[4])} end
 for m = 1, meters do
   taken_texts[m] = ''
   if taken[m][1] > 0 then

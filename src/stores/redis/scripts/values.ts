@@ -2,6 +2,7 @@
  * What a counter holds, in Lua: two decimals, {h, m, l, h, m, l} (decimal.ts), and as text "a", or "a b" where b is not 0. How two
  * become one is metering/counter.ts's `Merge`.
  *   parse_value(text) → value      value_text(value) → text
+ *   amount(events, quantity) → {number, h, m, l}      amount_text(amount) → "events quantity"      plus, minus(amount, amount)
  *   merged(merge, old or nil, h, m, l, b) → value     merge: the letter's code; h, m, l: a of what is new; b: its b, as text
  */
 export const luaValues = `
@@ -19,6 +20,13 @@ local function value_text(s)
   if s[4] == 0 and s[5] == 0 and s[6] == 0 then return a end
   return a .. ' ' .. format(s[4], s[5], s[6])
 end
+local function amount(events_text, quantity)
+  if not events_text then return {0, 0, 0, 0} end
+  return {tonumber(events_text), parse(quantity)}
+end
+local function amount_text(x) return integer(x[1]) .. ' ' .. format(x[2], x[3], x[4]) end
+local function plus(x, y) return {x[1] + y[1], add(x[2], x[3], x[4], y[2], y[3], y[4])} end
+local function minus(x, y) return {x[1] - y[1], carry(x[2] - y[2], x[3] - y[3], x[4] - y[4])} end
 local ADD, MIN, MAX, LATEST = 97, 110, 120, 108
 local function merged(merge, old, h, m, l, b)
   local bh, bm, bl = 0, 0, 0
