@@ -41,11 +41,11 @@ export function blockText(lines: BlockLine[], erased: Erased[] = []): string {
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-export const packed = (text: string): Promise<Uint8Array> => deflate(encoder.encode(text))
+export const packed = (text: string): Uint8Array => deflate(encoder.encode(text))
 
 /** Throws for what is no block. */
-export async function readBlock(content: Uint8Array): Promise<Block> {
-  const text = decoder.decode(await inflate(content))
+export function readBlock(content: Uint8Array): Block {
+  const text = decoder.decode(inflate(content))
   const [first = '', ...rest] = text.split('\n')
   const head = JSON.parse(first) as Head
   if (head.format !== FORMAT)

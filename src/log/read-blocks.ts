@@ -11,12 +11,10 @@ import type { FoundBlock } from './ports.ts'
 export async function readBlocks(store: BlockStore, blocks: FoundBlock[]): Promise<Block[]> {
   for (const block of blocks) if (block.store !== store.kind) throw elsewhere(block, store)
   const found = await store.get(blocks.map(({ name }) => name))
-  return Promise.all(
-    found.map((one, i) => {
-      if (one === null) throw missing(blocks[i]!)
-      return readBlock(one.content)
-    }),
-  )
+  return found.map((one, i) => {
+    if (one === null) throw missing(blocks[i]!)
+    return readBlock(one.content)
+  })
 }
 
 /** The events of calls that are not settled yet. */

@@ -23,7 +23,7 @@ export class BlockWriter implements SegmentLog {
   async write(segment: SegmentRef, { log, kept }: Pick<SegmentContent, 'log' | 'kept'>): Promise<WrittenLog> {
     if (kept !== null) return { rows: await this.#writeAgain(JSON.parse(kept) as Kept), kept }
     if (log.length === 0) return { rows: [], kept: null }
-    const blocks = await blocksOf(segment.id, log, this.#store.kind)
+    const blocks = blocksOf(segment.id, log, this.#store.kind)
     await this.#store.put(blocks)
     // Who can be put back together with the index has to be given the blocks again, too.
     const withContent = this.#store.kind === 'postgres'
@@ -48,20 +48,17 @@ export async function entriesKept(store: BlockStore, tenantId: string, kept: str
   for (const { row, content } of JSON.parse(kept) as Kept) {
     if (row.tenantId !== tenantId) continue
     const bytes = content === undefined ? (await store.get([row.name]))[0]?.content : fromBase64(content)
-    if (bytes) entries.push(...(await readBlock(bytes)).entries)
+    if (bytes) entries.push(...readBlock(bytes).entries)
   }
   return entries
 }
 
 type MadeBlock = NewBlock & { row: BlockRow }
 
-async function blocksOf(segment: string, log: LoggedCall[], store: string): Promise<MadeBlock[]> {
+function blocksOf(segment: string, log: LoggedCall[], store: string): MadeBlock[] {
   const ofTenants = Map.groupBy(log, (call) => call.tenantId)
-  // All at once: packing is done beside this thread.
-  return await Promise.all(
-    [...ofTenants].flatMap(([tenantId, calls]) =>
-      [...parts(calls)].map((part, number) => blockOf(part, { segment, tenantId, number, store })),
-    ),
+  return [...ofTenants].flatMap(([tenantId, calls]) =>
+    [...parts(calls)].map((part, number) => blockOf(part, { segment, tenantId, number, store })),
   )
 }
 
@@ -90,9 +87,9 @@ function* parts(calls: LoggedCall[]): Generator<BlockLine[]> {
 
 type Place = { segment: string; tenantId: string; number: number; store: string }
 
-async function blockOf(lines: BlockLine[], { segment, tenantId, number, store }: Place): Promise<MadeBlock> {
+function blockOf(lines: BlockLine[], { segment, tenantId, number, store }: Place): MadeBlock {
   const text = blockText(lines)
-  const content = await packed(text)
+  const content = packed(text)
   const name = `${segment}/${tenantId}/${number}-${digest128(text)}`
   return {
     name,

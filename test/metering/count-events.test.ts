@@ -20,7 +20,9 @@ function counted(meters: Meter[], sent: { quantity: string; properties?: Record<
 
 const amounts = (meters: Meter[], sent: Parameters<typeof counted>[1]) => {
   const result = counted(meters, sent)
-  return 'deltas' in result ? result.deltas.map(({ meter, a }) => [meter, a]) : result
+  return 'deltas' in result
+    ? result.deltas.map(({ meter: id, a }) => [meters.find((one) => one.id === id)!.key, a])
+    : result
 }
 
 describe('a negative quantity', () => {

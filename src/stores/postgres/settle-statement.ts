@@ -100,6 +100,7 @@ const enteredBlocks = (segment: SegmentRef, blocks: BlockRow[]): SQL => sql`, en
         timestamp_to, types, lists, ids, bytes)
       select t, s, n, ${segment.id}, e, rf, rt, tf, tt, array(select jsonb_object_keys(l)), l, string_to_array(i, ',')::int[], b
       from sent_blocks where exists (select 1 from applied)
+      on conflict (name) do nothing
       returning id, name, received_to
     ), customers as (
       insert into log_customers (customer, received_to, block_id)
