@@ -34,15 +34,23 @@ function stoppingDisk(folder: string, at: number, how: 'kill' | 'power cut') {
   let onDisk: Awaited<ReturnType<typeof afterCrash>> | null = null
   let steps = 0
   const handles: FileHandle[] = []
+  // One image after the other: steps may overlap, as the file is written anew while it goes on growing.
+  let imaging = Promise.resolve()
+  const takeImage = () => {
+    imaging = imaging.then(async () => {
+      const older = onDisk
+      onDisk = await afterCrash(folder)
+      await older?.remove()
+    })
+    return imaging
+  }
   const disk = handledDisk(async ({ name }, go) => {
     if (++steps > at) return never
     const done = await go()
     if (name === 'create') handles.push(done as FileHandle)
-    if (how === 'kill' ? steps === at : name === 'sync' || name === 'syncFolder') {
-      await onDisk?.remove()
-      onDisk = await afterCrash(folder)
-    }
+    if (how === 'kill' ? steps === at : name === 'sync' || name === 'syncFolder') await takeImage()
     if (steps < at) return done
+    await imaging
     stop.resolve(onDisk ?? (await afterCrash(folder)))
     return never
   })
