@@ -241,6 +241,8 @@ async function checkedPreview(
       const { subscription: agreed } = answer
       const would = { ...known, agreed, firsts: firstsOf(known.firsts, agreed, true) }
       const moment = momentOf(year, change.isolate, books, would)
+      // What its first invoice is, the preview says: in the books it is another one.
+      moment.books = { ...books, invoices: [...answer.issued, ...books.invoices] }
       for (const [n, invoice] of answer.issued.entries()) {
         checkInvoice(year, moment, invoice)
         // It will have a number.
