@@ -144,4 +144,14 @@ export const bodyExamples: Record<string, Examples> = {
     currency: 'EUR',
   }),
   createCreditNote: one('A part of it', { amount: '12.50', reason: 'Outage on Tuesday' }),
+  export: json({
+    usage: {
+      summary: 'This month by day, for a spreadsheet',
+      value: { what: 'usage', format: 'csv', filter: { window: 'day' } },
+    },
+    invoices: {
+      summary: 'Lines of invoices, for a warehouse',
+      value: { what: 'invoices', format: 'parquet' },
+    },
+  }),
 }
