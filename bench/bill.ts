@@ -84,6 +84,7 @@ async function readBills(
     accounts: new PostgresAccountStore(world.db),
     configs: new ConfigCache(access, world.clock),
     logKept: true,
+    placeNew: async () => 0,
   }
   const { tenant } = await createTenant(
     services,

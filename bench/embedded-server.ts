@@ -15,11 +15,12 @@ const postgres = await openPglite(null)
 await migratePglite(postgres.db)
 const redis = await openEmbeddedRedis(file ? { file, log: console.error } : {})
 const connections = {
-  redis: tcpConnection(redis.client),
+  databases: { main: { connection: tcpConnection(redis.client) } },
   counters: 'embedded',
   shared: true,
   db: postgres.db,
   blocks: new PostgresBlockStore(postgres.db),
+  exportFiles: null,
 } as const
 const { app } = compose(readConfig({}), connections, adminToken ?? null)
 serve({ fetch: app.fetch, port: Number(PORT), hostname: '127.0.0.1' }, ({ port }) => {

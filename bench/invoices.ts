@@ -61,6 +61,7 @@ function servicesOf(world: World) {
     configs: new ConfigCache(access, Date.now),
     billing: defaultBillingSettings,
     logKept: true,
+    placeNew: async () => 0,
   }
 }
 

@@ -3,23 +3,22 @@
 import { HOUR_MS } from '../src/kernel/time.ts'
 import { ALL_EVENTS } from '../src/log/filter.ts'
 import { findEvent, findEvents } from '../src/log/find-events.ts'
-import { BlockWriter } from '../src/log/write-blocks.ts'
-import type { LoggedCall } from '../src/metering/logged.ts'
-import { lineOf } from '../src/metering/logged.ts'
 import { PostgresBlockStore } from '../src/stores/blocks/postgres.ts'
 import { PostgresLogIndex } from '../src/stores/postgres/log-index.ts'
 import { makeTenant, mustBeExact, type Tenant } from './api.ts'
 import { startServer } from './child.ts'
 import { commandsOfACall } from './commands.ts'
 import { counterEvent, noFence, settleAll } from './fill.ts'
+import { fillLog, idOf, realEvent } from './fill-log.ts'
 import { latencies, rates, record } from './http.ts'
 import type { LoadResult } from './load.ts'
 import { startLoad } from './load-client.ts'
 import { inTurn, median, medianRatio, percentile } from './measure.ts'
 import type { Options } from './options.ts'
+import { replaying } from './replay.ts'
 import { atMost, inSeconds, latency, perSecond, type Row, type Section, short, whole } from './report.ts'
 import type { Servers } from './servers.ts'
-import { CUSTOMERS, METER_ID, RESOURCE_TYPE, type SentEvent, tenantConfig } from './workload.ts'
+import { CUSTOMERS, tenantConfig } from './workload.ts'
 import { openWorld, send, type World } from './world.ts'
 
 const RECORDING = 1.15
@@ -32,6 +31,7 @@ export async function benchLog(servers: Servers, options: Options): Promise<Sect
     await recording(servers, options),
     await settling(servers, options),
     await reading(servers, options),
+    await replaying(servers, options),
   ]
 }
 
@@ -111,28 +111,19 @@ async function commands(servers: Servers): Promise<Row> {
   }
 }
 
-const MODELS = ['large', 'small', 'vision', 'audio']
-
-/** As an AI backend sends it: some 200 bytes. */
-const realEvent = (n: number): SentEvent & { properties: object } => ({
-  ...counterEvent(n, CUSTOMERS, Math.floor(Date.now() / HOUR_MS) * HOUR_MS),
-  timestamp: new Date(Date.now() - (n % 60) * 1000).toISOString(),
-  id: crypto.randomUUID(),
-  properties: {
-    model: MODELS[n % 4],
-    region: n % 3 === 0 ? 'eu-west-1' : 'us-east-1',
-    usage: { input: 100 + ((n * 7919) % 4000), output: 10 + ((n * 104_729) % 900) },
-    request_id: `req_${crypto.randomUUID().slice(0, 13)}`,
-  },
-})
-
 type Settled = { seconds: number; redisBytes: number; postgresBytes: number }
 
-/** 10,000 counters of one event each, where the log weighs most, and of ten. */
+/** Counters and events of each. The log is work by event, the counters are by counter: so it weighs most where many events share one. */
+const SETTLED = [
+  [10_000, 1],
+  [100_000, 1],
+  [10_000, 10],
+] as const
+
 async function settling(servers: Servers, { quick }: Options): Promise<Section> {
-  const counters = quick ? 1_000 : 10_000
   const rows: Row[] = []
-  for (const each of [1, 10]) {
+  for (const [full, each] of SETTLED) {
+    const counters = quick ? full / 10 : full
     const withLog: Settled[] = []
     const without: Settled[] = []
     for (let round = 0; round < (quick ? 1 : 5); round++) {
@@ -279,52 +270,4 @@ async function took(work: () => Promise<void>): Promise<number> {
   const startedAt = performance.now()
   await work()
   return performance.now() - startedAt
-}
-
-const idOf = (n: number): string =>
-  `event_${n.toString(36)}_${((n * 2_654_435_761) % 4_294_967_296).toString(36)}`
-
-const EVENTS_A_SEGMENT = 10_000
-const FIRST_MICROS = 1_760_000_000_000_000
-
-/** As segments that are settled, without the way through Redis. */
-async function fillLog(world: World, tenantId: string, from: number, to: number): Promise<void> {
-  const writer = new BlockWriter(new PostgresBlockStore(world.db))
-  for (let first = from; first < to; first += EVENTS_A_SEGMENT) {
-    const log: LoggedCall[] = []
-    for (let n = first; n < first + EVENTS_A_SEGMENT; n += 100) {
-      const receivedMicros = FIRST_MICROS + n * 1_000
-      const lines = Array.from({ length: 100 }, (_, i) => loggedLine(n + i, receivedMicros))
-      const text = [JSON.stringify({ [RESOURCE_TYPE]: [METER_ID] }), ...lines].join('\n')
-      log.push({ field: '', tenantId, receivedMicros, text })
-    }
-    const segment = { id: `bench-${first}`, partition: 0, bornMs: 0, quarantined: null, offer: '' }
-    const { rows } = await writer.write(segment, { log, kept: null })
-    const counter = {
-      tenantId,
-      customerId: '',
-      meter: '$log',
-      bucketMs: 0,
-      merge: 'once',
-      groups: JSON.stringify([RESOURCE_TYPE, METER_ID]),
-      distinctValue: '',
-      a: '1',
-      b: '0',
-    } as const
-    await world.usage.settle(segment, [counter], rows)
-  }
-}
-
-function loggedLine(n: number, receivedMicros: number): string {
-  const { customer_id, quantity, properties } = realEvent(n)
-  return lineOf({
-    id: idOf(n),
-    customerId: customer_id,
-    resourceType: RESOURCE_TYPE,
-    quantity,
-    timestampMs: Math.floor(receivedMicros / 1000),
-    properties: properties as Record<string, unknown>,
-    propertiesText: JSON.stringify(properties),
-    content: '',
-  })
 }

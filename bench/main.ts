@@ -6,9 +6,11 @@ import { benchEmbedded } from './embedded.ts'
 import { benchHttp } from './http.ts'
 import { benchInvoices } from './invoices.ts'
 import { benchLog } from './log.ts'
+import { benchMonth } from './month.ts'
 import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
 import { type Section, table } from './report.ts'
+import { benchScale } from './scale.ts'
 import { machine, openServers, type Servers, thisMachine } from './servers.ts'
 import { benchSettle } from './settle.ts'
 import { benchWorker } from './worker.ts'
@@ -20,8 +22,10 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
   invoices: benchInvoices,
   http: benchHttp,
   log: benchLog,
+  month: benchMonth,
   embedded: (_servers, options) => benchEmbedded(options),
   worker: benchWorker,
+  scale: benchScale,
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,17 @@
 // The command line of `npm run bench`.
 
-export const parts = ['record', 'settle', 'bill', 'invoices', 'http', 'log', 'embedded', 'worker'] as const
+export const parts = [
+  'record',
+  'settle',
+  'bill',
+  'invoices',
+  'http',
+  'log',
+  'month',
+  'embedded',
+  'worker',
+  'scale',
+] as const
 export type Part = (typeof parts)[number]
 
 export type Options = {

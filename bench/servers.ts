@@ -60,7 +60,10 @@ export async function openEmptyServers(
     clear: async () => {
       await redis.flushdb()
       await redis.set(MARK, 'running')
-      await inDatabase(databaseUrl.href, 'truncate usage, segments, log_blocks, log_customers, log_contents')
+      await inDatabase(
+        databaseUrl.href,
+        'truncate usage, usage_days, usage_values, segments, log_blocks, log_customers, log_contents',
+      )
     },
     close: async () => {
       await releaseRedis(redis)

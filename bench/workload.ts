@@ -17,7 +17,9 @@ export const tenantConfig = (tenantId: string = crypto.randomUUID()): TenantConf
   timezone: 'UTC',
   currency: 'USD',
   unmetered: 'refuse',
+  dedupeWindowHours: null,
   version: 1,
+  revisions: [],
   meters: [
     {
       id: METER_ID,
@@ -30,6 +32,7 @@ export const tenantConfig = (tenantId: string = crypto.randomUUID()): TenantConf
       missing: 'refuse',
       filter: [],
       countsFromMs: null,
+      revision: null,
       createdAt: new Date(0),
       archivedAt: null,
     },

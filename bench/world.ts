@@ -50,7 +50,7 @@ export function openWorld(
   return {
     clock: Date.now,
     limits,
-    counters: new RedisCounterStore(connection, limits, 1),
+    counters: RedisCounterStore.inOne(connection, limits, 1),
     usage: new PostgresUsageStore(db),
     log: logged ? new BlockWriter(new PostgresBlockStore(db)) : null,
     configs: {

@@ -4,14 +4,20 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Composed, type Connections, compose } from './compose.ts'
-import { pickBlocks, wrongEventLog } from './compose-blocks.ts'
+import { type LogStores, pickBlocks, wrongEventLog } from './compose-blocks.ts'
 import { type Config, limitsOf, readConfig } from './config.ts'
+import { type NamedDatabase, namedDatabases } from './databases.ts'
 import { checkAdminToken } from './http/app.ts'
-import type { BlockStore } from './log/block-store.ts'
+import { IDS_PER_BUCKET } from './metering/limits.ts'
+import { MAIN } from './metering/placement/partition-list.ts'
+import type { Services } from './services.ts'
 import { openFolderBlocks } from './stores/blocks/folder.ts'
+import { FolderExportFiles } from './stores/blocks/folder-exports.ts'
 import { migrateNodePostgres, migratePglite } from './stores/postgres/migrate.ts'
 import { openNodePostgres } from './stores/postgres/node-postgres.ts'
 import { openPglite } from './stores/postgres/pglite.ts'
+import { isCluster, openRedisCluster } from './stores/redis/cluster.ts'
+import { type Database, missingDatabase } from './stores/redis/databases.ts'
 import { openEmbeddedRedis } from './stores/redis/embedded.ts'
 import { openTcpRedis, tcpConnection } from './stores/redis/tcp.ts'
 import { upstashConnection } from './stores/redis/upstash.ts'
@@ -41,14 +47,50 @@ export async function composeNode(env: Record<string, unknown>, log: Log): Promi
     closing.push(postgres.close)
     const redis = await openRedis(config, log)
     closing.push(redis.close)
-    const blocks = await openBlocks(config, postgres.db, log)
-    const composed = compose(config, { ...redis, shared: true, db: postgres.db, blocks }, adminToken)
-    await composed.services.counters.state(0)
+    const stores = await openBlocks(config, postgres.db, log)
+    const composed = compose(config, { ...redis, shared: true, db: postgres.db, ...stores }, adminToken)
+    await checkDatabases(composed.services, config.PARTITIONS, log)
     return { ...composed, config, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/**
+ * Each partition has its database among those that are configured; and each of these that can be reached is the one that it is
+ * taken for. One of several that is away does not keep the others from starting.
+ */
+async function checkDatabases(
+  { counters, partitionStore, homes, directory }: Services,
+  first: number,
+  log: Log,
+): Promise<void> {
+  await partitionStore.seedPartitions(first)
+  const partitions = await directory.list()
+  for (const { id, database } of partitions)
+    if (!homes.names.includes(database)) throw missingDatabase(database, id)
+  const away = homes.names.length > 1 ? await homes.unreachable() : []
+  if (away.length > 0 && away.length < homes.names.length)
+    log(`Redis: ${away.join(', ')} can’t be reached: tenants there are answered with 503 until then`)
+  // All that the installation began with are checked by the first of them, and say no name.
+  const later = partitions.filter(({ id }) => id >= first)
+  if (away.length === 0) for (const partition of later) await refuseOtherHolder(homes, partition)
+  const unasked = away.length < homes.names.length ? away : []
+  for (const { id, database } of [partitions[0]!, ...later])
+    if (!unasked.includes(database)) await counters.state(id)
+}
+
+/** Addresses that have changed places would look like databases that are new. */
+async function refuseOtherHolder(
+  homes: Services['homes'],
+  { id, database }: { id: number; database: string },
+): Promise<void> {
+  const holder = homes.names.length > 1 ? await homes.holderOf(id) : null
+  if (holder !== null && holder !== database)
+    throw new Error(
+      `The environment is not right:\n  COUNTER_DATABASES has partition ${id} at the address of ${holder}, and it belongs to ${database}: have two of them changed places?`,
+    )
 }
 
 async function openPostgres(
@@ -77,19 +119,14 @@ async function openPostgres(
 async function openRedis(
   config: Config,
   log: Log,
-): Promise<Pick<Connections, 'redis' | 'counters'> & { close(): Promise<void> }> {
-  if (config.REDIS_URL !== undefined) {
-    const { connection, close } = openTcpRedis(config.REDIS_URL, { timeoutMs: REDIS_TIMEOUT_MS, log })
-    log(`Redis: ${new URL(config.REDIS_URL).host}`)
-    return { redis: connection, counters: 'remote', close }
-  }
-  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = config
-  if (url !== undefined && token !== undefined) {
-    log(`Redis: Upstash, ${new URL(url).host}`)
+): Promise<Pick<Connections, 'databases' | 'counters'> & { close(): Promise<void> }> {
+  const named = namedDatabases(config)
+  if (named.length > 0) {
+    const opened = named.map((one) => ({ name: one.name, ...openDatabase(one, named.length > 1, log) }))
     return {
-      redis: upstashConnection({ url, token, timeoutMs: REDIS_TIMEOUT_MS }),
+      databases: Object.fromEntries(opened.map(({ name, database }) => [name, database])),
       counters: 'remote',
-      close: async () => {},
+      close: async () => void (await Promise.all(opened.map(({ close }) => close()))),
     }
   }
   const file = join(config.DATA_DIR, 'redis.aof')
@@ -106,24 +143,46 @@ async function openRedis(
     '       survives a kill of this process. It holds the ids of a day’s events in this process’s memory, and has',
   )
   log('       no replica. Set REDIS_URL (or UPSTASH_REDIS_REST_URL and its token) where that is not enough.')
-  return { redis: tcpConnection(client), counters: 'embedded', close }
+  return { databases: { [MAIN]: { connection: tcpConnection(client) } }, counters: 'embedded', close }
+}
+
+function openDatabase(
+  { name, url, token }: NamedDatabase,
+  isOneOfSeveral: boolean,
+  log: Log,
+): { database: Database; close(): Promise<void> } {
+  const called = isOneOfSeveral ? `Redis ${name}` : 'Redis'
+  if (token !== null) {
+    log(`${called}: Upstash, ${new URL(url).host}`)
+    const connection = upstashConnection({ url, token, timeoutMs: REDIS_TIMEOUT_MS })
+    return { database: { connection, dedupeBucketIds: IDS_PER_BUCKET }, close: async () => {} }
+  }
+  const options = { timeoutMs: REDIS_TIMEOUT_MS, log, called }
+  const { connection, close, where } = isCluster(url)
+    ? openRedisCluster(url, options)
+    : openTcpRedis(url, options)
+  log(`${called}: ${where}`)
+  return { database: { connection, dedupeBucketIds: 0 }, close }
 }
 
 const noBuckets = () =>
   wrongEventLog('can’t be r2 on Node, where no bucket is bound: R2 speaks S3, too, take s3 with its endpoint')
 
-async function openBlocks(config: Config, db: Connections['db'], log: Log): Promise<BlockStore | null> {
+async function openBlocks(config: Config, db: Connections['db'], log: Log): Promise<LogStores> {
   const { EVENT_LOG, EVENT_LOG_FOLDER, S3_ENDPOINT, S3_BUCKET } = config
   const folder = EVENT_LOG_FOLDER ?? join(config.DATA_DIR, 'log')
-  const blocks = await pickBlocks<Promise<BlockStore>>(config, db, {
-    folder: () => openFolderBlocks(folder),
+  const stores = await pickBlocks<Promise<LogStores>>(config, db, {
+    folder: async () => ({
+      blocks: await openFolderBlocks(folder),
+      exportFiles: new FolderExportFiles(folder),
+    }),
     r2: () => {
       throw noBuckets()
     },
   })
   if (EVENT_LOG === 'folder') log(`Event log: in ${folder}`)
   if (EVENT_LOG === 's3') log(`Event log: ${new URL(S3_ENDPOINT!).host}, bucket ${S3_BUCKET}`)
-  return blocks
+  return stores
 }
 
 /** Without ADMIN_TOKEN nobody could make a tenant: one is made for the data folder, and kept there. */

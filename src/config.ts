@@ -5,7 +5,8 @@ import './kernel/explained.ts'
 import { z } from 'zod'
 import { type BillingSettings, defaultBillingSettings, LATE_SLACK_MS } from './billing/settings.ts'
 import { blockStoreKinds } from './log/block-store.ts'
-import { defaultLimits, IDS_PER_BUCKET, type Limits } from './metering/limits.ts'
+import { DEDUPE_WINDOW_HOURS_MOST, defaultLimits, IDS_PER_BUCKET, type Limits } from './metering/limits.ts'
+import { committerLocations } from './stores/redis/committers.ts'
 
 const whole = (min: number, max: number) =>
   z
@@ -14,19 +15,53 @@ const whole = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`)
 
+/** Of a cluster with several hosts, the first is as good as all. */
+const isAddress = (value: string): boolean =>
+  value.split(',').every((host, i) => URL.canParse(i === 0 ? host : `redis://${host}`))
+
 const url = (...protocols: string[]) =>
   z
     .string()
     .refine(
-      (value) =>
-        protocols.some((protocol) => URL.canParse(value) && new URL(value).protocol === `${protocol}:`),
+      (value) => isAddress(value) && protocols.some((protocol) => value.startsWith(`${protocol}://`)),
       `must be a URL that begins with ${protocols.map((one) => `${one}://`).join(' or ')}`,
     )
+
+const DATABASE_PROTOCOLS = ['redis', 'rediss', 'redis+cluster', 'rediss+cluster', 'http', 'https']
+
+/** "name=url name=url …"; what is wrong is told without an address, which may hold a secret. */
+const counterDatabases = z.string().transform((value, context) => {
+  const wrong = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  const named = new Map<string, string>()
+  for (const [i, one] of value.trim().split(/\s+/).entries()) {
+    const [, name, address] = /^([a-z][a-z0-9-]{0,31})=(.+)$/.exec(one) ?? []
+    if (name === undefined || address === undefined)
+      return wrong(
+        `must be name=url, with spaces between them; its ${i + 1}. part is not (names are of a-z, 0-9 and -)`,
+      )
+    if (named.has(name)) return wrong(`names ${name} twice`)
+    const protocol = /^([a-z+]+):\/\//.exec(address)?.[1] ?? ''
+    if (!DATABASE_PROTOCOLS.includes(protocol) || !isAddress(address))
+      return wrong(
+        `has no URL for ${name} that begins with ${DATABASE_PROTOCOLS.map((known) => `${known}://`).join(', ')}`,
+      )
+    if (protocol.startsWith('http') && new URL(address).password === '')
+      return wrong(`has no token for ${name}: Upstash’s is written https://default:TOKEN@host`)
+    named.set(name, address)
+  }
+  if (!named.has('main')) return wrong('must name main: it holds the counters that there are')
+  return [...named].map(([name, url]) => ({ name, url }))
+})
 
 const eventLogs = [...blockStoreKinds, 'off'] as const
 
 /** What a bucket in S3 needs; the region has a default. */
 const s3Variables = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const
+
+const DAY_MS = 86_400_000
 
 const isBareAddress = (value: string): boolean => {
   if (!URL.canParse(value)) return true
@@ -37,27 +72,35 @@ const isBareAddress = (value: string): boolean => {
 const schema = z
   .object({
     PORT: whole(0, 65_535).default(8787),
+    PROCESSES: whole(1, 64).default(1),
     HOST: z.string().default('127.0.0.1'),
     ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
     DATA_DIR: z.string().default('.data'),
-    REDIS_URL: url('redis', 'rediss').optional(),
+    REDIS_URL: url('redis', 'rediss', 'redis+cluster', 'rediss+cluster').optional(),
     UPSTASH_REDIS_REST_URL: url('http', 'https').optional(),
     UPSTASH_REDIS_REST_TOKEN: z.string().optional(),
+    COUNTER_DATABASES: counterDatabases.optional(),
     DATABASE_URL: url('postgres', 'postgresql').optional(),
     NEON_FETCH_ENDPOINT: url('http', 'https').optional(),
     PARTITIONS: whole(1, 1_024).default(1),
     SEGMENT_MAX_AGE_SECONDS: whole(0, 3_600).optional(),
     SETTLE_AFTER_SECONDS: whole(0, 7_200).optional(),
     KEEP_SETTLED_MINUTES: whole(0, 10_080).default(60),
-    DEDUPE_WINDOW_HOURS: whole(1, 24 * 35).default(24),
+    DEDUPE_WINDOW_HOURS: whole(1, DEDUPE_WINDOW_HOURS_MOST).default(24),
+    COMMIT_WAIT_MS: whole(0, 1_000).default(0),
+    COMMITTER_LOCATION: z
+      .enum(committerLocations, `must be one of ${committerLocations.join(', ')}`)
+      .optional(),
     EVENT_MAX_AGE_DAYS: whole(1, 3_650).default(35),
     EVENT_MAX_AHEAD_MINUTES: whole(0, 1_440).default(5),
     FLUSH_EVERY_SECONDS: whole(1, 3_600).default(60),
     SEGMENTS_PER_FLUSH: whole(1, 1_000).default(15),
     INVOICE_GRACE_MINUTES: whole(0, 43_200).default(60),
     INVOICE_BATCHES_PER_RUN: whole(1, 1_000).default(10),
+    IMPORT_LINES: whole(1_000, 1_000_000_000).optional(),
     EVENT_LOG: z.enum(eventLogs, `must be one of ${eventLogs.join(', ')}`).default('postgres'),
     EVENT_LOG_DAYS: whole(0, 36_500).default(0),
+    HOURS_KEPT_DAYS: whole(0, 36_500).default(100),
     EVENT_LOG_FOLDER: z.string().optional(),
     S3_ENDPOINT: url('http', 'https')
       .refine(isBareAddress, 'must be an address alone, without a user or a query')
@@ -85,7 +128,24 @@ const schema = z
   )
   .refine((env) => env.REDIS_URL === undefined || env.UPSTASH_REDIS_REST_URL === undefined, {
     path: ['REDIS_URL'],
-    message: 'must not be set together with UPSTASH_REDIS_REST_URL: the counters are in one place',
+    message: 'must not be set together with UPSTASH_REDIS_REST_URL: COUNTER_DATABASES names several',
+  })
+  .refine(
+    (env) =>
+      env.COUNTER_DATABASES === undefined ||
+      (env.REDIS_URL === undefined && env.UPSTASH_REDIS_REST_URL === undefined),
+    {
+      path: ['COUNTER_DATABASES'],
+      message: 'must not be set together with REDIS_URL or UPSTASH_REDIS_REST_URL: name theirs main in it',
+    },
+  )
+  .superRefine((env, context) => {
+    if (env.PROCESSES === 1) return
+    const one = `can’t be ${env.PROCESSES} with the embedded`
+    const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['PROCESSES'], message })
+    if (env.REDIS_URL === undefined && env.UPSTASH_REDIS_REST_URL === undefined)
+      refuse(`${one} Redis, which is for one process: set REDIS_URL, or UPSTASH_REDIS_REST_URL and its token`)
+    if (env.DATABASE_URL === undefined) refuse(`${one} Postgres, which is for one process: set DATABASE_URL`)
   })
   .superRefine((env, context) => {
     if (env.EVENT_LOG !== 's3') return
@@ -158,6 +218,10 @@ export const billingSettingsOf = (config: Config, { eventMaxAgeMs }: Limits): Bi
   lateMs: eventMaxAgeMs + LATE_SLACK_MS,
   batchesPerRun: config.INVOICE_BATCHES_PER_RUN,
 })
+
+/** Never less than an event may be old; 0: for ever. What open periods need is looked up where hours are dropped. */
+export const hoursKeptDaysOf = ({ HOURS_KEPT_DAYS }: Config, { eventMaxAgeMs }: Limits): number =>
+  HOURS_KEPT_DAYS === 0 ? 0 : Math.max(HOURS_KEPT_DAYS, Math.ceil((eventMaxAgeMs + LATE_SLACK_MS) / DAY_MS))
 
 /** How far the clocks of two Redis nodes may be apart. */
 const FENCE_SLACK_SECONDS = 15

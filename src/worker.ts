@@ -1,20 +1,18 @@
 // The Cloudflare Worker: composes and starts, nothing else. Clients are made once an isolate; they hold no connection.
 
-import { type Composed, composeWorker } from './compose-worker.ts'
-import { periodicJobs } from './jobs/periodic.ts'
+import { type ComposedWorker, composeWorker } from './compose-worker.ts'
+import { cronJobs } from './worker-jobs.ts'
 
-type Running = Composed & { jobs: () => Promise<unknown> }
+export { Committer } from './committer.ts'
 
-/** As often as wrangler.toml has it. */
-const CRON_EVERY_MS = 60_000
+type Running = ComposedWorker & { jobs: () => Promise<void> }
 
 let running: Running | undefined
 
 function runningIn(env: Record<string, unknown>): Running {
   if (running === undefined) {
     const composed = composeWorker(env)
-    const options = { log: console.log, everyMs: CRON_EVERY_MS, closeAtStart: false }
-    running = { ...composed, jobs: periodicJobs(composed.services, options) }
+    running = { ...composed, jobs: cronJobs(composed, env.COMMITTER) }
   }
   return running
 }

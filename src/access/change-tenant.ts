@@ -15,8 +15,9 @@ export async function changeTenant(
   { id, change }: { id: string; change: TenantChange },
 ): Promise<Tenant> {
   const { name, default_plan: defaultPlan, unmetered } = change
+  const { event_log_days: eventLogDays, dedupe_window_hours: dedupeWindowHours } = change
   refuseUnlogged(services, unmetered)
-  if (name === undefined && defaultPlan === undefined && unmetered === undefined) {
+  if (Object.values(change).every((one) => one === undefined)) {
     const tenant = await services.access.findTenant(id)
     if (tenant === null) throw noTenant(id)
     return tenant
@@ -25,6 +26,8 @@ export async function changeTenant(
     ...(name !== undefined && { name }),
     ...(defaultPlan !== undefined && { defaultPlan }),
     ...(unmetered !== undefined && { unmetered }),
+    ...(eventLogDays !== undefined && { eventLogDays }),
+    ...(dedupeWindowHours !== undefined && { dedupeWindowHours }),
   })
   if (outcome.kind === 'not_found') throw noTenant(id)
   if (outcome.kind === 'no_plan') throw noSuchPlan(defaultPlan!)

@@ -9,7 +9,11 @@ import type { Tenant, TenantInput } from './tenant.ts'
 /** The key of the plan that every tenant begins with. */
 export const DEFAULT_PLAN = 'default'
 
-type Services = LogServices & { access: Pick<AccessStore, 'createTenant'> }
+type Services = LogServices & {
+  access: Pick<AccessStore, 'createTenant'>
+  /** the partition of a new tenant, which may be named */
+  placeNew(named?: number): Promise<number>
+}
 
 /** `secret` is the key itself, which is stored nowhere. Throws validation_failed for `keep` where nothing is kept. */
 export async function createTenant(
@@ -19,6 +23,13 @@ export async function createTenant(
 ): Promise<{ tenant: Tenant; key: ApiKey; secret: string }> {
   refuseUnlogged(services, input.unmetered)
   const { secret, stored } = newKey(DEFAULT_KEY_NAME, source)
-  const created = await services.access.createTenant({ id: source.newId(), ...input }, stored, DEFAULT_PLAN)
+  const partition = await services.placeNew(input.partition)
+  const { event_log_days: eventLogDays, dedupe_window_hours: dedupeWindowHours, ...rest } = input
+  const tenant = {
+    ...{ id: source.newId(), ...rest, partition },
+    ...(eventLogDays !== undefined && { eventLogDays }),
+    ...(dedupeWindowHours !== undefined && { dedupeWindowHours }),
+  }
+  const created = await services.access.createTenant(tenant, stored, DEFAULT_PLAN)
   return { ...created, secret }
 }

@@ -13,9 +13,18 @@ export type NewTenant = {
   timezone: string
   currency: string
   unmetered: Unmetered
+  /** where its counters are to be; absent: where a hash of its id says */
+  partition?: number
+  /** absent: null */
+  eventLogDays?: number | null
+  dedupeWindowHours?: number | null
 }
 /** What is absent stays. */
-export type TenantPatch = Partial<Pick<Tenant, 'name' | 'unmetered'>> & { defaultPlan?: string }
+export type TenantPatch = Partial<
+  Pick<Tenant, 'name' | 'unmetered' | 'eventLogDays' | 'dedupeWindowHours'>
+> & {
+  defaultPlan?: string
+}
 
 export type NewKey = { id: string; name: string; hash: string; hint: string }
 export type NewCustomer = Omit<Customer, 'createdAt' | 'updatedAt'>

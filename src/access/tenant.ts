@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { currencySchema } from '../kernel/currency.ts'
 import { knownFields } from '../kernel/object-schema.ts'
 import { keySchema, line } from '../kernel/text.ts'
+import { DEDUPE_WINDOW_HOURS_MOST } from '../metering/limits.ts'
 import { type Unmetered, unmeteredChoices } from '../metering/meter.ts'
 
 export const NAME_CHARS = 200
@@ -16,6 +17,12 @@ export type Tenant = {
   /** key of the plan that its customers have who have no other */
   defaultPlan: string | null
   unmetered: Unmetered
+  /** how long its events are kept; 0: for ever; null: as long as the server says */
+  eventLogDays: number | null
+  /** how long an event's id is known at least; null: as long as the server says */
+  dedupeWindowHours: number | null
+  /** from when on the log has everything that arrived; null: not known */
+  logSince: Date | null
   createdAt: Date
 }
 
@@ -41,6 +48,30 @@ export const unmeteredSchema = z.enum(unmeteredChoices).meta({
   example: 'refuse',
 })
 
+/** Days that events may be kept for, beyond which it is for ever. */
+const EVENT_LOG_DAYS_MOST = 36_500
+export const eventLogDaysSchema = z
+  .int('must be a whole number of days')
+  .min(0, 'must be 0 (for ever) or more days')
+  .max(EVENT_LOG_DAYS_MOST, `must be ${EVENT_LOG_DAYS_MOST} days at most, or 0: for ever`)
+  .nullable()
+  .meta({
+    description:
+      'For how many days after its arrival an event is kept in the log, whole blocks at a time; 0: for ever. null: as the server has it (`EVENT_LOG_DAYS`). What was counted stays.',
+    example: 400,
+  })
+
+export const dedupeWindowHoursSchema = z
+  .int('must be a whole number of hours')
+  .min(1, 'must be 1 hour or more')
+  .max(DEDUPE_WINDOW_HOURS_MOST, `must be ${DEDUPE_WINDOW_HOURS_MOST} hours (35 days) at most`)
+  .nullable()
+  .meta({
+    description:
+      'For how many hours, at least, the id of an event is known: so late may a retry come and still count once. null: as the server has it (`DEDUPE_WINDOW_HOURS`, 24). A change holds from the next event on. A longer one can’t bring back ids that are forgotten already: what was sent before the change is known for as long as it would have been, at least, and for the longer time only if it was still known then.',
+    example: 72,
+  })
+
 export const tenantInputSchema = knownFields('A tenant', {
   name: nameSchema,
   timezone: z
@@ -57,6 +88,13 @@ export const tenantInputSchema = knownFields('A tenant', {
     example: 'USD',
   }),
   unmetered: unmeteredSchema.default('refuse'),
+  partition: z.int().min(0).optional().meta({
+    description:
+      'The open partition that is to hold its counters. Where it isn’t said, the one with the least to do.',
+    example: 0,
+  }),
+  event_log_days: eventLogDaysSchema.optional(),
+  dedupe_window_hours: dedupeWindowHoursSchema.optional(),
 })
 export type TenantInput = z.output<typeof tenantInputSchema>
 
@@ -72,6 +110,8 @@ export const settingsChangeSchema = knownFields('A change of settings', settings
 export const tenantChangeSchema = knownFields('A change of a tenant', {
   name: nameSchema.optional(),
   ...settings,
+  event_log_days: eventLogDaysSchema.optional(),
+  dedupe_window_hours: dedupeWindowHoursSchema.optional(),
 })
 export type TenantChange = z.output<typeof tenantChangeSchema>
 

@@ -1,10 +1,12 @@
 // What billing needs of Postgres to bill: accounts as a whole, and lists of what is in them. A method is one statement.
 
 import type { PageRequest } from '../kernel/page.ts'
+import type { TouchedSpan } from '../log/effect.ts'
 import type { Account, AccountChange } from './account.ts'
 import type { Coupon, NewCoupon } from './coupon.ts'
 import type { CreditEntry, OpenGrant, StoredNote } from './credit/credit.ts'
 import type { Invoice, InvoiceStatus } from './invoices/invoice.ts'
+import type { Because } from './invoices/recount.ts'
 import type { Subscription } from './subscriptions/subscription.ts'
 
 /** What was written for one customer: the numbers that were given, by the id of the invoice or credit note. */
@@ -16,7 +18,11 @@ export type Asked = {
   invoiceIds?: string[] | undefined
   /** subscriptions that ended after this instant */
   endedAfterMs?: number | undefined
+  /** invoices that bill what waits in `recounts`, each with its subscription and its credit notes */
+  recounted?: boolean | undefined
 }
+
+export type ReachedSpan = { customerId: string; meter: string; fromMs: number; toMs: number | null }
 
 export type InvoiceFilter = {
   customerId?: string | undefined
@@ -41,6 +47,13 @@ export interface AccountStore {
   /** Accounts with a subscription that is due, of the tenant that has waited longest; null: none is. */
   dueAccounts(nowMs: number, limit: number): Promise<Account[] | null>
   /**
+   * Says of usage that was changed otherwise than by events as they came that invoices are to be opened again for it; of customers
+   * without an account nothing. Said twice, they are looked at twice, and billed once.
+   */
+  recount(tenantId: string, spans: TouchedSpan[], because: Because): Promise<void>
+  /** Accounts with usage that was counted anew, of the tenant that has waited longest, or of this one, with what `recounted` asks for; null: none has. */
+  recountedAccounts(limit: number, tenantId?: string): Promise<Account[] | null>
+  /**
    * Writes every change whose account still has the version that was seen; those that are missing in the answer changed nothing. Where
    * another subscription was faster with the same external id, none of them is written.
    */
@@ -61,6 +74,8 @@ export interface AccountStore {
     customerIds: string[],
     period: { startMs: number; endMs: number },
   ): Promise<Invoice[]>
+  /** Issued ones (not voided), of any age, that bill a meter (its key) of a customer within [fromMs, toMs); toMs null: from then on. */
+  invoicesReached(tenantId: string, spans: ReachedSpan[]): Promise<Invoice[]>
   findGrant(tenantId: string, id: string): Promise<OpenGrant | null>
   /** With what is left of them, spent ones too. */
   listGrants(tenantId: string, customerId: string, page: PageRequest): Promise<OpenGrant[]>

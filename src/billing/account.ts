@@ -7,6 +7,7 @@ import { decimal } from '../kernel/decimal.ts'
 import type { Coupon } from './coupon.ts'
 import type { CreditEntry, CreditNote, Grant, OpenGrant, StoredNote } from './credit/credit.ts'
 import type { Invoice } from './invoices/invoice.ts'
+import type { Recount } from './invoices/recount.ts'
 import type { Subscription } from './subscriptions/subscription.ts'
 import type { Terms } from './terms.ts'
 
@@ -31,6 +32,8 @@ export type Account = {
   coupons: Coupon[]
   /** of the invoices that were asked for, in the order of their numbers */
   creditNotes: StoredNote[]
+  /** usage that was counted anew, and for which invoices are still to be opened again */
+  recounts: Recount[]
   customer: { name: string | null; email: string | null; taxRates: TaxRate[] }
 }
 
@@ -46,6 +49,7 @@ export const noAccount = (tenantId: string, customerId: string): Account => ({
   terms: [],
   coupons: [],
   creditNotes: [],
+  recounts: [],
   customer: { name: null, email: null, taxRates: [] },
 })
 
@@ -60,6 +64,8 @@ export type AccountChange = {
   grants: Grant[]
   entries: CreditEntry[]
   creditNotes: CreditNote[]
+  /** ids of those that are taken in with it, and go */
+  recounts: number[]
 }
 
 export const unchanged = ({ customerId, version, currency }: Account): AccountChange => ({
@@ -71,6 +77,7 @@ export const unchanged = ({ customerId, version, currency }: Account): AccountCh
   grants: [],
   entries: [],
   creditNotes: [],
+  recounts: [],
 })
 
 /** One change after another: of what both write, what the later one does. */
@@ -82,6 +89,7 @@ export const together = (first: AccountChange, then: AccountChange): AccountChan
   grants: [...first.grants, ...then.grants],
   entries: [...first.entries, ...then.entries],
   creditNotes: [...first.creditNotes, ...then.creditNotes],
+  recounts: [...first.recounts, ...then.recounts],
 })
 
 /** The account as the change leaves it: what it issues still has no number, which is given when it is written. */

@@ -3,6 +3,7 @@
 
 import type { PageRequest } from '../kernel/page.ts'
 import type { MeterStore } from '../metering/meter-store.ts'
+import type { RevisionStore } from '../metering/revision-store.ts'
 import type { Plan } from './plan.ts'
 import type { Terms } from './terms.ts'
 
@@ -48,6 +49,8 @@ export interface PlanStore {
   listPlanVersions(tenantId: string, key: string, page: PageRequest): Promise<TenantPlan[] | null>
   /** The plan that this customer is billed by: its own, or the tenant's default one. The customer need not be created. */
   planOfCustomer(tenantId: string, customerId: string): Promise<TenantPlan | null>
+  /** The same of several: those that have one. */
+  plansOfCustomers(tenantId: string, customerIds: string[]): Promise<Map<string, TenantPlan>>
 }
 
-export interface CatalogStore extends MeterStore, PlanStore {}
+export interface CatalogStore extends MeterStore, RevisionStore, PlanStore {}

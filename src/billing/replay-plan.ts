@@ -55,6 +55,7 @@ export async function replayPlan(
       customerId: account.customerId,
       spans: spansOfPeriod(account, subscription, invoice),
     })),
+    { history: true },
   )
   return imagined.map(({ account, subscription, invoice }) => {
     const { customerId } = account

@@ -10,21 +10,26 @@ import { Router, type Routes } from './router.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { billingRoutes } from './routes/billing.ts'
 import { closingRoutes } from './routes/closing.ts'
+import { correctionRoutes } from './routes/corrections.ts'
 import { couponRoutes } from './routes/coupons.ts'
 import { creditRoutes } from './routes/credit.ts'
 import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { customerRoutes } from './routes/customers.ts'
+import { erasureRoutes } from './routes/erasures.ts'
 import { eventRoutes } from './routes/events.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { flushRoutes } from './routes/flush.ts'
 import { healthRoutes } from './routes/health.ts'
+import { importRoutes } from './routes/imports.ts'
 import { invoiceDocumentRoutes } from './routes/invoice-documents.ts'
 import { invoiceRoutes } from './routes/invoices.ts'
 import { meterRoutes } from './routes/meters.ts'
+import { placementRoutes } from './routes/placement.ts'
 import { planRoutes } from './routes/plans.ts'
 import { reconciliationRoutes } from './routes/reconciliation.ts'
 import { referenceRoutes } from './routes/reference.ts'
 import { replayRoutes } from './routes/replay.ts'
+import { revisionRoutes } from './routes/revisions.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { tenantRoutes } from './routes/tenants.ts'
@@ -33,8 +38,10 @@ import { usageRoutes } from './routes/usage.ts'
 const groups: Routes[] = [
   usageRoutes,
   eventRoutes,
+  erasureRoutes,
   billingRoutes,
   meterRoutes,
+  revisionRoutes,
   customerRoutes,
   planRoutes,
   replayRoutes,
@@ -45,8 +52,11 @@ const groups: Routes[] = [
   creditRoutes,
   creditNoteRoutes,
   settingsRoutes,
+  correctionRoutes,
+  importRoutes,
   exportRoutes,
   tenantRoutes,
+  placementRoutes,
   apiKeyRoutes,
   flushRoutes,
   closingRoutes,

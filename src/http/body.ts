@@ -37,7 +37,7 @@ export async function readJson(
 }
 
 /** Whether the body is packed. One packing is taken, and once. */
-function isGzip(c: Context<Env>): boolean {
+export function isGzip(c: Context<Env>): boolean {
   const sent = c.req.header('content-encoding')
   if (sent === undefined) return false
   const codings = sent
@@ -69,7 +69,7 @@ function unpacked(bytes: ArrayBuffer | Uint8Array): Uint8Array {
   }
 }
 
-function mediaTypeOf(c: Context<Env>, mediaTypes: readonly string[]): string {
+export function mediaTypeOf(c: Context<Env>, mediaTypes: readonly string[]): string {
   const sent = c.req.header('content-type')
   if (sent !== undefined && sent === mediaTypes[0]) return sent
   const [type = '', ...parameters] = (sent ?? '')

@@ -26,6 +26,11 @@ export type Endpoint<Params = unknown, Query = unknown, Body = unknown> = {
   body?: z.ZodType<Body>
   /** Instead of `body`: JSON of one of these media types, which `handle` checks itself. The schemas are for the reference. */
   uncheckedBody?: Record<string, z.ZodType>
+  /**
+   * Instead of both: a body of one of these media types, of any length, which `handle` reads as it comes. It is never kept, and
+   * so takes no Idempotency-Key.
+   */
+  streamedBody?: Record<string, z.ZodType>
   /** Headers that `handle` reads, for the reference: an object of optional strings. */
   headers?: z.ZodObject
   /** A POST that writes nothing, and whose answer is too long to be kept: it takes no Idempotency-Key. */
@@ -54,8 +59,9 @@ export const takesIdempotencyKey = ({
   method,
   access,
   onlyReads,
-}: Pick<Endpoint, 'method' | 'access' | 'onlyReads'>): boolean =>
-  method !== 'get' && access !== 'public' && onlyReads !== true
+  streamedBody,
+}: Pick<Endpoint, 'method' | 'access' | 'onlyReads' | 'streamedBody'>): boolean =>
+  method !== 'get' && access !== 'public' && onlyReads !== true && streamedBody === undefined
 
 /** The error codes that an endpoint can answer with. */
 export function errorCodesOf(endpoint: Endpoint): ErrorCode[] {
@@ -67,7 +73,7 @@ export function errorCodesOf(endpoint: Endpoint): ErrorCode[] {
       codes.add(code)
   }
   if (endpoint.params || endpoint.query) codes.add('validation_failed')
-  if (endpoint.body || endpoint.uncheckedBody) {
+  if (endpoint.body || endpoint.uncheckedBody || endpoint.streamedBody) {
     for (const code of [
       'malformed_json',
       'body_too_large',

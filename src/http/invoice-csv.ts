@@ -29,6 +29,7 @@ const columns: [name: string, cell: (facts: Facts) => Cell][] = [
   ['unpriced', ({ line }) => ('price' in line ? text(String(line.price === null)) : null)],
   ['adjusts_invoice', ({ line }) => text('adjusts' in line ? invoiceNumber(line.adjusts.number) : null)],
   ['adjusts_line', ({ line }) => ('adjusts' in line ? number(line.adjusts.line) : null)],
+  ['corrections', ({ line }) => text('corrections' in line ? (line.corrections ?? []).join(' ') : null)],
 ]
 
 export const invoiceCsv = (invoice: Invoice): string =>

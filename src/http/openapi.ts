@@ -27,6 +27,7 @@ export const TAGS = {
   Subscriptions: 'Who is on which plan, and since when; coupons that take something off.',
   Invoices: 'What a subscription’s period costs: live as a draft, frozen when it is issued.',
   Credit: 'What was paid ahead or given back, and the ledger of what became of it.',
+  Imports: 'Events by the million, out of a file.',
   Exports: 'What Tollgate knows of usage and money, as files.',
   Tenants: 'The businesses that bill with this Tollgate, and their API keys. With the admin token.',
   Operations: 'How the service is, and what it has still to do.',
@@ -52,13 +53,11 @@ export function describeEndpoint(app: App, endpoint: Endpoint): void {
 }
 
 function routeOf(endpoint: Endpoint, registry: Registry): RouteConfig {
-  const { method, path, id, tag, summary, description, access, params, query, body, uncheckedBody, headers } =
-    endpoint
+  const { method, path, id, tag, summary, description, access, params, query, body, headers } = endpoint
+  const unread = endpoint.uncheckedBody ?? endpoint.streamedBody
   if (!(tag in TAGS)) throw new Error(`${path}: there is no tag ${tag}`)
   const taken = { ...headers?.shape, ...(takesIdempotencyKey(endpoint) && idempotencyHeader) }
-  const content = body
-    ? mediaTypes(id, { [JSON_TYPE]: body })
-    : uncheckedBody && mediaTypes(id, uncheckedBody)
+  const content = body ? mediaTypes(id, { [JSON_TYPE]: body }) : unread && mediaTypes(id, unread)
   return {
     method,
     path,

@@ -5,7 +5,7 @@ import { zValidator } from '@hono/zod-validator'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
 import { TollgateError } from '../kernel/errors.ts'
-import { JSON_TYPE, readJson } from './body.ts'
+import { JSON_TYPE, mediaTypeOf, readJson } from './body.ts'
 import type { Endpoint, Input } from './endpoint.ts'
 import type { Env } from './env.ts'
 import { withSent } from './sent.ts'
@@ -49,13 +49,22 @@ const readBody: MiddlewareHandler<Env> = async (c, next) => {
 export function inputReader<Params, Query, Body>(
   endpoint: Endpoint<Params, Query, Body>,
 ): (c: Context<Env>) => Input<Params, Query, Body> | Promise<Input<Params, Query, Body>> {
-  const { params, query, body, uncheckedBody } = endpoint
+  const { params, query, body, uncheckedBody, streamedBody } = endpoint
   if (uncheckedBody) {
     const mediaTypes = Object.keys(uncheckedBody)
     return async (c) => {
       const { json, mediaType } = await readJson(c, mediaTypes)
       return { ...validated(c, { params, query }), body: json as Body, mediaType, sent: json }
     }
+  }
+  if (streamedBody) {
+    const mediaTypes = Object.keys(streamedBody)
+    return (c) => ({
+      ...validated<Params, Query>(c, { params, query }),
+      body: undefined as Body,
+      mediaType: mediaTypeOf(c, mediaTypes),
+      sent: undefined,
+    })
   }
   return (c) => ({
     ...validated(c, { params, query }),

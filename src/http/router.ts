@@ -61,7 +61,7 @@ export class Router {
     describeEndpoint(this.#app, endpoint as Endpoint)
   }
 
-  #check({ method, path, id, params, body, uncheckedBody }: Endpoint): void {
+  #check({ method, path, id, params, body, uncheckedBody, streamedBody }: Endpoint): void {
     const wrong = (what: string) => new Error(`${method.toUpperCase()} ${path}: ${what}`)
     if (!/^\/[\w./{}-]*$/.test(path)) throw wrong('the path is not one')
     const known = this.#paths.get(path) ?? { pattern: patternOf(path), methods: [] }
@@ -71,7 +71,7 @@ export class Router {
     const inSchema = Object.keys((params as { shape?: object } | undefined)?.shape ?? {})
     if (inPath.sort().join() !== inSchema.sort().join())
       throw wrong(`params should be ${inPath.join() || 'none'}`)
-    if (body && uncheckedBody) throw wrong('has two bodies')
+    if ([body, uncheckedBody, streamedBody].filter(Boolean).length > 1) throw wrong('has two bodies')
     this.#ids.add(id)
     this.#paths.set(path, known)
     known.methods.push(method.toUpperCase())
@@ -114,8 +114,12 @@ async function refused(c: Context<Env>, error: unknown, headers?: Record<string,
   return failed(c, error, headers)
 }
 
-const takesBody = ({ body, uncheckedBody }: Pick<Endpoint, 'body' | 'uncheckedBody'>): boolean =>
-  body !== undefined || uncheckedBody !== undefined
+const takesBody = ({
+  body,
+  uncheckedBody,
+  streamedBody,
+}: Pick<Endpoint, 'body' | 'uncheckedBody' | 'streamedBody'>): boolean =>
+  [body, uncheckedBody, streamedBody].some((one) => one !== undefined)
 
 /** The caller's own, if it is one that a log can hold, so that both sides' logs can be told together. */
 export const requestIdFrom = (sent: string | undefined): string =>

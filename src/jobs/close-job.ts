@@ -1,10 +1,10 @@
 // Issuing invoices, as the cron and Node's timer do it, and when they do.
 
 import { type CloseReport, type CloseServices, closeDue } from '../billing/invoices/close-due.ts'
+import { HOUR_MS } from '../kernel/time.ts'
 import type { FlushReport } from '../metering/flush.ts'
 import { failureText, plural } from './job-text.ts'
 
-const HOUR_MS = 3_600_000
 /** Periods end at a full hour, or at a quarter past it in some zones; so long after it, all clocks agree that they have. */
 const AFTER_HOUR_MS = 300_000
 
@@ -30,6 +30,10 @@ export async function closeJob(
  */
 export function isCloseTime(flushed: FlushReport | null, nowMs: number, everyMs: number): boolean {
   if (flushed !== null && flushed.settledSegments > 0) return true
+  return isOnceAnHour(nowMs, everyMs)
+}
+
+export function isOnceAnHour(nowMs: number, everyMs: number): boolean {
   const hour = (ms: number) => Math.floor((ms - AFTER_HOUR_MS) / HOUR_MS)
   return hour(nowMs) !== hour(nowMs - everyMs)
 }

@@ -1,15 +1,26 @@
 // Filling meters from the log, as the cron and Node's timer do it.
 
 import { type FillReport, type FillServices, fillMeters } from '../log/fill-meters.ts'
+import type { FillAsked } from '../metering/flush.ts'
+import type { CounterStore } from '../metering/ports.ts'
 import { failureText, plural } from './job-text.ts'
 
-/** One run, with one line of what it did if it did anything. Never throws: the next run takes up what this one left. */
+type Services = FillServices & { counters: Pick<CounterStore, 'filledMeters'> }
+
+/**
+ * One run, with one line of what it did if it did anything. Never throws: the next run takes up what this one left. `asked`: what
+ * asks for it, until it is done.
+ */
 export async function fillJob(
-  services: FillServices,
+  services: Services,
   log: (line: string) => void,
+  asked: FillAsked[] = [],
 ): Promise<FillReport | null> {
   try {
     const report = await fillMeters(services)
+    const isDone = !report.more && report.failed.length === 0
+    // What waits for events to be settled is taken up when they are.
+    if (isDone) for (const one of asked) await services.counters.filledMeters(one.partition, one.asked)
     const text = summary(report)
     if (text !== '') log(`meters: ${text}`)
     return report

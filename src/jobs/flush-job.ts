@@ -1,15 +1,19 @@
 // The aggregator, as the cron and Node's timer run it.
 
-import { type FlushReport, type FlushServices, flush } from '../metering/flush.ts'
+import { type FlushReport, type FlushServices, flush, leftMore } from '../metering/flush.ts'
 import { failureText, plural } from './job-text.ts'
 
-/** One run of the aggregator, with one line of what it did. Never throws: the next run takes up what this one left. */
+/**
+ * One run of the aggregator, with one line of what it did. Never throws: the next run takes up what this one left.
+ * `run`: how it is done, if not here.
+ */
 export async function flushJob(
   services: FlushServices,
   log: (line: string) => void,
+  run: (services: FlushServices) => Promise<FlushReport> = flush,
 ): Promise<FlushReport | null> {
   try {
-    const report = await flush(services)
+    const report = await run(services)
     log(`flush: ${summary(report)}`)
     return report
   } catch (error) {
@@ -21,8 +25,7 @@ export async function flushJob(
 /** Before an end: runs until nothing is left, or a run gets nowhere. What can't be settled now waits for the next start. */
 export async function flushRest(services: FlushServices, log: (line: string) => void): Promise<void> {
   let report = await flushJob(services, log)
-  while (report !== null && report.remaining > 0 && report.settledSegments + report.alreadySettled > 0)
-    report = await flushJob(services, log)
+  while (report !== null && leftMore(report)) report = await flushJob(services, log)
 }
 
 function summary(report: FlushReport): string {
@@ -35,6 +38,7 @@ function summary(report: FlushReport): string {
     tooYoung > 0 && `${plural(tooYoung, 'segment')} too young yet`,
     remaining > 0 && `${plural(remaining, 'segment')} left for the next run`,
     report.leased.length > 0 && 'another run is at work',
+    report.unreachable.length > 0 && `CAN’T BE REACHED: ${report.unreachable.join(', ')}`,
     failed.length > 0 && `FAILED, the next run tries again: ${failed.map(named).join(', ')}`,
     quarantined.length > 0 && `QUARANTINED: ${quarantined.map(named).join(', ')}`,
   ].filter((part) => part !== false)

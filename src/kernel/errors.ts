@@ -14,12 +14,19 @@ export const errorCodes = [
   'idempotency_key_reused',
   'already_priced',
   'state_conflict',
+  'effect_changed',
+  'before_the_log',
+  'hours_gone',
+  'events_erased',
+  'too_much_at_once',
   'unknown_resource_type',
   'quantity_out_of_range',
   'batch_too_large',
   'body_too_large',
   'unsupported_media_type',
   'backlog_full',
+  'log_backlog_full',
+  'memory_full',
   'too_many_counters',
   'store_unavailable',
   'misconfigured',
@@ -36,11 +43,13 @@ export class TollgateError extends Error {
   readonly detail: string
   readonly issues: Issue[]
   readonly retryAfterSeconds: number | undefined
+  /** which one is away */
+  readonly store: 'counters' | undefined
 
   constructor(
     code: ErrorCode,
     detail: string,
-    more: { issues?: Issue[]; retryAfterSeconds?: number; internal?: unknown } = {},
+    more: { issues?: Issue[]; retryAfterSeconds?: number; store?: 'counters'; internal?: unknown } = {},
   ) {
     super(detail, more.internal === undefined ? undefined : { cause: more.internal })
     this.name = 'TollgateError'
@@ -48,5 +57,6 @@ export class TollgateError extends Error {
     this.detail = detail
     this.issues = more.issues ?? []
     this.retryAfterSeconds = more.retryAfterSeconds
+    this.store = more.store
   }
 }

@@ -19,6 +19,9 @@ export const line = (maxChars: number) =>
 /** Text that Postgres can hold, of several lines perhaps. */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
 
+/** What was sent, to be shown and kept: with U+FFFD in the place of what Postgres can't hold. */
+export const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd')
+
 /** The key of a meter or of a plan. */
 export const KEY = /^[a-z0-9][a-z0-9_.-]{0,63}$/
 

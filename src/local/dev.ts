@@ -18,6 +18,7 @@ const passedOn = [
   'SETTLE_AFTER_SECONDS',
   'KEEP_SETTLED_MINUTES',
   'DEDUPE_WINDOW_HOURS',
+  'COMMIT_WAIT_MS',
   'EVENT_MAX_AGE_DAYS',
   'EVENT_MAX_AHEAD_MINUTES',
   'SEGMENTS_PER_FLUSH',
@@ -25,6 +26,7 @@ const passedOn = [
   'INVOICE_BATCHES_PER_RUN',
   'EVENT_LOG',
   'EVENT_LOG_DAYS',
+  'HOURS_KEPT_DAYS',
   'S3_ENDPOINT',
   'S3_BUCKET',
   'S3_REGION',
@@ -84,6 +86,8 @@ async function start(): Promise<void> {
     startWorker({
       env: { ...backends.env, ...(given(passedOn) as Record<string, string>), ADMIN_TOKEN: adminToken },
       port,
+      // With EVENT_LOG=r2 the log is in a bucket of miniflare's: it has to last as long as its index does.
+      state: join(dataDir, 'worker'),
       signal: aborted.signal,
       onLine: (line) => {
         if (started && !isNoise(line)) stamped(line)

@@ -26,6 +26,8 @@ export type WorkerOptions = {
   port?: number
   /** wrangler.toml of another Worker */
   config?: string
+  /** Where what is in its buckets stays; left out: it goes with the process. */
+  state?: string
   /** Every line that wrangler and the Worker write. */
   onLine?: (line: string) => void
   /** Ends the start. */
@@ -44,7 +46,8 @@ export type Worker = {
   kill(): void
 }
 
-export async function startWorker({ env, port = 0, config, onLine, signal }: WorkerOptions): Promise<Worker> {
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const { env, port = 0, config, onLine, signal } = options
   const configFile = config ?? join(root, 'wrangler.toml')
   const overriding = join(dirname(configFile), '.dev.vars')
   if (existsSync(overriding))
@@ -54,7 +57,8 @@ export async function startWorker({ env, port = 0, config, onLine, signal }: Wor
   const scratch = mkdtempSync(join(tmpdir(), 'tollgate-worker-'))
   const envFile = join(scratch, 'env')
   writeFileSync(envFile, envText(env), { mode: 0o600 })
-  const child = launch(configFile, chosen, envFile, scratch)
+  const state = options.state ?? join(scratch, 'state')
+  const child = launch(configFile, chosen, { envFile, scratch, state })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
   let closed: Promise<void> | undefined
   const close = () => {
@@ -73,10 +77,14 @@ export async function startWorker({ env, port = 0, config, onLine, signal }: Wor
   return { url, pid: child.pid!, fireCron: () => fireCron(url), exited, close, kill: () => killGroup(child) }
 }
 
-function launch(configFile: string, port: number, envFile: string, scratch: string): ChildProcess {
+function launch(
+  configFile: string,
+  port: number,
+  { envFile, scratch, state }: { envFile: string; scratch: string; state: string },
+): ChildProcess {
   const args = ['--import', dieWithParent, wrangler, 'dev', '--config', configFile]
   args.push('--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0', '--env-file', envFile)
-  args.push('--persist-to', join(scratch, 'state'), '--show-interactive-dev-session=false')
+  args.push('--persist-to', state, '--show-interactive-dev-session=false')
   return spawn(process.execPath, args, {
     cwd: dirname(configFile),
     // A group of its own: a Ctrl-C in the terminal does not reach it, and it can be ended as a whole.

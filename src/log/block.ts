@@ -45,22 +45,28 @@ export const packed = (text: string): Uint8Array => deflate(encoder.encode(text)
 
 /** Throws for what is no block. */
 export function readBlock(content: Uint8Array): Block {
+  const { lines, erased } = linesOfBlock(content)
+  return { entries: lines.map((one) => logEntry(one.receivedMicros, one.lists, one.line)), erased }
+}
+
+/** As blockText takes them. Throws for what is no block. */
+export function linesOfBlock(content: Uint8Array): { lines: BlockLine[]; erased: Erased[] } {
   const text = decoder.decode(inflate(content))
   const [first = '', ...rest] = text.split('\n')
   const head = JSON.parse(first) as Head
   if (head.format !== FORMAT)
     throw new Error(`A block of format ${head.format} was found; this version reads ${FORMAT}`)
-  return { entries: rest.map((line) => entryOf(line, head.lists)), erased: head.erased }
+  return { lines: rest.map((line) => lineOf(line, head.lists)), erased: head.erased }
 }
 
-function entryOf(text: string, lists: Lists[]): LogEntry {
+function lineOf(text: string, lists: Lists[]): BlockLine {
   const micros = text.indexOf(' ')
   const list = text.indexOf(' ', micros + 1)
-  return logEntry(
-    Number(text.slice(0, micros)),
-    lists[Number(text.slice(micros + 1, list))]!,
-    text.slice(list + 1),
-  )
+  return {
+    receivedMicros: Number(text.slice(0, micros)),
+    lists: lists[Number(text.slice(micros + 1, list))]!,
+    line: text.slice(list + 1),
+  }
 }
 
 export function logEntry(receivedMicros: number, lists: Lists, line: string): LogEntry {

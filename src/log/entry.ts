@@ -1,6 +1,7 @@
 // An event as the log keeps it.
 
 import type { Event } from '../metering/event.ts'
+import { HISTORY } from '../metering/history.ts'
 
 /** What was accepted, as it was sent, with what it was sent without filled in. */
 export type LogEntry = {
@@ -13,8 +14,19 @@ export type LogEntry = {
   properties: Record<string, unknown>
   /** when it was recorded, by the counter store's clock: µs since 1970 */
   receivedMicros: number
-  /** its list: the ids of the meters that it was counted for when it was recorded */
+  /** its list: the ids of the meters that it was counted for when it was recorded; and HISTORY, if it was as that */
   meters: readonly string[]
+  /** Of one that is shown as it stands: the correction that voided it, or else the last one that changed it. */
+  correction?: EventCorrection
+}
+
+export type EventCorrection = {
+  /** its id */
+  id: string
+  action: 'void' | 'amend' | 'move'
+  reason: string
+  atMs: number
+  isVoided: boolean
 }
 
 /** As metering takes it. Its texts are those of recording, which is done. */
@@ -25,6 +37,7 @@ export const asEvent = ({
   quantity,
   timestampMs,
   properties,
+  meters,
 }: LogEntry): Event => ({
   id,
   customerId,
@@ -34,6 +47,7 @@ export const asEvent = ({
   properties,
   propertiesText: '',
   content: '',
+  ...(meters.includes(HISTORY) && { history: true }),
 })
 
 /**

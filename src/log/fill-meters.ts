@@ -1,6 +1,7 @@
 // Filling meters that reach back: counting, from settled blocks, the events that they did not count when those were recorded.
 // A run is bounded and may be cut off anywhere, or be one of several; what a statement has counted is counted, and named.
 
+import { announceConfig } from '../metering/announce-config.ts'
 import { mergeOf } from '../metering/count-events.ts'
 import { TALLY_CUSTOMER } from '../metering/counter.ts'
 import type { TenantConfig } from '../metering/meter.ts'
@@ -13,12 +14,12 @@ import { type Counting, replayBlocks, upToEvents } from './replay-blocks.ts'
 import type { Filling, FillingMeter, Owed, OwedBlock, OwedPosition, ReplayStore } from './replay-ports.ts'
 
 export type FillServices = {
-  counters: Pick<CounterStore, 'readLive'>
+  counters: Pick<CounterStore, 'readLive' | 'publishConfig'>
   /** null: there is no log, and nothing to fill from */
   blocks: BlockStore | null
   replays: ReplayStore
   acts: { readActs(tenantId: string, blocks: string[]): Promise<{ ledger: string; taken: Act[] }> }
-  configs: { load(tenantId: string): Promise<TenantConfig> }
+  configs: { load(tenantId: string): Promise<TenantConfig>; forget(tenantId: string): void }
 }
 
 export type FillReport = {
@@ -68,8 +69,8 @@ async function stepOf(run: FillRun, report: FillReport): Promise<boolean> {
   }
 }
 
-/** `waits`: it owes nothing that is settled, and events that it did not count still wait to be. */
-type Done = 'filled' | 'waits' | 'overtaken' | null
+/** `cancelled`: a revision, of which events were erased meanwhile. `waits`: it owes nothing that is settled, and events that it did not count still wait to be. */
+type Done = 'filled' | 'cancelled' | 'waits' | 'overtaken' | null
 
 class FillRun {
   readonly #services: FillServices
@@ -110,10 +111,7 @@ class FillRun {
     if (blocks.length === 0) {
       if (unsettled > 0) return { done: 'waits', counted: nothing }
       if (this.#after !== null) return this.#again(nothing)
-      return {
-        done: (await this.#services.replays.filled(named, filling)) ? 'filled' : null,
-        counted: nothing,
-      }
+      return { done: await this.#finish(filling), counted: nothing }
     }
     const config = await this.#services.configs.load(tenantId)
     const taken = upToEvents(blocks)
@@ -127,6 +125,18 @@ class FillRun {
       counted.events += some.events
     }
     return { done: null, counted }
+  }
+
+  /** A revision is switched to, in the same step. */
+  async #finish(filling: Filling): Promise<Done> {
+    const { tenantId, meter } = this.#of
+    const named = { tenantId, meterId: meter.id }
+    const { replays } = this.#services
+    if (meter.revision?.state !== 'filling') return (await replays.filled(named, filling)) ? 'filled' : null
+    const outcome = await replays.switchOver(named, filling)
+    if (outcome === null) return null
+    await announceConfig(this.#services, tenantId, outcome.version)
+    return outcome.isSwitched ? 'filled' : 'cancelled'
   }
 
   #again(counted: { blocks: number; events: number }) {

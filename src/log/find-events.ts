@@ -7,18 +7,21 @@ import { byArrival, type LogEntry, type Position } from './entry.ts'
 import { matches } from './filter.ts'
 import { BLOCKS_PER_PAGE, LIVE_BYTES_PER_PAGE } from './limits.ts'
 import type { EventFilter, FoundBlock, LogIndex, Order } from './ports.ts'
-import { liveEntries, readBlocks } from './read-blocks.ts'
-import { entriesKept } from './write-blocks.ts'
+import { readBlocks } from './read-blocks.ts'
+import { asTheyStand } from './stand.ts'
+import { LATEST_MICROS, readLogOf, unsettledOf } from './unsettled.ts'
 
-export type LogServices = { counters: CounterStore; blocks: BlockStore; logIndex: LogIndex }
+export type LogServices = {
+  counters: CounterStore
+  blocks: BlockStore
+  logIndex: LogIndex
+}
 
 export type EventsQuery = { filter: EventFilter; order: Order; after: Position | null; limit: number }
 
 /** `next`: where to go on; null if there are none further on. A page may be short, or empty, and not the last one. */
 export type FoundEvents = { events: LogEntry[]; next: Position | null }
 
-/** Later than any event's arrival: 2^53 − 1, as µs in the year 2255. */
-const LATEST_MICROS = Number.MAX_SAFE_INTEGER
 /** So many blocks are read at first, and twice as many each time that they weren't enough. */
 const BLOCKS_AT_FIRST = 4
 
@@ -38,7 +41,9 @@ export async function findEvents(
     containing: filter.customerId === null ? '' : JSON.stringify(filter.customerId),
   })
   const query = { tenantId, filter, order, after, limit: BLOCKS_PER_PAGE }
-  const { blocks, settled } = await services.logIndex.findBlocks(query, live.segments)
+  const index = await services.logIndex.findBlocks(query, live)
+  const { blocks } = index
+  const unsettled = await unsettledOf(services.blocks, tenantId, live, index)
 
   const fits = matches(filter)
   const found: LogEntry[] = []
@@ -46,9 +51,7 @@ export async function findEvents(
     for (const entry of entries)
       if (fits(entry) && (after === null || beyond(entry, after))) found.push(entry)
   }
-  take(liveEntries(live.calls.filter(({ segment }) => !settled.has(segment))))
-  for (const { segment, kept } of live.kept)
-    if (!settled.has(segment)) take(await entriesKept(services.blocks, tenantId, kept))
+  take(unsettled.entries)
 
   // What lies beyond this instant may be incomplete: the next call, or block, that was not read begins there.
   const completeTo = (read: number): number | null => {
@@ -65,7 +68,8 @@ export async function findEvents(
   const readable = Math.min(blocks.length, BLOCKS_PER_PAGE)
   for (let step = BLOCKS_AT_FIRST; events.length <= limit && read < readable; step *= 2) {
     const next = blocks.slice(read, Math.min(read + step, readable))
-    for (const { entries } of await readBlocks(services.blocks, next)) take(entries)
+    for (const [i, { entries }] of (await readBlocks(services.blocks, next)).entries())
+      take(asTheyStand(unsettled.left(entries), next[i]!.name, index.acts))
     read += next.length
     events = complete(completeTo(read))
   }
@@ -94,18 +98,17 @@ export async function findEvent(
   tenantId: string,
   id: string,
 ): Promise<LogEntry | null> {
-  const span = { order: 'desc', fromMicros: 0, toMicros: LATEST_MICROS } as const
   const found: LogEntry[] = []
+  const live = await readLogOf(services.counters, tenantId, id)
+  const index = await services.logIndex.findBlocksOf(tenantId, id, live)
+  const { blocks } = index
+  const unsettled = await unsettledOf(services.blocks, tenantId, live, index)
   const take = (entries: LogEntry[]) => found.push(...entries.filter((entry) => entry.id === id))
-  // How its line begins, after the lists or another line.
-  const containing = `\n[${JSON.stringify(id)},`
-  const live = await services.counters.readLog(tenantId, { ...span, bytes: LIVE_BYTES_PER_PAGE, containing })
-  const { blocks, settled } = await services.logIndex.findBlocksOf(tenantId, id, live.segments)
-  take(liveEntries(live.calls.filter(({ segment }) => !settled.has(segment))))
-  for (const { segment, kept } of live.kept)
-    if (!settled.has(segment)) take(await entriesKept(services.blocks, tenantId, kept))
-  for (let read = 0; found.length === 0 && read < blocks.length; read += BLOCKS_AT_FIRST)
-    for (const { entries } of await readBlocks(services.blocks, blocks.slice(read, read + BLOCKS_AT_FIRST)))
-      take(entries)
+  take(unsettled.entries)
+  for (let read = 0; found.length === 0 && read < blocks.length; read += BLOCKS_AT_FIRST) {
+    const next = blocks.slice(read, read + BLOCKS_AT_FIRST)
+    for (const [i, { entries }] of (await readBlocks(services.blocks, next)).entries())
+      take(asTheyStand(unsettled.left(entries), next[i]!.name, index.acts))
+  }
   return found.sort(byArrival).at(-1) ?? null
 }

@@ -1,6 +1,7 @@
 // What the log needs of Postgres besides a place for blocks: the index of what is in them.
 
 import type { Act } from './act.ts'
+import type { Erased } from './block.ts'
 import type { Position } from './entry.ts'
 
 export type { BlockStore } from './block-store.ts'
@@ -36,16 +37,33 @@ export type FoundBlock = {
   receivedMicros: [from: number, to: number]
 }
 
+export type FoundBlocks = {
+  blocks: FoundBlock[]
+  /** the acts that took one of them, in their order */
+  acts: Act[]
+  /** of the segments that were asked for, those that Postgres has */
+  settled: Set<string>
+  /** customers whose events, arrived by then, are to be erased from these blocks, or may be in what is not settled */
+  erased: Erased[]
+}
+
+/** What the counter store has that may not be settled: segments, and from when on what is in them arrived (µs). */
+export type Unsettled = { segments: string[]; sinceMicros: number | null }
+
 export interface LogIndex {
   /**
    * Blocks that may hold such events: for `desc` those that end latest first, for `asc` those that begin earliest first; one
-   * more than `limit` if there is one. And which of these segments Postgres has: at the same instant.
+   * more than `limit` if there is one. And which of these segments Postgres has, and the acts: at the same instant.
    */
-  findBlocks(query: BlocksQuery, segments: string[]): Promise<{ blocks: FoundBlock[]; settled: Set<string> }>
+  findBlocks(query: BlocksQuery, unsettled: Unsettled): Promise<FoundBlocks>
+  /** How many blocks may hold such events, one more than `limit` at most, and how many events those have, of any kind. */
+  sizeOf(tenantId: string, filter: EventFilter, limit: number): Promise<{ blocks: number; events: number }>
   /** Blocks that may hold an event with this id, the newest first. */
-  findBlocksOf(
+  findBlocksOf(tenantId: string, id: string, unsettled: Unsettled): Promise<FoundBlocks>
+  /** Blocks that may hold an event with one of these ids, all of them, in the order of arrival. */
+  findBlocksWith(
     tenantId: string,
-    id: string,
+    ids: string[],
     segments: string[],
   ): Promise<{ blocks: FoundBlock[]; settled: Set<string> }>
 }

@@ -58,6 +58,15 @@ export interface ReplayStore {
   ): Promise<boolean>
   /** Says that a meter owes nothing, unless something was settled or counted since `filling`. Gives whether it did. */
   filled(of: { tenantId: string; meterId: string }, filling: Filling): Promise<boolean>
+  /**
+   * The same of a revision that is being filled, and from then on it is the meter as it counts: hours from its instant on are
+   * read from it, the others from where they were. If events of those hours were erased, or are being, it is cancelled instead: what
+   * it counted may lack them. Gives the configuration's version after it; null: it did neither.
+   */
+  switchOver(
+    of: { tenantId: string; meterId: string },
+    filling: Filling,
+  ): Promise<{ version: number; isSwitched: boolean } | null>
   /** Of those of these meters (ids) that are being filled. */
   progress(tenantId: string, meterIds: string[]): Promise<Map<string, FillProgress>>
 }

@@ -3,11 +3,13 @@
 
 import type { Limits } from '../metering/limits.ts'
 import { byArrival, type LogEntry, type Position } from './entry.ts'
+import { isErased } from './erase-block.ts'
 import { matches } from './filter.ts'
 import { findEvents, type LogServices } from './find-events.ts'
 import { LIVE_BYTES_PER_PAGE, STREAM_EVERY_MS, STREAM_PAGE, STREAM_SECONDS } from './limits.ts'
 import type { EventFilter } from './ports.ts'
 import { liveEntries } from './read-blocks.ts'
+import { LATEST_MICROS } from './unsettled.ts'
 
 type StreamServices = LogServices & {
   clock: () => number
@@ -32,7 +34,7 @@ export async function* streamEvents(
     const seen = await counters.readLog(tenantId, {
       order: 'asc',
       fromMicros: position.receivedMicros,
-      toMicros: Number.MAX_SAFE_INTEGER,
+      toMicros: LATEST_MICROS,
       bytes: LIVE_BYTES_PER_PAGE,
       containing: '',
     })
@@ -56,7 +58,9 @@ export async function* streamEvents(
     } else {
       const entries = liveEntries(seen.calls).filter((entry) => byArrival(entry, position) > 0)
       entries.sort(byArrival)
-      const wanted = entries.filter(matches(filter))
+      const fits = matches(filter)
+      const isGone = isErased(seen.erased)
+      const wanted = entries.filter((entry) => fits(entry) && !isGone(entry))
       if (wanted.length > 0) yield wanted
       position = latest(position, entries.at(-1) ?? position)
       if (seen.nextMicros !== null) {

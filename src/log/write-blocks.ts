@@ -1,6 +1,7 @@
 // From what a segment logged to blocks, and the rows of the index that say what is in them. It runs before the segment is
 // settled, any number of times: the same log makes the same blocks.
 
+import { base64, bytesOfBase64 } from '../kernel/base64.ts'
 import { digest128 } from '../kernel/digest.ts'
 import { headOfLine, type Lists, type LoggedCall } from '../metering/logged.ts'
 import type { BlockRow, SegmentContent, SegmentLog, SegmentRef, WrittenLog } from '../metering/ports.ts'
@@ -35,7 +36,7 @@ export class BlockWriter implements SegmentLog {
 
   async #writeAgain(kept: Kept): Promise<BlockRow[]> {
     const blocks = kept.flatMap(({ row, content }) =>
-      content === undefined ? [] : [{ name: row.name, content: fromBase64(content) }],
+      content === undefined ? [] : [{ name: row.name, content: bytesOfBase64(content) }],
     )
     if (blocks.length > 0) await this.#store.put(blocks)
     return kept.map(({ row }) => row)
@@ -47,7 +48,7 @@ export async function entriesKept(store: BlockStore, tenantId: string, kept: str
   const entries: LogEntry[] = []
   for (const { row, content } of JSON.parse(kept) as Kept) {
     if (row.tenantId !== tenantId) continue
-    const bytes = content === undefined ? (await store.get([row.name]))[0]?.content : fromBase64(content)
+    const bytes = content === undefined ? (await store.get([row.name]))[0]?.content : bytesOfBase64(content)
     if (bytes) entries.push(...readBlock(bytes).entries)
   }
   return entries
@@ -132,10 +133,3 @@ export function contents(
     ids,
   }
 }
-
-const base64 = (bytes: Uint8Array): string => {
-  let binary = ''
-  for (let i = 0; i < bytes.length; i += 8_192) binary += String.fromCharCode(...bytes.subarray(i, i + 8_192))
-  return btoa(binary)
-}
-const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (char) => char.charCodeAt(0))

@@ -14,10 +14,11 @@ export async function announceConfig(
   services: AnnounceServices,
   tenantId: string,
   version: number,
+  options: { fills?: boolean } = {},
 ): Promise<void> {
   services.configs.forget(tenantId)
   try {
-    await services.counters.publishConfig(tenantId, version)
+    await services.counters.publishConfig(tenantId, version, options)
   } catch (error) {
     throw new TollgateError(
       'store_unavailable',

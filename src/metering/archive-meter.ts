@@ -1,8 +1,7 @@
 // Archives a meter: it counts no further events; what it has counted is kept, read and billed as before.
 
 import { type AnnounceServices, announceConfig } from './announce-config.ts'
-import { noMeter } from './change-meter.ts'
-import type { Meter, TenantConfig } from './meter.ts'
+import { type Meter, noMeter, type TenantConfig } from './meter.ts'
 import type { MeterStore } from './meter-store.ts'
 
 type Services = AnnounceServices & { catalog: Pick<MeterStore, 'archiveMeter'> }

@@ -3,13 +3,11 @@
 import { TollgateError } from '../kernel/errors.ts'
 import { type AnnounceServices, announceConfig } from './announce-config.ts'
 import { countsFromText } from './counts-from.ts'
-import type { Meter, TenantConfig } from './meter.ts'
+import { type Meter, noMeter, type TenantConfig } from './meter.ts'
 import { changedMeaning, checkedCountsFrom, idleMissing, type MeterChange } from './meter-input.ts'
 import type { MeterStore } from './meter-store.ts'
 
 type Services = AnnounceServices & { catalog: Pick<MeterStore, 'findMeter' | 'changeMeter'> }
-
-export const noMeter = (key: string) => new TollgateError('not_found', `There is no meter "${key}".`)
 
 /** Throws meaning_would_change if more than that would be another. */
 export async function changeMeter(

@@ -6,12 +6,14 @@ import { bucketStartMs } from '../kernel/time.ts'
 import { type Counter, counterField, type Merge } from './counter.ts'
 import type { Event, Wrong } from './event.ts'
 import { passes } from './filter.ts'
+import { HISTORY, historyOf } from './history.ts'
 import { GROUP_VALUES_BYTES } from './limits.ts'
 import { lineOf, listField, listOf, noLists } from './logged.ts'
-import { type Aggregation, activeMeters, type Meter, type TenantConfig } from './meter.ts'
+import { type Aggregation, activeMeters, dedupeWindowMs, type Meter, type TenantConfig } from './meter.ts'
 import type { CountedEvent, RecordBatch } from './ports.ts'
 import { LOST_DIGITS, lostDigits, property, propertyPointer } from './property.ts'
 import { quantityText } from './quantity.ts'
+import { isReadAt } from './revision.ts'
 
 /** How the counters of an aggregation merge, and what one event adds: `value` is a decimal, or for unique_count any text. */
 const contributions: Record<
@@ -39,10 +41,10 @@ const contributions: Record<
 /** How the counters of an aggregation merge. */
 export const mergeOf = (aggregation: Aggregation): Merge => contributions[aggregation].merge
 
-/** `meter`: its id. */
 /** Resource types of a configuration whose lists are kept ready: of unmetered ones there may be any number. */
 const TYPES_KEPT = 1_000
 
+/** `meter`: its id, or what its history is named by. */
 export type Delta = { field: string; meter: string; merge: Merge; a: string; b: string }
 
 /** `skipped`: the keys of the meters that leave the event out for what it lacks. */
@@ -59,7 +61,8 @@ export function deltasOf(
   config: TenantConfig,
   pointer: string,
 ): Counted | Wrong[] {
-  const meters = active.some(chooses) ? chosen(active, event, pointer) : active
+  const read = active.some(isRevised) ? active.filter((one) => isReadAt(one, event.timestampMs)) : active
+  const meters = read.some(chooses) ? chosen(read, event, pointer) : read
   if (isWrong(meters)) return meters
   const wrong: Wrong[] = []
   let skipped = NONE
@@ -78,23 +81,34 @@ export function deltasOf(
     else if (typeof groups !== 'string') wrong.push(groups)
     else deltas.push(deltaOf(meter, event, { tenantId: config.tenantId, bucketMs, value, groups }))
   }
-  return wrong.length > 0 ? wrong : { deltas, skipped }
+  if (wrong.length > 0) return wrong
+  // What nobody reads at this hour counts as if it came from the log: it takes what it can, and refuses nothing.
+  if (read !== active) deltas.push(...besides(active, event, config))
+  return { deltas, skipped }
 }
+
+const isRevised = ({ revision }: Meter): boolean => revision !== null
+
+const besides = (active: Meter[], event: Event, config: TenantConfig): Delta[] =>
+  active
+    .filter((one) => !isReadAt(one, event.timestampMs))
+    .flatMap((one) => deltaTo(one, event, config) ?? [])
 
 type Place = { tenantId: string; bucketMs: number; value: string; groups: string }
 
 function deltaOf(meter: Meter, event: Event, { tenantId, bucketMs, value, groups }: Place): Delta {
   const { merge, delta } = contributions[meter.aggregation]
+  const id = event.history ? historyOf(meter.id) : meter.id
   const counter: Omit<Counter, 'a' | 'b'> = {
     tenantId,
     customerId: event.customerId,
-    meter: meter.id,
+    meter: id,
     bucketMs,
     merge,
     groups,
     distinctValue: merge === 'once' ? digest128(value) : '',
   }
-  return { field: counterField(counter), meter: meter.id, merge, ...delta(value, event, bucketMs) }
+  return { field: counterField(counter), meter: id, merge, ...delta(value, event, bucketMs) }
 }
 
 /**
@@ -118,7 +132,8 @@ export function takenBy(meter: Meter, event: Event): { value: string; groups: (s
 }
 
 function taking(meter: Meter, event: Event): { value: string; groups: string } | null {
-  if (isBefore(meter, event) || passes(meter.filter, event.properties) !== true) return null
+  if (isBefore(meter, event) || isGivenUp(meter, event) || passes(meter.filter, event.properties) !== true)
+    return null
   if (event.quantity.startsWith('-') && takesOnlyUp(meter)) return null
   const value = valueFor(meter, event, '#')
   const groups = groupsFor(meter, event, '#')
@@ -130,6 +145,10 @@ const takesOnlyUp = ({ aggregation, value }: Meter): boolean =>
 
 const isBefore = ({ countsFromMs }: Meter, { timestampMs }: Event): boolean =>
   countsFromMs !== null && timestampMs < countsFromMs
+
+/** Hours from then on are read from what replaced it, and by everybody. */
+const isGivenUp = ({ revision }: Meter, { timestampMs }: Event): boolean =>
+  revision?.isRetired === true && timestampMs >= (revision.toMs ?? Number.POSITIVE_INFINITY)
 
 const chooses = ({ filter, countsFromMs }: Meter): boolean => filter.length > 0 || countsFromMs !== null
 
@@ -231,6 +250,7 @@ export function batchOf(
     return { counter, a, b }
   }
   const counted: CountedEvent[] = events.map(({ event, deltas }) => ({
+    customerId: event.customerId,
     idDigest: digest128(event.id),
     fingerprint: digest128(event.content),
     line: logged ? lineOf(event) : '',
@@ -239,6 +259,7 @@ export function batchOf(
   return {
     tenantId: config.tenantId,
     configVersion: config.version,
+    dedupeWindowMs: dedupeWindowMs(config),
     handling,
     meters: [...meterPositions.keys()],
     counters,
@@ -250,8 +271,9 @@ export function batchOf(
 type OfType = { list: string[]; field: string }
 const listsOf = new WeakMap<TenantConfig, Map<string, OfType>>()
 
-/** The lists of these events. Each is made once a configuration and type. */
+/** The lists of these events, which are all history, or none is. Each is made once a configuration and type. */
 function logOf(events: { event: Event }[], config: TenantConfig): NonNullable<RecordBatch['log']> {
+  const history = events[0]?.event.history ? HISTORY : ''
   let known = listsOf.get(config)
   if (known === undefined) {
     known = new Map()
@@ -262,11 +284,12 @@ function logOf(events: { event: Event }[], config: TenantConfig): NonNullable<Re
   for (const { event } of events) {
     const { resourceType } = event
     if (lists[resourceType] !== undefined) continue
-    let ofType = known.get(resourceType)
+    const key = history + resourceType
+    let ofType = known.get(key)
     if (ofType === undefined) {
-      const list = listOf(activeMeters(config, resourceType))
+      const list = [...listOf(activeMeters(config, resourceType)), ...(history === '' ? [] : [history])]
       ofType = { list, field: listField(config.tenantId, resourceType, list) }
-      if (known.size < TYPES_KEPT) known.set(resourceType, ofType)
+      if (known.size < TYPES_KEPT) known.set(key, ofType)
     }
     lists[resourceType] = ofType.list
     fields.push(ofType.field)

@@ -55,6 +55,8 @@ export const TALLY_CUSTOMER = ''
 
 /** What the log counts its events as. No meter can have this id. */
 export const LOG_METER = '$log'
+/** … and those that it has kept for long enough, when they leave it: Postgres alone counts them. */
+export const EXPIRED_METER = '$expired'
 
 export const tallyField = (tenantId: string, meter: string, slot: string): string =>
   counterField({

@@ -104,6 +104,8 @@ export type Event = {
   propertiesText: string
   /** canonical text of what was sent: equal for equal events, whatever the order of keys or the spelling of numbers */
   content: string
+  /** It is history: counted beside what is billed (history.ts). */
+  history?: true
 }
 
 export type Wrong = { pointer: string; detail: string }
@@ -161,7 +163,7 @@ export const escapePointer = (part: string): string => part.replaceAll('~', '~0'
 const pointerTo = (around: string, name: string): string =>
   name.length > NAME_CHARS ? around : `${around}/${escapePointer(name)}`
 
-function wrongProperties(properties: Record<string, unknown>, pointer: string): Wrong | null {
+export function wrongProperties(properties: Record<string, unknown>, pointer: string): Wrong | null {
   const entries = Object.entries(properties)
   if (entries.length > PROPERTIES_PER_EVENT)
     return { pointer, detail: `must have at most ${PROPERTIES_PER_EVENT} properties` }
@@ -178,7 +180,8 @@ function wrongValue(value: unknown, depth: number): string | null {
   if (typeof value === 'string') return isStorable(value) ? null : 'must be Unicode text without NUL'
   if (typeof value !== 'object' || value === null) return null
   if (depth === 0) return `must not be nested deeper than ${PROPERTY_DEPTH} levels`
-  for (const inner of Object.values(value)) {
+  for (const [key, inner] of Object.entries(value)) {
+    if (!isStorable(key)) return 'must have names of Unicode text without NUL, at any depth'
     const detail = wrongValue(inner, depth - 1)
     if (detail) return detail
   }

@@ -40,9 +40,21 @@ export type FlushReport = {
   failed: { id: string; reason: string }[]
   /** partitions that another run is at work on */
   leased: number[]
+  /** databases that could not be reached: what is in their partitions waits */
+  unreachable: string[]
+  /** partitions in which meters are to be filled from the log, and since when */
+  toFill: FillAsked[]
 }
 
-export type FlushOptions = { retryQuarantined?: boolean; dropMissing?: boolean; leaseMs?: number }
+export type FillAsked = { partition: number; asked: string }
+
+export type FlushOptions = {
+  retryQuarantined?: boolean
+  dropMissing?: boolean
+  leaseMs?: number
+  /** these partitions alone */
+  only?: number[]
+}
 
 const LEASE_MS = 30_000
 /** Each has one connection in use at a time: a Worker has six in all. */
@@ -50,29 +62,54 @@ const SEGMENTS_AT_ONCE = 2
 
 /**
  * Settles up to `limits.segmentsPerFlush` segments, the oldest of each partition first. A segment that fails holds up no
- * other. Throws store_unavailable where a store is away; what was settled before stays settled.
+ * other, and neither does a database that is away. Throws store_unavailable where Postgres is, or all of the counters; what was
+ * settled before stays settled.
  */
 export async function flush(services: FlushServices, options: FlushOptions = {}): Promise<FlushReport> {
-  const report: FlushReport = {
-    settledSegments: 0,
-    settledCounters: 0,
-    alreadySettled: 0,
-    tooYoung: 0,
-    remaining: 0,
-    dropped: [],
-    quarantined: [],
-    failed: [],
-    leased: [],
-  }
-  const { partitions } = services.counters
+  const report = nothingFlushed()
+  const partitions = (await services.counters.listPartitions()).filter(
+    ({ id }) => options.only?.includes(id) ?? true,
+  )
   // Every run begins with another partition: none waits behind a busy one for ever.
-  const first = Math.floor(services.clock() / 1000) % partitions
-  let left = services.limits.segmentsPerFlush
-  for (let i = 0; i < partitions; i++) {
-    left -= await flushPartition(services, (first + i) % partitions, report, left, options)
+  const first = Math.floor(services.clock() / 1000) % partitions.length
+  const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
+  let [left, last]: [number, unknown] = [services.limits.segmentsPerFlush, null]
+  for (const { id, database } of inTurn) {
+    if (report.unreachable.includes(database)) continue
+    try {
+      left -= await flushPartition(services, id, report, left, options)
+    } catch (error) {
+      // One that is away holds up no other; Postgres is everybody's.
+      if (!isOfCounters(error)) throw error
+      last = error
+      report.unreachable.push(database)
+    }
   }
+  if (inTurn.every(({ database }) => report.unreachable.includes(database))) throw last
   return report
 }
+
+export const nothingFlushed = (): FlushReport => ({
+  settledSegments: 0,
+  settledCounters: 0,
+  alreadySettled: 0,
+  tooYoung: 0,
+  remaining: 0,
+  dropped: [],
+  quarantined: [],
+  failed: [],
+  leased: [],
+  unreachable: [],
+  toFill: [],
+})
+
+/** Whether another run would get on with what this one has left. */
+export const leftMore = ({ remaining, settledSegments, alreadySettled }: FlushReport): boolean =>
+  remaining > 0 && settledSegments + alreadySettled > 0
+
+/** One of the databases of counters can't be asked. */
+export const isOfCounters = (error: unknown): boolean =>
+  error instanceof TollgateError && (error.code === 'misconfigured' || error.store === 'counters')
 
 /** Takes up to `most` segments, and gives how many it took. */
 async function flushPartition(
@@ -89,6 +126,7 @@ async function flushPartition(
     report.leased.push(partition)
     return 0
   }
+  if (sealed.fillAsked !== null) report.toFill.push({ partition, asked: sealed.fillAsked })
   if (sealed.idsToForget) {
     for (let calls = 1; await counters.forgetIds(partition); calls++) if (calls === FORGETS_PER_FLUSH) break
   }

@@ -2,10 +2,14 @@
 
 /** Events in one request. */
 export const EVENTS_PER_BATCH = 1_000
+/** How old history may be: ten years. */
+export const HISTORY_MAX_AGE_MS = 3_653 * 86_400_000
 /** Active meters that one resource type can feed. */
 export const METERS_PER_RESOURCE_TYPE = 10
 /** Meters of one tenant, archived ones too. */
 export const METERS_PER_TENANT = 200
+/** Revisions of one meter, those that were cancelled, too. */
+export const REVISIONS_PER_METER = 20
 export const GROUP_BY_PROPERTIES = 5
 /** Characters of a property's name, or of the path to it. */
 export const PROPERTY_PATH_CHARS = 256
@@ -33,9 +37,16 @@ export const LIVE_CHARS_PER_READ = 2_000_000
 export const ROWS_PER_READ = 20_000
 export const WINDOWS_PER_READ = 1_000
 
+/** Of usage of an hour that begins so long after the log does, the log has everything: timestamps may lie ahead of arrival. */
+export const LOG_SINCE_SLACK_MS = 300_000
+
 /** Bytes of counters that a byte of the log takes the room of, in a segment: it leaves compressed, in statements of its own. */
 export const LOG_BYTE_WEIGHT = 0.25
 
+/** A tenant's own window of event ids, at most: as far back as an event's timestamp may lie. */
+export const DEDUPE_WINDOW_HOURS_MOST = 24 * 35
+/** … and at least. */
+export const SHORTEST_DEDUPE_WINDOW_MS = 3_600_000
 /** Ids in a bucket, where commands are what the store is paid for. */
 export const IDS_PER_BUCKET = 24
 /** Calls that forget old ids, in one flush: each takes some 5,000 buckets. */

@@ -5,7 +5,10 @@ import { type Counter, counterField, LOG_METER, TALLY_CUSTOMER } from './counter
 import type { Event } from './event.ts'
 import type { Meter } from './meter.ts'
 
-/** By resource type, the ids of the meters that its events were counted for when they were recorded, perhaps none. */
+/**
+ * By resource type, the ids of the meters that its events were counted for when they were recorded, perhaps none; and HISTORY, if
+ * they were counted as that.
+ */
 export type Lists = Record<string, string[]>
 
 /** Without a prototype: a type may have any name, `__proto__` too. */

@@ -8,20 +8,33 @@ import { keySchema, line } from '../kernel/text.ts'
 import { countsFromMs, countsFromSchema, countsFromText } from './counts-from.ts'
 import { filterSchema, filterTerms } from './filter-schema.ts'
 import { GROUP_BY_PROPERTIES, RESOURCE_TYPE_CHARS } from './limits.ts'
-import { type Aggregation, aggregations, type Meter, type Missing, missingChoices } from './meter.ts'
+import {
+  type Aggregation,
+  aggregations,
+  type Meter,
+  type Missing,
+  meterCountsFromMs,
+  missingChoices,
+} from './meter.ts'
 import { parsePath } from './property-path.ts'
 import { propertySchema, writtenSchema } from './property-schema.ts'
 
 const METER_NAME_CHARS = 200
 const QUANTITY = 'quantity'
 
-export type NewMeter = Omit<Meter, 'createdAt' | 'archivedAt'>
+export const dryRunSchema = z.boolean().optional().meta({
+  description:
+    'true: nothing is changed, and the answer (200) says what would be counted from the event log, and what becomes of totals, bills and invoices.',
+  example: false,
+})
+
+export type NewMeter = Omit<Meter, 'createdAt' | 'archivedAt' | 'revision'>
 
 const nameSchema = line(METER_NAME_CHARS)
   .nullable()
   .meta({ description: 'For people to read.', example: 'API calls' })
 
-const fields = {
+export const meterFields = {
   key: keySchema.meta({
     description: 'Your own name for it; never used again for another meaning.',
     example: 'api_calls',
@@ -66,15 +79,16 @@ function placeOf(written: string): string {
 }
 
 export const meterInputSchema = knownFields('A meter', {
-  key: fields.key,
+  key: meterFields.key,
   name: nameSchema.default(null),
-  resource_type: fields.resource_type,
-  aggregation: fields.aggregation,
-  value: fields.value.default(QUANTITY),
-  group_by: fields.group_by.default([]),
-  missing: fields.missing.default('refuse'),
-  filter: fields.filter.default([]),
-  counts_from: fields.counts_from.default(null),
+  resource_type: meterFields.resource_type,
+  aggregation: meterFields.aggregation,
+  value: meterFields.value.default(QUANTITY),
+  group_by: meterFields.group_by.default([]),
+  missing: meterFields.missing.default('refuse'),
+  filter: meterFields.filter.default([]),
+  counts_from: meterFields.counts_from.default(null),
+  dry_run: dryRunSchema,
 }).superRefine(({ aggregation, value, missing }, context) => {
   const message = wrongValue(aggregation, value)
   if (message !== null) context.addIssue({ code: 'custom', path: ['value'], message })
@@ -83,7 +97,7 @@ export const meterInputSchema = knownFields('A meter', {
 })
 export type MeterInput = z.output<typeof meterInputSchema>
 
-function wrongValue(aggregation: Aggregation, value: string): string | null {
+export function wrongValue(aggregation: Aggregation, value: string): string | null {
   if (aggregation === 'unique_count' && value === QUANTITY) {
     return 'must be the name of the property whose distinct values unique_count counts, such as "user_id"'
   }
@@ -105,18 +119,18 @@ export function idleMissing(
 /** `name` and `missing` can change. The other fields are known here, so that sending them back unchanged is fine. */
 export const meterChangeSchema = knownFields('A change of a meter', {
   name: nameSchema.optional(),
-  missing: fields.missing.optional(),
-  key: fields.key.optional(),
-  resource_type: fields.resource_type.optional(),
-  aggregation: fields.aggregation.optional(),
+  missing: meterFields.missing.optional(),
+  key: meterFields.key.optional(),
+  resource_type: meterFields.resource_type.optional(),
+  aggregation: meterFields.aggregation.optional(),
   value: writtenSchema.meta({ example: QUANTITY }).optional(),
   group_by: z
     .array(writtenSchema)
     .max(GROUP_BY_PROPERTIES)
     .meta({ example: ['region'] })
     .optional(),
-  filter: fields.filter.optional(),
-  counts_from: fields.counts_from.optional(),
+  filter: meterFields.filter.optional(),
+  counts_from: meterFields.counts_from.optional(),
 })
 export type MeterChange = z.output<typeof meterChangeSchema>
 
@@ -171,20 +185,22 @@ const meaningOf = (meter: NewMeter): Meaning => ({
 export function changedMeaning(meter: Meter, sent: Partial<Meaning>): Difference[] {
   const { filter } = sent
   const asked: Partial<Meaning> = Array.isArray(filter) ? { ...sent, filter: filterTerms(filter) } : sent
-  return differing(meaningOf(meter), asked)
+  return differing(meaningOf(asMade(meter)), asked)
 }
 
 /** The fields in which an existing meter is another than the one to be created. */
 export const differences = (existing: Meter, wanted: NewMeter): Difference[] => [
-  ...differing(meaningOf(existing), meaningOf(wanted)),
+  ...differing(meaningOf(asMade(existing)), meaningOf(wanted)),
   ...differing(settings(existing), settings(wanted)),
 ]
+
+const asMade = (meter: Meter): NewMeter => ({ ...meter, countsFromMs: meterCountsFromMs(meter) })
 
 type Difference = { field: string; is: string; sent: string }
 
 const settings = ({ name, missing }: NewMeter) => ({ name, missing })
 
-const differing = (is: Record<string, unknown>, sent: Record<string, unknown>): Difference[] =>
+export const differing = (is: Record<string, unknown>, sent: Record<string, unknown>): Difference[] =>
   Object.entries(is).flatMap(([field, value]) => {
     const wanted = sent[field]
     if (wanted === undefined || canonicalJson(value) === canonicalJson(wanted)) return []

@@ -9,10 +9,18 @@ export type MeterCreated =
   | { kind: 'created' | 'exists'; meter: Meter; version: number }
   /** the tenant has all the meters it can have, or this resource type feeds all that it can feed */
   | { kind: 'too_many'; of: 'tenant' | 'resource_type' }
+  /** the log lacks events that it would count: what arrived before this may be gone */
+  | { kind: 'log_too_short'; sinceMs: number }
+
+export type MeterTried =
+  | Exclude<MeterCreated, { kind: 'created' | 'exists' }>
+  | { kind: 'exists'; meter: Meter }
 
 export interface MeterStore {
-  /** One with the same key is the one that there is, whatever its id. */
-  createMeter(tenantId: string, meter: NewMeter): Promise<MeterCreated>
+  /** One with the same key is the one that there is, whatever its id. `bornMicros`: the counters' clock, before it was made. */
+  createMeter(tenantId: string, meter: NewMeter, bornMicros?: number | null): Promise<MeterCreated>
+  /** What createMeter would come to; nothing is made. null: it would be made. */
+  tryMeter(tenantId: string, meter: NewMeter): Promise<MeterTried | null>
   /** Sets what is there; the rest stays. null: no such meter. */
   changeMeter(
     tenantId: string,

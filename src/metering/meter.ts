@@ -1,7 +1,9 @@
 // A meter says how the events of one resource type become a number.
 
 import { TollgateError } from '../kernel/errors.ts'
+import { HOUR_MS } from '../kernel/time.ts'
 import type { FilterTerm } from './filter.ts'
+import type { Placement } from './placement/placement.ts'
 
 export const aggregations = [
   'sum',
@@ -43,9 +45,40 @@ export type Meter = {
    * the log has). null: all that are accepted from its creation on, whatever their timestamp.
    */
   countsFromMs: number | null
+  /** null: it was never revised */
+  revision: Revision | null
   createdAt: Date
   archivedAt: Date | null
 }
+
+/**
+ * One way of counting of a meter that has had several, each under an id of its own (revision.ts).
+ *   filling    it counts what comes, and is filled from the log; nothing is read from it yet
+ *   current    hours from `fromMs` on are read from it
+ *   replaced   hours in [fromMs, toMs) are; there may be none
+ *   cancelled  none ever was
+ */
+export const revisionStates = ['filling', 'current', 'replaced', 'cancelled'] as const
+export type RevisionState = (typeof revisionStates)[number]
+
+export type Revision = {
+  /** 0: as the meter was made */
+  number: number
+  state: RevisionState
+  /** -Infinity: from the beginning */
+  fromMs: number
+  /** null: without end */
+  toMs: number | null
+  /** It was replaced so long ago that nobody reads hours from `toMs` on from it any more: it does not count them either. */
+  isRetired: boolean
+  /** `countsFromMs` of the meter as it was made */
+  meterCountsFromMs: number | null
+  switchedAt: Date | null
+}
+
+/** From when on the meter counts, whatever its revisions are. */
+export const meterCountsFromMs = ({ revision, countsFromMs }: Meter): number | null =>
+  revision === null ? countsFromMs : revision.meterCountsFromMs
 
 /** What the hot path knows of a tenant. It is cached; `version` tells whether it is still what Postgres has. */
 export type TenantConfig = {
@@ -55,10 +88,24 @@ export type TenantConfig = {
   /** ISO 4217 */
   currency: string
   unmetered: Unmetered
+  /** how long an event's id is known at least; null: as long as the server says */
+  dedupeWindowHours: number | null
   version: number
-  /** all of them, archived ones too */
+  /** where its counters are, if that came along; null: it was never placed */
+  placement?: Placement | null
+  /** all of them, archived ones too, as they count now */
   meters: Meter[]
+  /** Of some of them, other ways of counting: those that were replaced, and those that are being filled. */
+  revisions: Meter[]
 }
+
+/** All that count, or have counted: by id there is one of each. */
+export const countingMeters = ({ meters, revisions }: TenantConfig): Meter[] =>
+  revisions.length === 0 ? meters : [...meters, ...revisions]
+
+/** null: as long as the server says */
+export const dedupeWindowMs = ({ dedupeWindowHours: hours }: TenantConfig): number | null =>
+  hours === null ? null : hours * HOUR_MS
 
 /** Found once a configuration and type, not for every event: the hot path asks. */
 const feeding = new WeakMap<TenantConfig, Map<string, Meter[]>>()
@@ -67,7 +114,7 @@ export function activeMeters(config: TenantConfig, resourceType: string): Meter[
   let ofType = feeding.get(config)
   if (ofType === undefined) {
     ofType = Map.groupBy(
-      config.meters.filter((meter) => meter.archivedAt === null),
+      countingMeters(config).filter((meter) => meter.archivedAt === null),
       (meter) => meter.resourceType,
     )
     feeding.set(config, ofType)
@@ -78,8 +125,8 @@ export function activeMeters(config: TenantConfig, resourceType: string): Meter[
 export function meterNamed(config: TenantConfig, key: string): Meter {
   const meter = config.meters.find((one) => one.key === key)
   if (meter) return meter
-  throw new TollgateError(
-    'not_found',
-    `There is no meter ${JSON.stringify(key)}. GET /api/v1/meters lists yours.`,
-  )
+  throw noMeter(key)
 }
+
+export const noMeter = (key: string): TollgateError =>
+  new TollgateError('not_found', `There is no meter ${JSON.stringify(key)}. GET /api/v1/meters lists yours.`)

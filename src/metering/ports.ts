@@ -1,11 +1,38 @@
 // The two stores that metering needs. A method is one whole atomic operation; nothing of a client or a connection shows.
 
 import type { Counter } from './counter.ts'
+import type { LiveLog, LogSpan } from './live-log.ts'
 import type { Lists, LoggedCall } from './logged.ts'
 import type { TenantConfig } from './meter.ts'
+import type { Partition } from './placement/ports.ts'
+import type { BlockRow } from './segment-log.ts'
+import type {
+  CounterName,
+  HoursQuery,
+  HourTotals,
+  SpanTotals,
+  Totals,
+  TotalsQuery,
+  UsageSpan,
+} from './usage-query.ts'
+
+export type { LiveLog, LogSpan } from './live-log.ts'
+export type { BlockRow, SegmentLog, WrittenLog } from './segment-log.ts'
+export type {
+  CounterName,
+  HoursQuery,
+  HourTotals,
+  MergedValue,
+  RevisedHours,
+  SpanTotals,
+  Totals,
+  TotalsQuery,
+  UsageSpan,
+} from './usage-query.ts'
 
 /** One new event, ready to be counted: digests instead of texts, and what it adds to which counters. */
 export type CountedEvent = {
+  customerId: string
   idDigest: string
   fingerprint: string
   /** what the log keeps of it (logged.ts); '' where there is no log */
@@ -17,6 +44,8 @@ export type CountedEvent = {
 export type RecordBatch = {
   tenantId: string
   configVersion: number
+  /** how long its ids are known at least; null: as long as Limits has it */
+  dedupeWindowMs: number | null
   /** strict: one bad verdict and nothing is counted. lenient: the good ones are. */
   handling: 'strict' | 'lenient'
   /** ids of the meters that the events feed */
@@ -36,7 +65,8 @@ export type RecordOutcome =
   | { kind: 'refused'; verdicts: Verdict[] }
   /** the tenant's configuration is a newer one than the caller's: nothing was counted */
   | { kind: 'stale_config'; version: number }
-  | { kind: 'backlog_full'; scope: 'tenant' | 'partition' }
+  /** Too much of the tenant, or of all in its partition, waits to be settled: nothing was counted */
+  | { kind: 'backlog_full'; scope: 'tenant' | 'partition'; of: 'counters' | 'log' }
 
 export type SegmentRef = {
   id: string
@@ -48,8 +78,17 @@ export type SegmentRef = {
 }
 
 export type SealOutcome =
-  /** `segments`: every sealed one, oldest first; `nowMs`: Redis's clock; `idsToForget`: forgetIds has something to do */
-  | { kind: 'sealed'; nowMs: number; segments: SegmentRef[]; idsToForget: boolean }
+  /**
+   * `segments`: every sealed one, oldest first; `nowMs`: Redis's clock; `idsToForget`: forgetIds has something to do;
+   * `fillAsked`: since when a meter is to be filled, null: none is
+   */
+  | {
+      kind: 'sealed'
+      nowMs: number
+      segments: SegmentRef[]
+      idsToForget: boolean
+      fillAsked: string | null
+    }
   | { kind: 'leased'; untilMs: number }
 
 /** All that a sealed segment holds. */
@@ -62,26 +101,6 @@ export type SegmentContent = {
 }
 
 export type LiveCounter = Counter & { segment: string }
-
-/** Both ends are in it. */
-export type LogSpan = {
-  order: 'asc' | 'desc'
-  fromMicros: number
-  toMicros: number
-  bytes: number
-  /** Only calls whose text has this somewhere; '': all. */
-  containing: string
-}
-
-export type LiveLog = {
-  /** every segment that is not discarded */
-  segments: string[]
-  calls: (LoggedCall & { segment: string })[]
-  /** of segments that are offered again: what SegmentLog.keep gave, which holds their events */
-  kept: { segment: string; kept: string }[]
-  /** when the first call came that is further on, and not here; null: there is none. Calls of one instant come together */
-  nextMicros: number | null
-}
 
 /** A segment that holds events of a meter's type which the meter (its id) did not count. */
 export type UncountedSegment = { segment: string; meter: string }
@@ -114,7 +133,12 @@ export type PartitionState = {
 }
 
 export interface CounterStore {
-  readonly partitions: number
+  /** Those that there are, in the order of their ids. */
+  listPartitions(): Promise<Partition[]>
+  /** … also those that a Postgres which was put back has forgotten. */
+  findPartitions(): Promise<Partition[]>
+  /** Tells Postgres where tenants are by what a partition knows, where it was put back to before that. */
+  tellPlacements(partition: number): Promise<void>
   /** Claims the ids and counts the events, in one step. Throws store_unavailable when the outcome is unknown. */
   record(batch: RecordBatch): Promise<RecordOutcome>
   /** Closes the open segment of a partition, if it has counters, and lists the sealed ones. */
@@ -136,6 +160,8 @@ export interface CounterStore {
   quarantine(segment: SegmentRef, reason: string): Promise<void>
   /** Forgets a bounded number of event ids whose time is over; gives whether there may be more. */
   forgetIds(partition: number): Promise<boolean>
+  /** Those of these segments, each with a tenant that is in it, that it has in any state, settled and kept too. */
+  knownSegments(asked: { segment: string; tenantId: string }[]): Promise<Set<string>>
   /** Gives back the lease. */
   release(partition: number, owner: string): Promise<void>
   /** Every counter of these customers that is not yet discarded, and the configuration's version as Redis knows it (null: unknown). */
@@ -151,108 +177,19 @@ export interface CounterStore {
   noteDrift(tenantId: string, drifts: boolean): Promise<number | null>
   /** Customers with counters not yet discarded, in byte order, after `after`. */
   liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
-  /** Says that a tenant's configuration is now this version, or newer. */
-  publishConfig(tenantId: string, version: number): Promise<void>
+  /** Says that a tenant's configuration is now this version, or newer. `fills`: and that a meter is to be filled from the log. */
+  publishConfig(tenantId: string, version: number, options?: { fills?: boolean }): Promise<void>
+  /** All is filled that was asked for by then (seal's `fillAsked`). */
+  filledMeters(partition: number, asked: string): Promise<void>
+  /** The time by which a tenant's events arrive, µs. */
+  clockMicros(tenantId: string): Promise<number>
   state(partition: number): Promise<PartitionState>
-  ping(): Promise<void>
+  /** The names of the databases that can't be reached at present. */
+  unreachable(): Promise<string[]>
 }
 
-export type TotalsQuery = {
-  tenantId: string
-  customerIds: string[]
-  /** ids; null: all */
-  meters: string[] | null
-  /** Ascending instants; window i is [boundariesMs[i], boundariesMs[i + 1]). */
-  boundariesMs: number[]
-  /** Ids of meters whose changes before the first boundary are wanted too, as window -1: the level that the period starts from. */
-  levelMeters: string[]
-  /** Positions in the meter's group_by to keep apart; empty: all groups together. */
-  groupPositions: number[]
-}
-
-/** One customer's merged counters of one meter in one window. `settled…`: what of it Postgres already has. */
-export type Totals = {
-  customerId: string
-  /** a meter's id */
-  meter: string
-  merge: Counter['merge']
-  /** -1: before the first boundary (needed for levels) */
-  window: number
-  /** the kept group values, null where the property was absent */
-  groups: (string | null)[]
-  all: MergedValue
-  settled: MergedValue | null
-}
-
-/**
- * One customer's counters of one meter, from `startMs` up to before `endMs`, both at bucket boundaries; how they are cut into
- * parts: a counter is in the first part all of whose conditions hold on its group values, or else in the rest.
- */
-export type UsageSpan = {
-  customerId: string
-  /** a meter's id */
-  meter: string
-  startMs: number
-  endMs: number
-  /** What changed before the span is wanted too: the level that it starts from. */
-  level: boolean
-  /** `position` in the meter's group_by; null where the property was absent */
-  parts: { position: number; value: string | null }[][]
-}
-
-/** The merged counters of one part of a span. */
-export type SpanTotals = {
-  /** its index in the question */
-  span: number
-  /** index of the part; null: the rest */
-  part: number | null
-  /** changes before the span (only with `level`) */
-  before: boolean
-  merge: Counter['merge']
-  all: MergedValue
-  settled: MergedValue | null
-}
-
-/** The first `limit` hours of one part of a span (null: of its rest) that have counters. */
-export type HoursQuery = { span: UsageSpan; part: number | null; limit: number }
-
-export type HourTotals = {
-  bucketMs: number
-  merge: Counter['merge']
-  all: MergedValue
-  settled: MergedValue | null
-}
-
-/** add: Σa, Σb, and Σ(a · bucket start in ms); min, max, latest: a; once: how many distinct values, in `a`. */
-export type MergedValue = { a: string; b: string; aTimesBucketMs: string }
-
-/** What the index says of a block: a part of one tenant's events in one segment. Spans hold both their ends. */
-export type BlockRow = {
-  /** segment/tenant/part-digest */
-  name: string
-  /** which store has it */
-  store: string
-  tenantId: string
-  events: number
-  receivedMicros: [number, number]
-  timestampMs: [number, number]
-  /** the lists of its events, by type: one or, where meters came or went meanwhile, several */
-  lists: Record<string, string[][]>
-  /** a number each for its customers and for its events' ids, which other texts may share */
-  customers: string[]
-  ids: number[]
-  /** of the block as it is stored */
-  bytes: number
-}
-
-/** Where the events of a segment go before it is settled. */
-export interface SegmentLog {
-  /** Makes the blocks of what a segment logged, if they are not there, and gives what is to be said of them in the index. */
-  write(segment: SegmentRef, content: Pick<SegmentContent, 'log' | 'kept'>): Promise<WrittenLog>
-}
-
-/** `kept`: from which `write` makes the same blocks again, and the same rows; null for a segment that logged nothing. */
-export type WrittenLog = { rows: BlockRow[]; kept: string | null }
+/** By the tallies of the log, and by its blocks and what was taken out of it for its age: numbers of events as text. */
+export type LoggedCount = { tallied: string; indexed: string }
 
 export interface UsageStore {
   /**
@@ -263,11 +200,19 @@ export interface UsageStore {
   /** Merges what is settled with the live counters whose segment is not, in one snapshot. */
   totals(query: TotalsQuery, live: LiveCounter[]): Promise<Totals[]>
   /** The same for spans that all differ: a row for each part of a span that has counters, one more than ROWS_PER_READ at most. */
-  spanTotals(tenantId: string, spans: UsageSpan[], live: LiveCounter[]): Promise<SpanTotals[]>
+  spanTotals(
+    tenantId: string,
+    spans: UsageSpan[],
+    live: LiveCounter[],
+    /** counters that are taken for gone */
+    without?: CounterName[],
+  ): Promise<SpanTotals[]>
   /** The same, hour by hour, ascending. */
   hourTotals(tenantId: string, query: HoursQuery, live: LiveCounter[]): Promise<HourTotals[]>
   /** Those of these meters (ids) that are being filled from the log, or will be when one of these segments is settled. */
   incomplete(tenantId: string, meters: string[], uncounted: UncountedSegment[]): Promise<Set<string>>
+  /** How many events of a tenant were settled as logged, and how many are in the index, or were until they were too old: at one instant. */
+  logged(tenantId: string): Promise<LoggedCount>
   /** Customers with settled usage, in byte order, after `after`. */
   settledCustomers(tenantId: string, after: string, limit: number): Promise<string[]>
   ping(): Promise<void>

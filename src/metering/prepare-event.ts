@@ -45,14 +45,26 @@ export function checkedEvent(
   return event
 }
 
+/** Of an event that the tenant wants to have kept. */
+const NOWHERE =
+  'has no meter, and this server keeps no log of events (EVENT_LOG is off): it would be accepted and be nowhere. Create a meter with POST /api/v1/meters'
+
 const days = (ms: number): string => `${ms / 86_400_000} days`
 
-/** What the event adds to which counters, by this configuration. */
-export function prepareEvent(event: Event | Wrong[], pointer: string, config: TenantConfig): Prepared {
+/** What the event adds to which counters, by this configuration. `logged`: whether accepted events are kept. */
+export function prepareEvent(
+  event: Event | Wrong[],
+  pointer: string,
+  config: TenantConfig,
+  logged: boolean,
+): Prepared {
   if (Array.isArray(event)) return { pointer, wrong: event }
   const meters = activeMeters(config, event.resourceType)
   if (meters.length === 0) {
-    if (config.unmetered === 'keep') return { pointer, event, deltas: [], skipped: [], unknownType: true }
+    if (config.unmetered === 'keep') {
+      if (logged) return { pointer, event, deltas: [], skipped: [], unknownType: true }
+      return { pointer, wrong: [{ pointer: `${pointer}/resource_type`, detail: NOWHERE }], unknownType: true }
+    }
     const known = [
       ...new Set(config.meters.filter((meter) => !meter.archivedAt).map((meter) => meter.resourceType)),
     ]

@@ -5,7 +5,10 @@ import type { PageRequest } from '../kernel/page.ts'
 import { eventsOf, plainQuantity } from './aggregate.ts'
 import type { TenantConfig } from './meter.ts'
 import { type ReadServices, readLive } from './read-live.ts'
-import { type Span, usageSpanOf } from './span.ts'
+import { metersOf, type Span, usageSpanOf } from './span.ts'
+
+/** `incomplete`: the meter is being filled, and what it has not counted yet comes. */
+export type Hours = { hours: HourQuantity[]; incomplete: boolean }
 
 export type HourQuantity = {
   bucketMs: number
@@ -25,8 +28,8 @@ export async function readHours(
   tenant: TenantConfig,
   { span, part }: { span: Span; part: number | null },
   page: PageRequest,
-): Promise<HourQuantity[]> {
-  const { config, live } = await readLive(services, tenant, [span.customerId])
+): Promise<Hours> {
+  const { config, live, incomplete } = await readLive(services, tenant, [span.customerId])
   const { meter, wanted } = usageSpanOf(config, span)
   const startMs = page.after === null ? span.startMs : Math.max(span.startMs, Number(page.after) + 1)
   const rows = await services.usage.hourTotals(
@@ -34,10 +37,11 @@ export async function readHours(
     { span: { ...wanted, level: false, startMs }, part, limit: page.limit + 1 },
     live,
   )
-  return rows.map(({ bucketMs, all, settled }) => ({
+  const hours = rows.map(({ bucketMs, all, settled }) => ({
     bucketMs,
     quantity: plainQuantity(meter.aggregation, all),
     settledQuantity: settled ? plainQuantity(meter.aggregation, settled) : zero,
     events: eventsOf(meter.aggregation, all),
   }))
+  return { hours, incomplete: metersOf(wanted).some((id) => incomplete.has(id)) }
 }

@@ -5,10 +5,11 @@ import { LOG_METER, TALLY_CUSTOMER } from './counter.ts'
 import { listedIn } from './logged.ts'
 import type { Meter, TenantConfig } from './meter.ts'
 import type { CounterStore, LiveCounter, TenantConfigs, UncountedSegment, UsageStore } from './ports.ts'
+import { readMeters } from './revision.ts'
 
 export type ReadServices = {
-  counters: CounterStore
-  usage: UsageStore
+  counters: Pick<CounterStore, 'readLive'>
+  usage: Pick<UsageStore, 'totals' | 'spanTotals' | 'hourTotals' | 'incomplete'>
   configs: TenantConfigs
 }
 
@@ -43,7 +44,7 @@ export async function readLive(
   if (reachingBack(tenant).length === 0) counters = (await ask(config)).counters
   const incomplete = await services.usage.incomplete(
     tenantId,
-    meters.map(({ id }) => id),
+    readMeters(config).map(({ id }) => id),
     uncountedIn(counters, meters),
   )
   return { config, live: counters.filter(isUsage), incomplete }
@@ -51,8 +52,8 @@ export async function readLive(
 
 const isUsage = ({ customerId }: LiveCounter): boolean => customerId !== TALLY_CUSTOMER
 
-const reachingBack = ({ meters }: TenantConfig): Meter[] =>
-  meters.filter(({ countsFromMs, archivedAt }) => countsFromMs !== null && archivedAt === null)
+const reachingBack = (config: TenantConfig): Meter[] =>
+  readMeters(config).filter(({ countsFromMs, archivedAt }) => countsFromMs !== null && archivedAt === null)
 
 /** Of these meters, the segments that hold events of their types which they did not count. */
 export function uncountedIn(

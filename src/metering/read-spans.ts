@@ -4,11 +4,13 @@
 import { type Decimal, zero } from '../kernel/decimal.ts'
 import { TollgateError } from '../kernel/errors.ts'
 import { eventsOf, quantitiesOf } from './aggregate.ts'
+import { liveWith } from './history.ts'
 import { ROWS_PER_READ } from './limits.ts'
 import type { Meter, TenantConfig } from './meter.ts'
-import type { SpanTotals } from './ports.ts'
+import type { SpanTotals, UsageSpan } from './ports.ts'
 import { type ReadServices, readLive } from './read-live.ts'
-import { type Span, usageSpanOf } from './span.ts'
+import { metersOf, type Span, usageSpanOf } from './span.ts'
+import { daysIn, pieceDays, type SpanDays } from './span-days.ts'
 
 export type PartQuantity = {
   quantity: Decimal
@@ -27,22 +29,24 @@ export type SpanQuantity = {
 }
 
 /**
- * In the order of the spans. Throws not_found for a meter that the tenant doesn't have, and too_many_counters for too much at
+ * In the order of the spans. `history`: whether it counts, too, which is for no bill. Throws not_found for a meter that the tenant doesn't have, and too_many_counters for too much at
  * once: half of the customers may do.
  */
 export async function readSpans(
   services: ReadServices,
   tenant: TenantConfig,
   spans: Span[],
+  { history = false }: { history?: boolean } = {},
 ): Promise<SpanQuantity[]> {
   if (spans.length === 0) return []
   const customerIds = [...new Set(spans.map(({ customerId }) => customerId))]
   const { config, live, incomplete } = await readLive(services, tenant, customerIds)
+  const days = inDays(config.timezone)
   const asked = spans.map((span) => usageSpanOf(config, span))
   const rows = await services.usage.spanTotals(
     tenant.tenantId,
-    asked.map(({ wanted }) => wanted),
-    live,
+    asked.map(({ wanted }) => ({ ...wanted, ...withDays(config.timezone, wanted, days), history })),
+    liveWith(live, history),
   )
   if (rows.length > ROWS_PER_READ) throw tooManyRows()
   const bySpan = Map.groupBy(rows, ({ span }) => span)
@@ -50,8 +54,36 @@ export async function readSpans(
     const byPart = Map.groupBy(bySpan.get(i) ?? [], ({ part }) => part)
     const of = (part: number | null) => quantityOf(asked[i]!.meter, span, byPart.get(part) ?? [])
     const parts = span.parts.map((_, part) => of(part))
-    return { parts, rest: of(null), incomplete: incomplete.has(asked[i]!.meter.id) }
+    const isIncomplete = metersOf(asked[i]!.wanted).some((id) => incomplete.has(id))
+    return { parts, rest: of(null), incomplete: isIncomplete }
   })
+}
+
+/** Hours of a meter that was revised are in several counters, each with days of its own. */
+const withDays = (
+  timezone: string,
+  { startMs, endMs, pieces }: UsageSpan,
+  days: ReturnType<typeof inDays>,
+): Pick<UsageSpan, 'days' | 'pieces'> =>
+  pieces === undefined
+    ? { days: days({ startMs, endMs }) }
+    : {
+        days: null,
+        pieces: pieces.map((piece) => ({ ...piece, ...pieceDays(timezone, [startMs, endMs], piece) })),
+      }
+
+/** Customers of a tenant have the same spans, for the most part. */
+function inDays(timezone: string): (span: { startMs: number; endMs: number }) => SpanDays | null {
+  const known = new Map<string, SpanDays | null>()
+  return ({ startMs, endMs }) => {
+    const key = `${startMs} ${endMs}`
+    let days = known.get(key)
+    if (days === undefined) {
+      days = daysIn(timezone, startMs, endMs)
+      known.set(key, days)
+    }
+    return days
+  }
 }
 
 function quantityOf({ aggregation }: Meter, { startMs, endMs }: Span, rows: SpanTotals[]): PartQuantity {

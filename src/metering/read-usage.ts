@@ -4,10 +4,13 @@ import type { Decimal } from '../kernel/decimal.ts'
 import { TollgateError } from '../kernel/errors.ts'
 import { compareUtf8 } from '../kernel/page.ts'
 import { quantitiesOf } from './aggregate.ts'
+import { liveWith } from './history.ts'
 import { ROWS_PER_READ } from './limits.ts'
 import { type Meter, meterNamed, type TenantConfig } from './meter.ts'
-import type { Totals } from './ports.ts'
+import type { RevisedHours, Totals } from './ports.ts'
 import { type ReadServices, readLive } from './read-live.ts'
+import { groupPosition, piecesOf, readMeters } from './revision.ts'
+import { pieceDays } from './span-days.ts'
 
 export type UsageQuery = {
   customerIds: string[]
@@ -17,6 +20,8 @@ export type UsageQuery = {
   boundariesMs: number[]
   /** entries of the meter's group_by to keep apart, each or several with commas between them; only with `meter` */
   groupBy: string[]
+  /** Whether history counts, too: not in what is billed. */
+  history?: boolean
 }
 
 export type UsageQuantity = {
@@ -36,31 +41,56 @@ export async function readUsage(
   tenant: TenantConfig,
   query: UsageQuery,
 ): Promise<{ config: TenantConfig; quantities: UsageQuantity[]; incomplete: ReadonlySet<string> }> {
+  const { history = false } = query
   const { config, live, incomplete } = await readLive(services, tenant, query.customerIds)
   const meters = query.meter === null ? config.meters : [meterNamed(config, query.meter)]
   const groupBy = entriesOf(meters[0], query.groupBy)
   const groupPositions = groupBy.map((property) => positionOf(meters[0]!, property))
+  const revised = revisedHours(config, meters, query, groupBy)
+  const read = revised.length === 0 ? meters : readMeters({ ...config, meters })
   const rows = await services.usage.totals(
     {
       tenantId: tenant.tenantId,
       customerIds: query.customerIds,
-      meters: query.meter === null ? null : meters.map(({ id }) => id),
+      meters: read.map(({ id }) => id),
       boundariesMs: query.boundariesMs,
-      levelMeters: meters.filter((meter) => meter.aggregation === 'weighted_sum').map(({ id }) => id),
+      levelMeters: read.filter((meter) => meter.aggregation === 'weighted_sum').map(({ id }) => id),
       groupPositions,
+      history,
+      distinct: read.some((meter) => meter.aggregation === 'unique_count'),
+      ...(revised.length > 0 && { revised }),
+      ...pieceDays(config.timezone, query.boundariesMs, EVER),
     },
-    live,
+    liveWith(live, history),
   )
   if (rows.length > ROWS_PER_READ) throw tooManyRows()
   return {
     config,
-    incomplete: keysOf(meters, incomplete),
+    incomplete: keysOf(read, incomplete),
     quantities: quantitiesByRow(rows, new Map(meters.map((meter) => [meter.id, meter])), {
       ...query,
       groupBy,
     }),
   }
 }
+
+const revisedHours = (
+  config: TenantConfig,
+  meters: Meter[],
+  { boundariesMs }: UsageQuery,
+  groupBy: string[],
+): RevisedHours[] =>
+  meters
+    .filter(({ revision }) => revision !== null)
+    .flatMap((meter) =>
+      piecesOf(config, meter).map(({ meter: one, fromMs, toMs }) => ({
+        ...{ meter: one.id, as: meter.id, fromMs, toMs },
+        ...pieceDays(config.timezone, boundariesMs, { fromMs, toMs }),
+        groupPositions: groupBy.map((property) => groupPosition(one, property)),
+      })),
+    )
+
+const EVER = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY }
 
 /** `meters`: by id. What Postgres, put back, has forgotten the meter of is left out. */
 function quantitiesByRow(found: Totals[], meters: Map<string, Meter>, query: UsageQuery): UsageQuantity[] {

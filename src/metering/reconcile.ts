@@ -1,9 +1,11 @@
-// Reconciliation: what each meter accepted, against what became of it. A counter that is checked, not trusted.
+// Reconciliation: what each meter accepted, and the log, against what became of it. A counter that is checked, not trusted.
 
 import { type Decimal, decimal, text, zero } from '../kernel/decimal.ts'
 import { HOUR_MS } from '../kernel/time.ts'
-import { TALLY_CUSTOMER } from './counter.ts'
-import type { Meter, TenantConfig } from './meter.ts'
+import { LOG_METER, TALLY_CUSTOMER } from './counter.ts'
+import { historyOf } from './history.ts'
+import { type LogAccount, logAccount } from './log-account.ts'
+import { countingMeters, type TenantConfig } from './meter.ts'
 import type { AcceptedRead, Amount, CounterStore, LiveCounter, Totals, UsageStore } from './ports.ts'
 
 /**
@@ -18,6 +20,10 @@ export type DriftReason = 'lost_by_counters' | 'missing_from_totals' | 'counters
 export type MeterAccount = {
   /** a meter's key */
   meter: string
+  /** It is the account of the meter's history (history.ts); there is none where it took none. */
+  history?: true
+  /** Of a meter that was revised: the number of the revision that it is the account of. */
+  revision?: number
   /** what was acknowledged, as far as it is known */
   accepted: Amount
   settled: Amount
@@ -28,7 +34,12 @@ export type MeterAccount = {
   reason: DriftReason | null
 }
 
-export type Reconciliation = { tenantId: string; meters: MeterAccount[]; driftSinceMs: number | null }
+export type Reconciliation = {
+  tenantId: string
+  meters: MeterAccount[]
+  log: LogAccount
+  driftSinceMs: number | null
+}
 
 export type ReconcileServices = { counters: CounterStore; usage: UsageStore }
 
@@ -40,30 +51,53 @@ const READS = 5
 
 export async function reconcile(services: ReconcileServices, tenant: TenantConfig): Promise<Reconciliation> {
   const { tenantId } = tenant
-  const ids = tenant.meters.map((meter) => meter.id)
-  let meters: ReturnType<typeof account>[] = []
+  const meters = countingMeters(tenant).map(({ id, key, revision }) => ({
+    ...{ id, key },
+    ...(revision && { revision: revision.number }),
+  }))
+  const counted: Counted[] = [
+    ...meters,
+    ...meters.map((meter) => ({ ...meter, id: historyOf(meter.id), history: true as const })),
+    { id: LOG_METER, key: LOG_METER },
+  ]
+  const ids = counted.map(({ id }) => id)
+  let accounts: ReturnType<typeof account>[] = []
   let before = await services.counters.readAccepted(tenantId, ids)
   for (let read = 1; read <= READS; read++) {
-    const totals = await services.usage.totals(tallyQuery(tenantId), before.counters)
+    const totals = (await services.usage.totals(tallyQuery(tenantId, ids), before.counters)).filter(isTally)
     const after = await services.counters.readAccepted(tenantId, ids)
-    meters = tenant.meters.map((meter) => account(meter, before, after, totals))
-    if (meters.every((meter) => meter.reason === null) || sameAccepted(before, after)) break
+    accounts = counted.map((one) => account(one, before, after, totals))
+    if (accounts.every(({ reason }) => reason === null) || sameAccepted(before, after)) break
     before = after
   }
-  const drifts = meters.some((meter) => meter.reason !== null)
+  const ofLog = accounts.pop()!
+  const log = { ...logAccount(ofLog, await services.usage.logged(tenantId)), sinceMs: ofLog.sinceMs }
+  const drifts = log.reason !== null || accounts.some(({ reason }) => reason !== null)
   const driftSinceMs = await services.counters.noteDrift(tenantId, drifts)
-  const sinceMs = meters.flatMap((meter) => meter.sinceMs)
+  const sinceMs = [log, ...accounts].flatMap((one) => one.sinceMs)
   return {
     tenantId,
-    meters: meters.map(({ sinceMs: _, ...meter }) => meter),
+    meters: accounts.filter(isTold).map(withoutSince),
+    log: withoutSince(log),
     driftSinceMs: drifts ? Math.min(...sinceMs, driftSinceMs ?? Number.POSITIVE_INFINITY) : null,
   }
 }
 
-const tallyQuery = (tenantId: string) => ({
+type Counted = { id: string; key: string; history?: true; revision?: number }
+
+/** Few meters have a history. */
+const isTold = ({ history, accepted, settled, drift }: MeterAccount): boolean =>
+  !history || [accepted, settled, drift].some(({ events }) => events !== '0')
+
+const withoutSince = <T extends { sinceMs: number[] }>({ sinceMs: _, ...rest }: T): Omit<T, 'sinceMs'> => rest
+
+/** The lists are counters of the log, too. */
+const isTally = ({ merge }: Pick<Totals | LiveCounter, 'merge'>): boolean => merge === 'add'
+
+const tallyQuery = (tenantId: string, meters: string[]) => ({
   tenantId,
   customerIds: [TALLY_CUSTOMER],
-  meters: null,
+  meters,
   boundariesMs: [0, HOUR_MS],
   levelMeters: [],
   groupPositions: [SLOT],
@@ -124,7 +158,7 @@ function sharesOf(id: string, before: AcceptedRead, after: AcceptedRead, totals:
  * Where some is missing, that is the drift; only where none is, what is forgotten.
  */
 function account(
-  { id, key }: Meter,
+  { id, key, history, revision }: Counted,
   before: AcceptedRead,
   after: AcceptedRead,
   totals: Totals[],
@@ -139,10 +173,12 @@ function account(
   const settled = sum(totals.flatMap(({ meter, settled }) => (meter === id && settled ? tally(settled) : [])))
   const all = sum(totals.flatMap(({ meter, all }) => (meter === id ? tally(all) : [])))
   const quarantined = liveSum(
-    before.counters.filter((one) => one.meter === id && before.quarantined.has(one.segment)),
+    before.counters.filter((one) => one.meter === id && isTally(one) && before.quarantined.has(one.segment)),
   )
   return {
     meter: key,
+    ...(history && { history }),
+    ...(revision !== undefined && { revision }),
     accepted: amountOf(missing.length > 0 ? minus(accepted, drifts(forgotten)) : accepted),
     settled: amountOf(settled),
     unsettled: amountOf(minus(minus(all, settled), quarantined)),

@@ -2,8 +2,8 @@
 
 import { TollgateError } from '../kernel/errors.ts'
 import type { Wrong } from './event.ts'
-import { COUNTER_INTEGER_DIGITS } from './limits.ts'
-import type { Verdict } from './ports.ts'
+import { COUNTER_INTEGER_DIGITS, type Limits } from './limits.ts'
+import type { RecordOutcome, Verdict } from './ports.ts'
 import type { Prepared } from './prepare-event.ts'
 
 /** Bad events that one answer names. */
@@ -95,14 +95,26 @@ export function refusedBatch(result: RecordResult): TollgateError {
       })
 }
 
-export function backlogFull(scope: 'tenant' | 'partition'): TollgateError {
-  const what = {
-    tenant: 'Too much of your usage',
-    partition: 'Too much usage',
-  }[scope]
+type BacklogFull = Extract<RecordOutcome, { kind: 'backlog_full' }>
+
+/** It says what is full, what helps and when. */
+export function backlogFull({ scope, of }: BacklogFull, limits: Limits): TollgateError {
+  const yours = scope === 'tenant'
+  const whose = yours ? 'of yours' : 'of all tenants here'
+  if (of === 'log') {
+    const bytes = yours ? limits.backlogMaxLogBytesPerTenant : limits.backlogMaxLogBytes
+    return new TollgateError(
+      'log_backlog_full',
+      `Events ${whose} wait to be written to the event log, and ${bytes / 1_000_000} MB of them is the most. ${AGAIN} Nothing was counted: send the same request again then; fewer or smaller properties make more events fit.`,
+      { retryAfterSeconds: 60 },
+    )
+  }
+  const counters = yours ? limits.backlogMaxCountersPerTenant : limits.backlogMaxCounters
   return new TollgateError(
     'backlog_full',
-    `${what} waits to be settled. Nothing was counted: send the same request again later.`,
+    `Counters ${whose} wait to be settled, and ${counters} of them is the most. ${AGAIN} Nothing was counted: send the same request again then. What adds to counters that wait already is taken meanwhile; a counter is a customer, meter, hour and group.`,
     { retryAfterSeconds: 60 },
   )
 }
+
+const AGAIN = 'There is room again when some are settled, which the aggregator does every minute.'

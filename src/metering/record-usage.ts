@@ -5,7 +5,7 @@ import { TollgateError } from '../kernel/errors.ts'
 import { type NewId, newId as randomId } from '../kernel/ids.ts'
 import { batchOf, type Delta } from './count-events.ts'
 import type { Event, Wrong } from './event.ts'
-import { EVENTS_PER_BATCH, type Limits } from './limits.ts'
+import { EVENTS_PER_BATCH, HISTORY_MAX_AGE_MS, type Limits } from './limits.ts'
 import type { TenantConfig } from './meter.ts'
 import type { CounterStore, RecordOutcome, SegmentLog, TenantConfigs } from './ports.ts'
 import { checkedEvent, prepareEvent } from './prepare-event.ts'
@@ -24,6 +24,8 @@ export type RecordInput = {
   /** As sent. An event that a converter found wrong already is `{ wrong }`. */
   events: { sent: unknown; pointer: string; wrong?: Wrong[] }[]
   handling: 'strict' | 'lenient'
+  /** They are history, and may be older (history.ts). */
+  history?: boolean
   /** Gives an event its id where the sender has not; random by default. */
   newId?: NewId
 }
@@ -34,7 +36,7 @@ const CONFIG_TRIES = 4
 /**
  * Counts each event once. strict: all or nothing, a bad event is a 422 (or 409 for a conflict) that names it. lenient: the
  * good ones count, and each event has its status.
- * Throws validation_failed, unknown_resource_type, event_conflict, quantity_out_of_range, batch_too_large, backlog_full,
+ * Throws validation_failed, unknown_resource_type, event_conflict, quantity_out_of_range, batch_too_large, backlog_full, log_backlog_full, memory_full,
  * store_unavailable (the outcome is unknown: the same request may be sent again).
  */
 export async function recordUsage(
@@ -42,7 +44,7 @@ export async function recordUsage(
   tenant: TenantConfig,
   input: RecordInput,
 ): Promise<RecordResult> {
-  const { events: sent, handling, newId = randomId } = input
+  const { events: sent, handling, history = false, newId = randomId } = input
   if (sent.length === 0)
     throw new TollgateError('validation_failed', 'The batch has no events: send 1 at least.')
   if (sent.length > EVENTS_PER_BATCH) {
@@ -52,16 +54,19 @@ export async function recordUsage(
     )
   }
   const nowMs = services.clock()
+  const limits = history ? { ...services.limits, eventMaxAgeMs: HISTORY_MAX_AGE_MS } : services.limits
   const parsed = sent.map(({ sent, pointer, wrong }) => ({
     pointer,
     sent,
-    event: wrong ?? checkedEvent(sent, pointer, nowMs, services.limits, newId),
+    event: wrong ?? asked(checkedEvent(sent, pointer, nowMs, limits, newId), history),
   }))
 
   let config = tenant
   let reloadedForType = false
   for (let attempt = 1; attempt <= CONFIG_TRIES; attempt++) {
-    const prepared = parsed.map(({ pointer, event }) => prepareEvent(event, pointer, config))
+    const prepared = parsed.map(({ pointer, event }) =>
+      prepareEvent(event, pointer, config, services.log !== null),
+    )
     if (!reloadedForType && prepared.some((one) => one.unknownType)) {
       reloadedForType = true
       const latest = await latestConfig(services, config)
@@ -82,7 +87,7 @@ export async function recordUsage(
       config = await services.configs.reload(config.tenantId, { newerVersion: outcome.version })
       continue
     }
-    if (outcome.kind === 'backlog_full') throw backlogFull(outcome.scope)
+    if (outcome.kind === 'backlog_full') throw backlogFull(outcome, services.limits)
     const result = resultOf(prepared, outcome.verdicts, parsed)
     if (outcome.kind === 'refused') throw refusedBatch(result)
     return result
@@ -94,13 +99,16 @@ export async function recordUsage(
   )
 }
 
+const asked = (event: Event | Wrong[], history: boolean): Event | Wrong[] =>
+  history && !Array.isArray(event) ? { ...event, history } : event
+
 /** An event that is kept need not wait for Postgres: a configuration that is older than Redis's is told by Redis, too. */
-async function latestConfig({ configs }: RecordServices, known: TenantConfig): Promise<TenantConfig> {
+async function latestConfig({ configs, log }: RecordServices, known: TenantConfig): Promise<TenantConfig> {
   try {
     return await configs.reload(known.tenantId, 'unknown_resource_type')
   } catch (error) {
     const away = error instanceof TollgateError && error.code === 'store_unavailable'
-    if (known.unmetered === 'keep' && away) return known
+    if (known.unmetered === 'keep' && log !== null && away) return known
     throw error
   }
 }

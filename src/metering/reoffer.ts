@@ -6,8 +6,9 @@ import type { CounterStore } from './ports.ts'
 /** Gives how many segments wait to be settled again. Bills are exact from here on, as far back as segments were kept. */
 export async function reoffer(services: { counters: CounterStore }): Promise<number> {
   let offered = 0
-  for (let partition = 0; partition < services.counters.partitions; partition++) {
-    offered += await services.counters.reoffer(partition)
+  for (const { id } of await services.counters.findPartitions()) {
+    await services.counters.tellPlacements(id)
+    offered += await services.counters.reoffer(id)
   }
   return offered
 }

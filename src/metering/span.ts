@@ -3,6 +3,7 @@
 import { TollgateError } from '../kernel/errors.ts'
 import { type Meter, meterNamed, type TenantConfig } from './meter.ts'
 import type { UsageSpan } from './ports.ts'
+import { groupPosition, piecesOf } from './revision.ts'
 
 /** [startMs, endMs), not empty, both at bucket boundaries. */
 export type Span = {
@@ -24,10 +25,29 @@ export function usageSpanOf(config: TenantConfig, span: Span): { meter: Meter; w
   const parts = span.parts.map((match) =>
     Object.entries(match).map(([property, value]) => ({ position: positionIn(meter, property), value })),
   )
-  return { meter, wanted: { ...span, meter: meter.id, level: meter.aggregation === 'weighted_sum', parts } }
+  const level = meter.aggregation === 'weighted_sum'
+  const distinct = meter.aggregation === 'unique_count'
+  const wanted = { ...span, meter: meter.id, level, distinct, parts }
+  if (meter.revision === null) return { meter, wanted }
+  const pieces = piecesOf(config, meter).map((piece) => ({
+    meter: piece.meter.id,
+    fromMs: piece.fromMs,
+    toMs: piece.toMs,
+    parts: span.parts.map((match) =>
+      Object.entries(match).map(([property, value]) => ({
+        position: groupPosition(piece.meter, property),
+        value,
+      })),
+    ),
+  }))
+  return { meter, wanted: { ...wanted, pieces } }
 }
 
-/** Whoever cuts a span has made sure of it, and a meter's group_by never changes: nothing that a caller could put right. */
+/** Ids of the meters that a span is read from. */
+export const metersOf = ({ meter, pieces }: UsageSpan): string[] =>
+  pieces === undefined ? [meter] : pieces.map((piece) => piece.meter)
+
+/** Whoever cuts a span has made sure of it, and what prices go by stays in a meter's group_by: nothing that a caller could put right. */
 function positionIn(meter: Meter, property: string): number {
   const position = meter.groupBy.indexOf(property)
   if (position >= 0) return position

@@ -18,8 +18,10 @@ const config = (version: number, tenantId = 't1'): TenantConfig => ({
   timezone: 'UTC',
   currency: 'USD',
   unmetered: 'refuse',
+  dedupeWindowHours: null,
   version,
   meters: [],
+  revisions: [],
 })
 
 /** Access over one key that Postgres may know or not, with a clock to turn. */

@@ -59,7 +59,10 @@ describe('where the event log is', () => {
       UPSTASH_REDIS_REST_TOKEN: 'token',
       DATABASE_URL: 'postgres://user:password@postgres.example/db',
     }
-    const bucket = { get: () => {}, put: () => {}, delete: () => {}, list: () => {} }
+    const nothing = () => {}
+    const bucket = {
+      ...{ get: nothing, put: nothing, delete: nothing, list: nothing, createMultipartUpload: nothing },
+    }
 
     it.each([
       ['postgres', {}],

@@ -86,8 +86,13 @@ describe('a store that can’t be reached', () => {
       status: 503,
       body: {
         status: 'not_ready',
-        checks: { redis: { ok: false }, postgres: { ok: false }, backlog: { ok: true } },
+        checks: { redis: { ok: true }, postgres: { ok: false }, backlog: { ok: true } },
       },
+    })
+    failing('unreachable', away())
+    expect(await nobody('GET', '/ready')).toMatchObject({
+      status: 503,
+      body: { checks: { redis: { ok: false }, postgres: { ok: true }, backlog: { ok: true } } },
     })
     failing('state', away())
     expect(await nobody('GET', '/ready')).toMatchObject({

@@ -8,14 +8,13 @@ import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
 import { intercept, send, totals, type World, worldOn } from '../support/world.ts'
 
-const DATABASE = 13
 const SEGMENTS = 5
 const config = tenantConfig()
 let redis: RedisBackend
 let postgres: PostgresBackend
 
 beforeAll(async () => {
-  redis = await redisBackends[0]!.open(DATABASE)
+  redis = await redisBackends[0]!.open()
   postgres = await postgresBackends[0]!.open()
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))

@@ -24,7 +24,7 @@ beforeAll(async () => {
     services = { ...whole, access, configs: new ConfigCache(access, whole.clock) }
     return services
   })
-  logless = another({ logKept: false })
+  logless = another({ logKept: false, log: null, blocks: null })
 })
 afterAll(() => server?.close())
 
@@ -79,4 +79,17 @@ it('are accepted while Postgres is away, as others are', async () => {
   } finally {
     before = () => {}
   }
+})
+
+it('are refused, and counted nowhere, once the log is off: also where they were to be kept', async () => {
+  const { key, call } = await newTenant(server, { unmetered: 'keep' })
+  await call('POST', '/api/v1/meters', { key: 'calls', resource_type: 'call', aggregation: 'count' })
+  const off = caller(logless, key)
+  const refused = await off('POST', '/api/v1/usage', event)
+  expect(refused).toMatchObject({ status: 422, body: { code: 'unknown_resource_type' } })
+  expect(errorsOf(refused)).toEqual([expect.stringContaining('keeps no log of events (EVENT_LOG is off)')])
+  const lenient = await off('POST', '/api/v1/usage', [event, { ...event, resource_type: 'call' }], {
+    prefer: 'handling=lenient',
+  })
+  expect(lenient.body).toMatchObject({ accepted: 1, events: [{ status: 'invalid' }, { status: 'accepted' }] })
 })

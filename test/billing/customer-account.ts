@@ -14,9 +14,12 @@ import { grantCredit, grantInputSchema, voidGrant } from '../../src/billing/cred
 import { closeAccount, openInvoice } from '../../src/billing/invoices/close.ts'
 import { closePeriods, roundsToClose } from '../../src/billing/invoices/close-periods.ts'
 import { computeInvoice } from '../../src/billing/invoices/compute.ts'
+import { creditedRecounts } from '../../src/billing/invoices/credit-recounts.ts'
 import type { Invoice } from '../../src/billing/invoices/invoice.ts'
 import { type Move, moveInvoice } from '../../src/billing/invoices/move-invoice.ts'
 import { previewChange } from '../../src/billing/invoices/preview-invoice.ts'
+import { type Recount, reopenedBy } from '../../src/billing/invoices/recount.ts'
+import { reopenedAt } from '../../src/billing/invoices/reopen-invoices.ts'
 import type { UsageOf, UsageSpan } from '../../src/billing/invoices/usage-lines.ts'
 import type { UsageServices } from '../../src/billing/invoices/usage-reader.ts'
 import type { Plan } from '../../src/billing/plan.ts'
@@ -53,6 +56,7 @@ export const meter = (key: string, aggregation: Aggregation = 'sum', groupBy: st
   missing: 'refuse',
   filter: [],
   countsFromMs: null,
+  revision: null,
   createdAt: new Date(0),
   archivedAt: null,
 })
@@ -90,6 +94,7 @@ export class CustomerAccount {
     entries: [],
     creditNotes: [],
   }
+  #recounts: Recount[] = []
   #version = 0
   #currency: string | null = null
   #numbers = { invoices: 0, notes: 0 }
@@ -109,7 +114,9 @@ export class CustomerAccount {
       tenantId: this.newId(),
       timezone,
       currency: 'USD',
+      revisions: [],
       unmetered: 'refuse',
+      dedupeWindowHours: null,
       version: 1,
       meters,
     }
@@ -152,6 +159,31 @@ export class CustomerAccount {
     return this
   }
 
+  /** What was used at `time` is changed by so much: by a correction, whatever its age. */
+  correct(
+    correctionId: string | null,
+    quantity: string,
+    time: string,
+    more: Partial<Event> & Partial<Recount> = {},
+  ): this {
+    const { asCreditNote = false, toMs, ...event } = more
+    this.use(quantity, time, event)
+    const { meter, atMs: fromMs } = this.#events.at(-1)!
+    const to = toMs === undefined ? fromMs + HOUR_MS : toMs
+    this.#recounts.push({ id: ++this.#ids, meter, fromMs, toMs: to, correctionId, asCreditNote })
+    this.#version++
+    return this
+  }
+
+  /** Takes in what was counted anew, as the job does before it closes. */
+  reopen(): this {
+    if (this.#recounts.length === 0) return this
+    const account = this.account({ recounted: true })
+    const { nowMs, newId, usageOf } = this
+    this.write(creditedRecounts({ account, nowMs, newId, usageOf }, reopenedAt(account, nowMs)))
+    return this
+  }
+
   subscribe = async (input: Input): Promise<Subscription> =>
     (
       await createSubscription(
@@ -191,6 +223,7 @@ export class CustomerAccount {
 
   /** Closes whatever is due now, as the job does. */
   close(): this {
+    this.reopen()
     while ([...this.subscriptions.values()].some(({ dueMs }) => dueMs !== null && dueMs <= this.nowMs))
       this.write(this.decide())
     return this
@@ -198,6 +231,7 @@ export class CustomerAccount {
 
   /** Closes at every instant at which something is due, up to `until`. */
   closeUntil(until: string | number): this {
+    this.reopen()
     const untilMs = typeof until === 'number' ? until : Date.parse(until)
     for (;;) {
       const due = [...this.subscriptions.values()].flatMap(({ dueMs }) => (dueMs === null ? [] : [dueMs]))
@@ -209,6 +243,7 @@ export class CustomerAccount {
 
   /** The same with as many periods at once as closing takes; it may ask for the usage that it has said it needs, and no other. */
   closeAtOnce(most = 400): this {
+    this.reopen()
     while ([...this.subscriptions.values()].some(({ dueMs }) => dueMs !== null && dueMs <= this.nowMs)) {
       const facts = this.#facts()
       const rounds = roundsToClose(facts, most)
@@ -267,12 +302,18 @@ export class CustomerAccount {
   }
 
   /** What is there, less what the store leaves out. */
-  account({ invoiceIds = [], endedAfterMs = Number.POSITIVE_INFINITY }: Asked = {}): Account {
+  account({
+    invoiceIds = [],
+    endedAfterMs = Number.POSITIVE_INFINITY,
+    recounted = false,
+  }: Asked = {}): Account {
+    const again = recounted ? reopenedBy({ invoices: [...this.all.values()] }, this.#recounts) : []
+    const noted = [...invoiceIds, ...again.map(({ id }) => id)]
     const asked = invoiceIds.map((id) => this.all.get(id)!)
     const subscriptions = [...this.subscriptions.values()].filter(
       ({ id, dueMs, startMs, cancelAtMs }) =>
         dueMs !== null ||
-        asked.some(({ subscriptionId }) => subscriptionId === id) ||
+        [...asked, ...again].some(({ subscriptionId }) => subscriptionId === id) ||
         cancelAtMs! > Math.max(endedAfterMs, startMs),
     )
     const follows = (one: Invoice, sequence: number): boolean =>
@@ -285,10 +326,11 @@ export class CustomerAccount {
           kind !== 'change',
       )
     const invoices = [...this.all.values()].filter(
-      ({ id, status, usageFinal, subscriptionId, sequence }) =>
+      ({ id, status, usageFinal, reopened, subscriptionId, sequence }) =>
         status === 'draft' ||
         !usageFinal ||
-        invoiceIds.includes(id) ||
+        reopened !== undefined ||
+        noted.includes(id) ||
         asked.some((one) => one.subscriptionId === subscriptionId && follows(one, sequence)),
     )
     const phases = subscriptions.flatMap((one) => one.phases)
@@ -307,7 +349,8 @@ export class CustomerAccount {
         .filter(({ key, version }) => phases.some((one) => one.plan === key && one.version === version))
         .map(({ key, version, terms }) => ({ plan: key, version, terms })),
       coupons: this.#coupons.filter(({ key }) => attached.includes(key)),
-      creditNotes: this.#change.creditNotes.filter(({ invoiceId }) => invoiceIds.includes(invoiceId)),
+      creditNotes: this.#change.creditNotes.filter(({ invoiceId }) => noted.includes(invoiceId)),
+      recounts: this.#recounts,
       customer: { name: 'Alice', email: null, taxRates: this.taxRates },
     })
   }
@@ -329,6 +372,7 @@ export class CustomerAccount {
       if (twin) throw new Error(`Two invoices with sequence ${one.sequence}`)
       this.all.set(one.id, { ...one, number })
     }
+    this.#recounts = this.#recounts.filter(({ id }) => !change.recounts.includes(id))
     const notes = change.creditNotes.map((note) => ({ ...note, number: ++this.#numbers.notes }))
     for (const note of notes) numbers.set(note.id, note.number)
     this.#change.creditNotes.push(...notes)

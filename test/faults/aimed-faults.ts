@@ -13,6 +13,7 @@ import type { Aim } from './wire.ts'
 const moments = {
   seal: { wire: 'redis', text: seal.hash },
   read: { wire: 'redis', text: readSegment.hash },
+  blocks: { wire: 'postgres', text: 'insert into log_contents' },
   settle: { wire: 'postgres', text: 'insert into segments' },
   discard: { wire: 'redis', text: discard.hash },
   record: { wire: 'redis', text: record.hash },
@@ -86,6 +87,15 @@ export const aimedAlways: Record<string, Fault> = {
   'discard delayed': aimed('discard', 'before', delays),
   'read delayed': aimed('read', 'before', delays),
   'record delayed': aimed('record', 'before', delays),
+}
+
+/** Where blocks go over the wire to Postgres. */
+export const aimedAtBlocks: Record<string, Fault> = {
+  'app killed before blocks': aimed('blocks', 'before', killsUnsent),
+  'app killed after blocks': aimed('blocks', 'after', killsAll),
+  'Postgres stopped after blocks': aimed('blocks', 'after', stopsPostgres),
+  'reply of blocks lost': aimed('blocks', 'after', losesReply),
+  'blocks delayed': aimed('blocks', 'before', delays),
 }
 
 export const aimedWhereNothingIsLost: Record<string, Fault> = {

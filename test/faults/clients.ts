@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.ts'
 import { call, describe, isTemporary } from './calls.ts'
 import type { Ledger, LedgerEvent } from './ledger.ts'
+import { readLog, sentBefore, wrongInLog } from './logged.ts'
 import type { Served } from './site.ts'
 import { read, type Tenant } from './tenant.ts'
 import type { Workload } from './workload.ts'
@@ -20,7 +21,7 @@ export type Load = {
   tenant: Tenant
   random: Random
   over: () => boolean
-  counts: { requests: number; retries: number; reads: number; gaveUp: number }
+  counts: { requests: number; retries: number; reads: number; logReads: number; gaveUp: number }
 }
 
 /** One client. What it gives up on stays unknown until the end of the round. */
@@ -82,13 +83,14 @@ export async function deliver(
   return false
 }
 
-/** Bills at any instant: all that was acknowledged before, nothing that was not sent. And accounts that agree. */
+/** Bills and the log at any instant: all that was acknowledged before, nothing that was not sent. And accounts that agree. */
 export async function readUntilOver(load: Load): Promise<void> {
   const { site, ledger, random, over } = load
   while (!over()) {
     const customers = ledger.customers
     if (customers.length > 0) {
-      await checkRead(load, random.chance(0.7) ? 'bill' : 'usage', random.pick(customers))
+      if (random.chance(0.15)) await checkLog(load, random.pick(customers))
+      else await checkRead(load, random.chance(0.7) ? 'bill' : 'usage', random.pick(customers))
       if (random.chance(0.05)) await checkAccounts(load)
     }
     await sleep(random.int(40))
@@ -110,6 +112,20 @@ async function checkRead(load: Load, kind: 'bill' | 'usage', customer: string): 
   else
     for (const wrong of ledger.wrong(customer, shown.quantities, began, ledger.moment()))
       site.violations.push(`${kind}, read during the round: ${wrong}`)
+}
+
+/** A customer's events, page after page, while what was live when it began is settled. */
+async function checkLog(load: Load, customer: string): Promise<void> {
+  const { site, ledger, random, counts } = load
+  const began = ledger.moment()
+  const order = random.chance(0.5) ? 'asc' : 'desc'
+  const givesUp = () => load.over()
+  const read = await readLog(load, { customer, order, limit: 1 + random.int(40), givesUp })
+  if (read === 'unavailable') return
+  counts.logReads++
+  const sent = sentBefore(ledger, ledger.moment(), customer)
+  const wrong = Array.isArray(read) ? wrongInLog(read, { sent, began, order }) : [read.wrong]
+  site.violations.push(...wrong.map((one) => `events, read during the round: ${one}`))
 }
 
 async function checkAccounts({ site, tenant, random }: Load): Promise<void> {

@@ -13,6 +13,7 @@ import { Ledger } from './ledger.ts'
 import type { Served } from './site.ts'
 import { newTenant } from './tenant.ts'
 import { resolveUnknown, settleAll, verifyAccounts, verifyTotals } from './verify.ts'
+import { verifyLog } from './verify-log.ts'
 import { periodAround, Workload } from './workload.ts'
 
 const CLIENTS = 6
@@ -50,7 +51,7 @@ export async function runEmbedded({ seed, kills, sabotage, onKill }: EmbeddedOpt
     await app.ready()
     const tenant = await newTenant(site, seed)
     const ledger = new Ledger(periodAround(Date.now()))
-    const counts = { requests: 0, retries: 0, reads: 0, gaveUp: 0 }
+    const counts = { requests: 0, retries: 0, reads: 0, logReads: 0, gaveUp: 0 }
     const workload = new Workload(ledger, random, `event-${seed}`)
     const load = { site, ledger, workload, tenant, random, counts }
     for (let n = 0; n < kills && violations.length === 0; n++) {
@@ -59,6 +60,7 @@ export async function runEmbedded({ seed, kills, sabotage, onKill }: EmbeddedOpt
       const whole: Load = { ...load, over: () => violations.length > 0 }
       const unknown = await resolveUnknown(whole)
       if (violations.length === 0) await verifyTotals(whole, { settled: false })
+      if (violations.length === 0) await verifyLog(whole, { settled: false })
       onKill?.({
         events: ledger.sent.length - before.events,
         retries: counts.retries - before.retries,
@@ -71,6 +73,7 @@ export async function runEmbedded({ seed, kills, sabotage, onKill }: EmbeddedOpt
     const last = [
       () => settleAll(whole),
       () => verifyTotals(whole, { settled: true }),
+      () => verifyLog(whole, { settled: true }),
       () => verifyAccounts(whole),
       // Stopped as it should be, and started again, it has all of it, too.
       async () => {
@@ -78,6 +81,7 @@ export async function runEmbedded({ seed, kills, sabotage, onKill }: EmbeddedOpt
         app.start()
         await app.ready()
         await verifyTotals(whole, { settled: true })
+        await verifyLog(whole, { settled: true })
       },
     ]
     for (const step of last) if (violations.length === 0) await step()

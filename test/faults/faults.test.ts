@@ -13,20 +13,25 @@ describe.runIf(real)('real servers under real faults', () => {
   })
   afterAll(() => machine?.close())
 
-  it.each(['quick/1', 'quick/2'])('what was acknowledged is what is billed (seed %s)', async (seed) => {
-    const { violations, events, faults } = await runRound(machine, { seed, fenced: false, seconds: 3 })
-    expect(violations).toEqual([])
-    expect(events).toBeGreaterThan(0)
-    expect(faults.length).toBeGreaterThan(0)
-  })
+  it.each([
+    ['quick/1', 'postgres'],
+    ['quick/2', 'folder'],
+  ] as const)(
+    'what was acknowledged is what is billed and logged (seed %s, log in %s)',
+    async (seed, eventLog) => {
+      const options = { seed, fenced: false, seconds: 3, eventLog }
+      const { violations, events, faults } = await runRound(machine, options)
+      expect(violations).toEqual([])
+      expect(events).toBeGreaterThan(0)
+      expect(faults.length).toBeGreaterThan(0)
+    },
+  )
 
-  it('a settled counter that is lost is noticed', async () => {
-    const { violations } = await runRound(machine, {
-      seed: 'lost/1',
-      fenced: false,
-      seconds: 1,
-      sabotage: true,
-    })
-    expect(violations.join('\n')).toMatch(/bill, all settled: digits-\d+, calls: \d+, but it must be \d+/)
+  it.each([
+    ['counter', /bill, all settled: digits-\d+, calls: \d+, but it must be \d+/],
+    ['block', /events, all settled: event-lost\/1-\d+ was acknowledged, but is not in the log/],
+  ] as const)('a settled %s that is lost is noticed', async (sabotage, message) => {
+    const { violations } = await runRound(machine, { seed: 'lost/1', fenced: false, seconds: 1, sabotage })
+    expect(violations.join('\n')).toMatch(message)
   })
 })

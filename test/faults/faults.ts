@@ -2,8 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.ts'
-import { aimedAlways, aimedWhereNothingIsLost } from './aimed-faults.ts'
+import { aimedAlways, aimedAtBlocks, aimedWhereNothingIsLost } from './aimed-faults.ts'
 import { between, type Fault, killApp, restartPostgres, restartRedis } from './fault.ts'
+import type { SiteOptions } from './site.ts'
 
 /** Now and then longer than the app waits for Redis (5 s). */
 const pauseMs = (random: Random): number =>
@@ -66,10 +67,23 @@ const whereNothingIsLost: Record<string, Fault> = {
   },
 }
 
-/** By name. `redisKeeps`: whether Redis has all that it acknowledged after a kill, too. */
-export const faultsFor = (redisKeeps: boolean): [string, Fault][] =>
+/** By name. Where Redis has all that it acknowledged after a kill, too, it may be killed. */
+export function faultsFor(options: SiteOptions, databases: number): [string, Fault][] {
+  const faults = faultsOf(options)
+  const ofRedis = faults.filter(([name]) => name.includes('Redis') || name.includes('record'))
+  const ofOthers = Array.from({ length: databases - 1 }, (_, i) =>
+    ofRedis.map(([name, fault]): [string, Fault] => [
+      `${name} (database ${i + 2})`,
+      (site, random) => fault(site.seenFrom(i + 1), random),
+    ]),
+  )
+  return [...faults, ...ofOthers.flat()]
+}
+
+const faultsOf = ({ appendfsync, eventLog }: SiteOptions): [string, Fault][] =>
   Object.entries({
     ...always,
     ...aimedAlways,
-    ...(redisKeeps && { ...whereNothingIsLost, ...aimedWhereNothingIsLost }),
+    ...(eventLog === 'postgres' && aimedAtBlocks),
+    ...(appendfsync === 'always' && { ...whereNothingIsLost, ...aimedWhereNothingIsLost }),
   })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { Random } from '../fuzz/random.ts'
 import { amountOf, ONE, quotient, textOf } from './amount.ts'
 import { Ledger, type LedgerEvent } from './ledger.ts'
+import { type Logged, quantitiesOf, wrongInLog } from './logged.ts'
 import { periodAround, Workload } from './workload.ts'
 
 const period = periodAround(Date.now())
@@ -76,5 +77,61 @@ describe('the ledger', () => {
     expect(ledger.answered(events[0]!, 'duplicate')).toBeNull()
     expect(ledger.answered(events[0]!, 'accepted')).toContain('was accepted 2 times')
     expect(ledger.answered(events[2]!, 'conflict')).toContain('was answered conflict')
+  })
+})
+
+describe('the log, read', () => {
+  /** What a right log says of these events. */
+  const logOf = (events: LedgerEvent[]): Logged[] =>
+    events.map(({ content, units, peak, user, change, atMs }, i) => ({
+      id: content.id,
+      customer_id: content.customer_id as string,
+      resource_type: content.resource_type as string,
+      quantity: content.quantity as string,
+      timestamp: (content.timestamp as string | undefined) ?? new Date(atMs).toISOString(),
+      received_at: `2026-10-22T00:00:00.${String(i).padStart(6, '0')}Z`,
+      properties: content.properties as Record<string, unknown>,
+      meters: [
+        ['units', textOf(units)],
+        ['calls', '1'],
+        ['users', user],
+        ['peak', textOf(peak)],
+        ['level', textOf(change)],
+      ].map(([key, value]) => ({ key: key!, value: value! })),
+    }))
+
+  const wrongLog = (shown: Logged[], { ledger, events }: ReturnType<typeof world>) =>
+    wrongInLog(shown, { sent: events, began: ledger.moment(), order: 'asc' })
+
+  it('may hold what nobody knows of, and comes to what is billed', () => {
+    const made = world()
+    expect(wrongLog(logOf(made.events.slice(0, 2)), made)).toEqual([])
+    expect(wrongLog(logOf(made.events), made)).toEqual([])
+    expect(quantitiesOf(logOf(made.events), period)).toEqual(billOf(made.events))
+  })
+
+  it('must have what was acknowledged, once, as it was sent, in order, and nothing else', () => {
+    const made = world()
+    const [first, second, third] = logOf(made.events) as [Logged, Logged, Logged]
+    const { id } = second
+    expect(wrongLog([first, third], made)).toEqual([`${id} was acknowledged, but is not in the log`])
+    expect(wrongLog([first, second, second], made)).toEqual([
+      `${id} is in the log 2 times, received at ${second.received_at}`,
+    ])
+    expect(wrongLog([first, second, { ...third, id: 'x' }], made)).toEqual([
+      'x is in the log, and was never sent',
+    ])
+    expect(wrongLog([second, first], made)).toEqual(['the log is not in order (asc)'])
+    for (const other of [
+      { quantity: '0.5' },
+      { customer_id: 'x' },
+      { properties: {} },
+      { timestamp: '2026-10-22T00:00:00.001Z' },
+    ]) {
+      const wrong = wrongLog([first, { ...second, ...other }], made)
+      // Without a timestamp it happened when it arrived, whenever that was.
+      const any = 'timestamp' in other && made.events[1]!.content.timestamp === undefined
+      expect(wrong).toEqual(any ? [] : [expect.stringContaining(`${id} is in the log as {`)])
+    }
   })
 })

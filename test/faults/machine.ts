@@ -5,10 +5,12 @@ import { PostgresServer } from './postgres-server.ts'
 import { findRedis, RedisServer } from './redis-server.ts'
 import type { Machine } from './site.ts'
 
-export async function openMachine(): Promise<Machine & { close(): Promise<void> }> {
+/** `databases`: how many servers of Redis hold counters. */
+export async function openMachine(databases = 1): Promise<Machine & { close(): Promise<void> }> {
   findRedis()
   const folder = newFolder()
-  const redis = new RedisServer(folder, await freePort())
+  const redis: RedisServer[] = []
+  for (let n = 0; n < databases; n++) redis.push(new RedisServer(folder, await freePort(), `redis-${n}`))
   const postgres = new PostgresServer(folder, await freePort())
   await postgres.create()
   return {
@@ -16,7 +18,7 @@ export async function openMachine(): Promise<Machine & { close(): Promise<void> 
     redis,
     postgres,
     close: async () => {
-      await Promise.all([redis.stop(), postgres.stop()])
+      await Promise.all([...redis, postgres].map((server) => server.stop()))
       removeFolder(folder)
     },
   }

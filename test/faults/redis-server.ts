@@ -21,9 +21,9 @@ export class RedisServer {
   #appendfsync: Appendfsync = 'always'
   #admin: Redis | null = null
 
-  constructor(folder: string, port: number) {
+  constructor(folder: string, port: number, name = 'redis') {
     this.port = port
-    this.#folder = join(folder, 'redis')
+    this.#folder = join(folder, name)
   }
 
   /** With nothing in it. */

@@ -5,9 +5,11 @@ import { Random } from '../fuzz/random.ts'
 import { flushUntilOver, type Load, readUntilOver, sendUntilOver } from './clients.ts'
 import { faultsFor } from './faults.ts'
 import { Ledger } from './ledger.ts'
-import { type Machine, Site, type SiteOptions } from './site.ts'
+import { moveUntilOver, openPartitions } from './moves.ts'
+import { type EventLog, type Machine, Site, type SiteOptions } from './site.ts'
 import { newTenant } from './tenant.ts'
 import { resolveUnknown, settleAll, verifyAccounts, verifyTotals } from './verify.ts'
+import { verifyLog } from './verify-log.ts'
 import { periodAround, Workload } from './workload.ts'
 
 const CLIENTS = 5
@@ -22,6 +24,8 @@ export type RoundResult = {
   events: number
   unknown: number
   counts: Load['counts']
+  /** of the tenant, where there are several databases */
+  moves: number
   restarts: number
   faults: string[]
   violations: string[]
@@ -30,12 +34,18 @@ export type RoundResult = {
   logs: string[]
 }
 
-/** `sabotage`: loses a settled counter on purpose, to show that it would be noticed. */
-export type RoundOptions = { seed: string; fenced: boolean; seconds?: number; sabotage?: boolean }
+/** `sabotage`: what is lost of what is settled on purpose, to show that it would be noticed. `eventLog`: drawn if absent. */
+export type RoundOptions = {
+  seed: string
+  fenced: boolean
+  seconds?: number
+  sabotage?: Sabotage | null
+  eventLog?: EventLog | undefined
+}
 
 export async function runRound(
   machine: Machine,
-  { seed, fenced, seconds, sabotage }: RoundOptions,
+  { seed, fenced, seconds, sabotage = null, eventLog }: RoundOptions,
 ): Promise<RoundResult> {
   const started = performance.now()
   const random = new Random(seed)
@@ -44,13 +54,16 @@ export async function runRound(
     fenceSeconds: fenced ? 1 : 0,
     appendfsync: random.chance(0.6) ? 'always' : 'everysec',
     database: `round_${crypto.randomUUID().replaceAll('-', '')}`,
+    eventLog: eventLog ?? (random.chance(0.5) ? 'folder' : 'postgres'),
   })
-  const counts = { requests: 0, retries: 0, reads: 0, gaveUp: 0 }
+  const counts = { requests: 0, retries: 0, reads: 0, logReads: 0, gaveUp: 0 }
+  let moves = 0
   const faults: string[] = []
   const result = (events: number, unknown: number): RoundResult => ({
     events,
     unknown,
     counts,
+    moves,
     faults,
     restarts: site.apps.reduce((sum, { starts }) => sum + starts - 1, 0),
     violations: site.violations,
@@ -60,6 +73,7 @@ export async function runRound(
   })
   try {
     await site.open()
+    await openPartitions(site)
     const tenant = await newTenant(site, seed)
     const ledger = new Ledger(periodAround(Date.now()))
     const workload = new Workload(ledger, random, `event-${seed}`)
@@ -72,11 +86,12 @@ export async function runRound(
       ...Array.from({ length: CLIENTS }, () => sendUntilOver(load)),
       ...Array.from({ length: READERS }, () => readUntilOver(load)),
       flushUntilOver(load),
+      moveUntilOver(load, () => moves++),
       strike(load, loadMs, faults).finally(() => {
         faultsLeft = false
       }),
     ])
-    const unknown = await endOfRound(load, sabotage ?? false)
+    const unknown = await endOfRound(load, sabotage)
     if (site.violations.length === 0) await site.close()
     return result(ledger.sent.length, unknown)
   } catch (error) {
@@ -89,7 +104,7 @@ export async function runRound(
 
 /** What goes wrong and when is decided beforehand; chance in the order of things remains. */
 async function strike({ site, random }: SiteLoad, loadMs: number, names: string[]): Promise<void> {
-  const catalogue = faultsFor(site.options.appendfsync === 'always')
+  const catalogue = faultsFor(site.options, site.databases.length)
   const plan = Array.from({ length: 3 + random.int(4) + Math.floor(loadMs / 4_000) }, () => {
     const [name, fault] = random.pick(catalogue)
     return { name, fault, atMs: 300 + random.int(loadMs - 300), random: new Random(random.word(12)) }
@@ -106,22 +121,29 @@ async function strike({ site, random }: SiteLoad, loadMs: number, names: string[
   )
 }
 
-async function endOfRound(load: SiteLoad, sabotage: boolean): Promise<number> {
+async function endOfRound(load: SiteLoad, sabotage: Sabotage | null): Promise<number> {
   const { site } = load
   if (site.violations.length > 0) return 0
   await site.heal()
   const unknown = await resolveUnknown(load)
   const steps = [
     () => verifyTotals(load, { settled: false }),
+    () => verifyLog(load, { settled: false }),
     () => settleAll(load),
     async () => {
-      if (sabotage) await site.postgres.query(LOSE_ONE, site.options.database)
+      if (sabotage !== null) await site.postgres.query(sabotages[sabotage], site.options.database)
     },
     () => verifyTotals(load, { settled: true }),
+    () => verifyLog(load, { settled: true }),
     () => verifyAccounts(load),
   ]
   for (const step of steps) if (site.violations.length === 0) await step()
   return unknown
 }
 
-const LOSE_ONE = `delete from usage where ctid = (select ctid from usage where meter in (select id from meters where key = 'calls') and customer_id like 'digits-%' limit 1)`
+export type Sabotage = keyof typeof sabotages
+
+export const sabotages = {
+  counter: `delete from usage where ctid = (select ctid from usage where meter in (select id from meters where key = 'calls') and customer_id like 'digits-%' limit 1)`,
+  block: 'delete from log_blocks where ctid = (select ctid from log_blocks limit 1)',
+}

@@ -32,13 +32,25 @@ export async function sample(
   const heap = await heapOf(site)
   const status = await readFile(`/proc/${app.pid}/status`, 'utf8')
   const resident = Number(/^RssAnon:\s+(\d+) kB/m.exec(status)![1]) * 1024
-  return { seconds, events, resident, heap, ...(await redisMemory(site.redis.admin, untold)) }
+  return { seconds, events, resident, heap, ...(await redisMemories(site, untold)) }
 }
 
-async function redisMemory(
-  admin: Redis,
-  untold: number,
-): Promise<Omit<Sample, 'seconds' | 'events' | 'resident' | 'heap'>> {
+type RedisMemory = Omit<Sample, 'seconds' | 'events' | 'resident' | 'heap'>
+
+/** Of all databases together. */
+async function redisMemories(site: Site, untold: number): Promise<RedisMemory> {
+  const each = await Promise.all(site.databases.map(({ redis }) => redisMemory(redis.admin, untold)))
+  const sum = (name: keyof RedisMemory) => each.reduce((total, one) => total + one[name], 0)
+  return {
+    redis: sum('redis'),
+    ids: sum('ids'),
+    idBytes: sum('idBytes'),
+    keptBytes: sum('keptBytes'),
+    rest: sum('rest'),
+  }
+}
+
+async function redisMemory(admin: Redis, untold: number): Promise<RedisMemory> {
   const info = await admin.info('memory')
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
   const redis = field('used_memory')

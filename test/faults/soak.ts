@@ -1,5 +1,6 @@
 // A steady load for a while, with the app's own timer settling: is its memory bounded, and Redis's?
 //   node test/faults/soak.ts --minutes 10
+//   node test/faults/soak.ts --minutes 60 --databases 2    one of the tenants is moved between them, and spread, all the while
 //
 // Counted apart, by MEMORY USAGE, is what Redis holds by design and drops by itself: the events' ids for one window (the
 // shortest that there is here, an hour), and settled segments for as long as they are kept (here a minute).
@@ -7,8 +8,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { Random } from '../fuzz/random.ts'
 import { must } from './calls.ts'
 import { openMachine } from './machine.ts'
+import { moveUntilOver, openPartitions } from './moves.ts'
 import { Site } from './site.ts'
 import { bytesUntold } from './soak-calibrate.ts'
 import { loadUntil, type SoakCounts, sendBatch } from './soak-load.ts'
@@ -18,14 +21,18 @@ import { newTenant } from './tenant.ts'
 const TENANTS = 3
 const SAMPLES = 60
 const SHORTEST_BETWEEN_MS = 2_000
+/** Ten seconds on average. */
+const MOVE_EVERY_MS = 20_000
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } })
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '10' }, databases: { type: 'string', default: '1' } },
+})
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes} is no number of minutes`)
 const lengthMs = minutes * 60_000
 const probe = pathToFileURL(new URL('memory-probe.ts', import.meta.url).pathname).href
 
-const machine = await openMachine().catch((error: Error) => {
+const machine = await openMachine(Number(values.databases)).catch((error: Error) => {
   console.error(error.message)
   process.exit(1)
 })
@@ -34,9 +41,11 @@ const site = new Site(machine, {
   fenceSeconds: 0,
   appendfsync: 'everysec',
   database: 'soak',
+  eventLog: 'postgres',
   env: { KEEP_SETTLED_MINUTES: '1', NODE_OPTIONS: `--import ${probe}` },
 })
 await site.open()
+await openPartitions(site)
 const tenants = await Promise.all(Array.from({ length: TENANTS }, (_, i) => newTenant(site, `soak ${i}`)))
 
 const counts: SoakCounts = { acknowledged: new Map(), bills: 0, failures: [], skipped: 0 }
@@ -48,7 +57,13 @@ const over = () => performance.now() - began > lengthMs || site.violations.lengt
 const events = () => [...counts.acknowledged.values()].reduce((sum, one) => sum + one, 0)
 const samples: Sample[] = []
 console.log(heading)
-await Promise.all([loadUntil(over, site, tenants, counts), watch()])
+let moves = 0
+const moving = { site, tenant: tenants[0]!, random: new Random('moves'), over }
+await Promise.all([
+  loadUntil(over, site, tenants, counts),
+  watch(),
+  moveUntilOver(moving, () => moves++, MOVE_EVERY_MS),
+])
 
 async function watch(): Promise<void> {
   for (;;) {
@@ -72,7 +87,7 @@ const found = growths(samples)
 for (const one of found) console.log(growthLine(one))
 const { ids, idBytes } = samples.at(-1)!
 console.log(
-  `${events()} events acknowledged and accounted for, ${counts.bills} bills read, ${counts.skipped} requests held back; ` +
+  `${events()} events acknowledged and accounted for, ${counts.bills} bills read, ${counts.skipped} requests held back, ${moves} moves; ` +
     `${ids} ids known to Redis, ${(idBytes / ids).toFixed(0)} bytes each`,
 )
 if (wrong.length > 0) console.log(['WRONG', ...wrong].join('\n'))

@@ -54,6 +54,16 @@ export async function verifyTotals(load: Load, { settled }: { settled: boolean }
   )
 }
 
+/** As GET /api/v1/flush says it. */
+type PartitionSaid = {
+  quarantined: unknown[]
+  open_segment: { counters: number } | null
+  sealed_segments: number
+  unsettled_counters: number
+}
+const isEmpty = ({ open_segment, sealed_segments }: PartitionSaid): boolean =>
+  (open_segment?.counters ?? 0) === 0 && sealed_segments === 0
+
 /** Flushes until nothing remains. */
 export async function settleAll({ site }: Load): Promise<void> {
   const until = performance.now() + SETTLE_MS
@@ -62,18 +72,20 @@ export async function settleAll({ site }: Load): Promise<void> {
     await site.breakLease()
     await must(site.apps[0]!, { method: 'POST', path: '/api/v1/flush', token: site.adminToken })
     const { partitions } = await must(site.apps[0]!, { path: '/api/v1/flush', token: site.adminToken })
-    const [state] = partitions
-    if (state.quarantined.length > 0) {
-      site.violations.push(`quarantined: ${JSON.stringify(state.quarantined)}`)
+    const states: PartitionSaid[] = partitions
+    const refused = states.flatMap(({ quarantined }) => quarantined)
+    if (refused.length > 0) {
+      site.violations.push(`quarantined: ${JSON.stringify(refused)}`)
       return
     }
-    const empty = (state.open_segment?.counters ?? 0) === 0 && state.sealed_segments === 0
-    if (empty && state.unsettled_counters === 0) return
-    if (empty)
+    const left = states.filter((state) => !isEmpty(state))
+    const wrong = states.find((state) => isEmpty(state) && state.unsettled_counters > 0)
+    if (left.length === 0 && wrong === undefined) return
+    if (wrong !== undefined)
       site.violations.push(
-        `no segment is left, but ${state.unsettled_counters} counters are said to be unsettled`,
+        `no segment is left, but ${wrong.unsettled_counters} counters are said to be unsettled`,
       )
-    else if (performance.now() > until) site.violations.push(`not settled in time: ${JSON.stringify(state)}`)
+    else if (performance.now() > until) site.violations.push(`not settled in time: ${JSON.stringify(left)}`)
     if (site.violations.length > 0) return
     await sleep(200)
   }
@@ -94,6 +106,10 @@ export async function verifyAccounts({ site, ledger, tenant }: Load): Promise<vo
   const told = (what: string) => site.violations.push(`reconciliation: ${what}: ${JSON.stringify(account)}`)
   if (account.drift_since !== null) told('drift')
   if (account.meters.length !== meters.length) told('meters are missing')
+  const { log } = account
+  if (log.reason !== null) told('the log drifts')
+  if (log.accepted !== String(events.length) || log.in_index !== log.accepted)
+    told(`the log has not all of ${events.length} events, and these alone`)
   for (const { meter, accepted, settled, reason } of account.meters) {
     if (reason !== null) told(`${meter} drifts`)
     if (accepted.events !== String(events.length))

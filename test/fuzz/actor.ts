@@ -29,6 +29,16 @@ export type Actor = {
   resourceTypes: string[]
   eventIds: string[]
   cursors: string[]
+  /** of events: all, drafts, and those that were applied */
+  corrections: string[]
+  toApply: string[]
+  toRevert: string[]
+  imports: string[]
+  erasures: string[]
+  /** the last one's number, by meter */
+  revisions: Map<string, number>
+  /** Its customers' events may be erased. */
+  mayErase: boolean
   /** How often this tenant has sent an event's id: only what was sent before can be a duplicate or a conflict. */
   timesSent: Map<string, number>
   /** Others' open markers that this tenant has sent: answers may repeat those. */
@@ -64,6 +74,11 @@ type Pool =
   | 'resourceTypes'
   | 'eventIds'
   | 'cursors'
+  | 'corrections'
+  | 'toApply'
+  | 'toRevert'
+  | 'imports'
+  | 'erasures'
 
 /** One of the actor's own, sometimes another tenant's, sometimes a new one. */
 export function named(actor: Actor, pool: Pool, random: Random, fresh = 0.25): string {

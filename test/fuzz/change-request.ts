@@ -2,6 +2,7 @@
 
 import type { Actor } from './actor.ts'
 import { changeBody, weighted } from './change-body.ts'
+import { isChanging } from './changes.ts'
 import { nastyString, PROTOTYPE_NAMES } from './nasty.ts'
 import type { Random } from './random.ts'
 import { bytesOf, type FuzzRequest, payloadOf, targetOf } from './request.ts'
@@ -194,6 +195,8 @@ const unaskedBody: Change = (request, random) => {
 const truncated: Change = (request, random) => {
   const payload = payloadOf(request)
   if (payload === null || payload.length === 0) return null
+  // What takes no body is carried out before that ends, and nobody is left to be told of it.
+  if (request.mediaType === null && isChanging(request.operation.id)) return null
   const parts = bytesOf(request, 'fuzz')
   const head = parts[0]!.length
   const all = parts.reduce((sum, part) => sum + part.length, 0)

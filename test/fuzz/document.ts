@@ -80,11 +80,16 @@ function accessOf({ operationId, security = [] }: Written): Operation['access'] 
   throw new Error(`${operationId}: how does one identify oneself with ${schemes.join()}? Teach test/fuzz.`)
 }
 
+/** There is no bucket here that an export could be read in. */
+const NOT_SENT = new Set(['getExport'])
+
 export const targetsOf = (operations: Operation[]): Target[] =>
-  operations.flatMap((operation): Target[] => {
-    const types = Object.keys(operation.bodies)
-    return (types.length === 0 ? [null] : types).map((mediaType) => ({ operation, mediaType }))
-  })
+  operations
+    .filter(({ id }) => !NOT_SENT.has(id))
+    .flatMap((operation): Target[] => {
+      const types = Object.keys(operation.bodies)
+      return (types.length === 0 ? [null] : types).map((mediaType) => ({ operation, mediaType }))
+    })
 
 export const nameOf = ({ operation, mediaType }: Target): string =>
   mediaType === null ? operation.id : `${operation.id} (${mediaType})`

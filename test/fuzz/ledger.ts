@@ -1,36 +1,42 @@
 // What must have been counted: the events that were answered "accepted", and nothing else.
 
 import type { Actor } from './actor.ts'
+import { eventsByLine } from './import-file.ts'
 import { mediaTypeOf } from './oracle.ts'
 import { type FuzzRequest, payloadOf } from './request.ts'
-import { fullHour } from './values.ts'
+import { Standing, type State, scaled, type Totals, timeMs, totalName } from './standing.ts'
+import { fullHour, midnight } from './values.ts'
 import { listAll, type Target } from './world.ts'
 
-type SentEvent = {
+export type SentEvent = {
   id?: unknown
+  specversion?: unknown
   resource_type?: unknown
   type?: unknown
   source?: unknown
+  customer_id?: unknown
+  subject?: unknown
   quantity?: unknown
-  properties?: Properties
-  data?: Properties
+  timestamp?: unknown
+  time?: unknown
+  properties?: Record<string, unknown> | null
+  data?: Record<string, unknown> | null
 }
-type Properties = Record<string, { tokens?: unknown } | null | undefined> | null
 type Recorded = { accepted: number; duplicates: number; events: { id: string; status: string }[] }
 
-const FRACTION_DIGITS = 12
-const SCALE = 10n ** BigInt(FRACTION_DIGITS)
+/** Between which instants an event happened that came without its time: requests wait no longer. */
+const ARRIVAL_MS = 60_000
+/** As long as a period may be. */
+const DAYS_CHECKED = 399
 
 export class Ledger {
   readonly #actor: Actor
-  readonly #counts = new Map<string, number>()
-  #sum = 0n
-  /** events of the summed type that say their tokens */
-  #withTokens = 0
+  readonly standing: Standing
   accepted = 0
 
   constructor(actor: Actor) {
     this.#actor = actor
+    this.standing = new Standing(actor)
   }
 
   /** Before a request is sent: its events' ids may be known from now on. */
@@ -57,58 +63,77 @@ export class Ledger {
       if (status !== 'accepted' || !event) continue
       // Made by the server, and known from now on.
       if (event.id === undefined) this.#actor.timesSent.set(id, 1)
-      this.#look(event)
-      // A CloudEvent has no quantity of its own.
-      if (isCloudEvent(request)) this.count(String(event.type), 1)
-      else this.count(String(event.resource_type), event.quantity)
+      this.accept(id, event)
     }
     return wrong
   }
 
-  #look({ type, resource_type, data, properties }: SentEvent): void {
-    if ((type ?? resource_type) !== `${this.#actor.open}call`) return
-    const found = properties ?? data ?? {}
-    const named = found['$.usage.tokens'] ?? (Object.hasOwn(found, 'usage') ? found.usage?.tokens : null)
-    if (named !== undefined && named !== null) this.#withTokens++
-  }
-
-  count(resourceType: string, quantity: unknown): void {
+  accept(id: string, event: SentEvent, history = false): void {
     this.accepted++
-    this.#counts.set(resourceType, (this.#counts.get(resourceType) ?? 0) + 1)
-    if (resourceType === `${this.#actor.open}call`) this.#sum += scaled(quantity ?? 1)
+    this.standing.accept(id, sentState(event), history)
   }
+}
 
-  /** What the API's totals have otherwise than this. */
-  async differences(target: Target, nowMs: number): Promise<string[]> {
-    const { timezone, countMeters, sumMeter } = this.#actor
-    const period = `from=${fullHour(timezone, nowMs, -37 * 24)}&to=${fullHour(timezone, nowMs, 3)}`
-    const total = async (meter: string) => {
-      const rows = await listAll(target, this.#actor, `/api/v1/usage?${period}&meter=${meter}`)
-      return rows.reduce((sum, row) => sum + scaled(row.quantity), 0n)
-    }
-    const found: string[] = []
-    for (const [type, meter] of Object.entries(countMeters)) {
-      const [is, wanted] = [await total(meter), BigInt(this.#counts.get(type) ?? 0) * SCALE]
-      if (is !== wanted)
-        found.push(
-          `tenant ${this.#actor.name}: ${meter} has counted ${is / SCALE}, accepted were ${wanted / SCALE}`,
-        )
-    }
-    const sum = await total(sumMeter)
-    if (sum !== this.#sum)
-      found.push(`tenant ${this.#actor.name}: ${sumMeter} is ${sum}, accepted was ${this.#sum} (·10^-12)`)
-    const [tokens, withTokens] = [await total(`${this.#actor.open}tokens`), BigInt(this.#withTokens) * SCALE]
-    if (tokens !== withTokens)
-      found.push(
-        `tenant ${this.#actor.name}: ${tokens / SCALE} events have tokens by the filter, accepted were ${this.#withTokens}`,
-      )
-    return found
+/** A CloudEvent has no quantity of its own. */
+function sentState(event: SentEvent): State {
+  const {
+    specversion,
+    type,
+    resource_type,
+    subject,
+    customer_id,
+    quantity,
+    time,
+    timestamp,
+    data,
+    properties,
+  } = event
+  const isCloudEvent = specversion !== undefined
+  const sentTime = isCloudEvent ? time : timestamp
+  const nowMs = Date.now()
+  const at = sentTime === undefined ? null : timeMs(sentTime)
+  return {
+    customer: String(isCloudEvent ? subject : customer_id),
+    type: String(isCloudEvent ? type : resource_type),
+    quantity: scaled((isCloudEvent ? undefined : quantity) ?? 1),
+    time: at === null ? { fromMs: nowMs - ARRIVAL_MS, toMs: nowMs } : { fromMs: at, toMs: at },
+    properties: (isCloudEvent ? data : properties) ?? {},
   }
+}
+
+/** What usage has otherwise than what the events stand as; without customers: of all. */
+export async function totalDifferences(
+  target: Target,
+  actor: Actor,
+  standing: Standing,
+  nowMs: number,
+  customers?: ReadonlySet<string>,
+): Promise<string[]> {
+  // Of old usage the hours are gone: it begins with a day.
+  const from = midnight(actor.timezone, nowMs, 1 - DAYS_CHECKED)
+  const to = fullHour(actor.timezone, nowMs, 3)
+  const period = { fromMs: Date.parse(from), toMs: Date.parse(to) }
+  const wanted = standing.totals(period, customers)
+  const is: Totals = new Map()
+  const meters = new Set(standing.meters)
+  for (const customer of customers ?? [null]) {
+    const of = customer === null ? '' : `&customer_id=${encodeURIComponent(customer)}`
+    for (const row of await listAll(target, actor, `/api/v1/usage?from=${from}&to=${to}${of}`))
+      if (meters.has(row.meter)) is.set(totalName(row.customer_id, row.meter), scaled(row.quantity))
+  }
+  return [...new Set([...is.keys(), ...wanted.keys()])].flatMap((name) => {
+    const [has, wants] = [is.get(name) ?? 0n, wanted.get(name) ?? 0n]
+    const [customer, meter] = JSON.parse(name) as [string, string]
+    const isRight = has === wants || (has < wants && standing.mayLack(customer, meter))
+    return isRight ? [] : [`${name} is ${has} by usage, and ${wants} by its events (·10^-12)`]
+  })
 }
 
 export function eventsOf(request: FuzzRequest): SentEvent[] {
   const payload = payloadOf(request)
   if (payload === null || request.raw !== null) return []
+  if (request.operation.id === 'importEvents')
+    return [...eventsByLine(request, payload).values()].map((event) => event ?? {})
   try {
     const body = JSON.parse(new TextDecoder().decode(payload))
     const listed = Array.isArray(body) && mediaTypeOf(request) !== 'application/cloudevents+json'
@@ -118,20 +143,7 @@ export function eventsOf(request: FuzzRequest): SentEvent[] {
   }
 }
 
-function idOf(event: SentEvent): string | null {
+export function idOf(event: SentEvent): string | null {
   if (typeof event.id !== 'string') return null
   return typeof event.source === 'string' ? `${event.source} ${event.id}` : event.id
-}
-
-const isCloudEvent = (request: FuzzRequest): boolean => mediaTypeOf(request).includes('cloudevents')
-
-/** A decimal, as a string or a number with an exponent, times 10^12: with whole numbers only. */
-export function scaled(value: unknown): bigint {
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(String(value))
-  if (!match) throw new Error(`${String(value)} is no decimal`)
-  const [, sign, whole = '', fraction = '', exponent = '0'] = match
-  const digits = BigInt(whole + fraction)
-  const shift = FRACTION_DIGITS - fraction.length + Number(exponent)
-  const magnitude = shift >= 0 ? digits * 10n ** BigInt(shift) : digits / 10n ** BigInt(-shift)
-  return sign ? -magnitude : magnitude
 }

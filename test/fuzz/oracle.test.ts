@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import type { Actor } from './actor.ts'
 import { type ApiDocument, operationsOf } from './document.ts'
 import { noteSent, strangers } from './isolation.ts'
-import { scaled } from './ledger.ts'
 import { Oracle } from './oracle.ts'
 import type { FuzzRequest } from './request.ts'
+import { scaled } from './standing.ts'
 import type { Outcome } from './wire.ts'
 
 const problem = {
@@ -89,6 +89,8 @@ describe('the oracle', () => {
   it('lets pass what the document says', () => {
     expect(judged(answer(200, { name: 'x' }))).toBe('')
     expect(judged(refusal(422, { errors: [{ pointer: '#/name', detail: 'no' }] }))).toBe('')
+    const bounded = { pointer: '#/name', detail: 'must be 840 hours (35 days) at most (sent: 841)' }
+    expect(judged(refusal(422, { errors: [bounded] }))).toBe('')
     expect(judged(refusal(404), { path: '/nowhere' })).toBe('')
     expect(judged(refusal(405), { method: 'PUT' })).toContain('Allow')
     expect(judged({ kind: 'closed', ms: 1 }, { malformed: true })).toBe('')
@@ -114,6 +116,7 @@ describe('the oracle', () => {
     ['says nothing', refusal(422, { detail: 'Bad.' }), {}],
     ['is not in the body', refusal(422, { errors: [{ pointer: '#/other', detail: 'no' }] }), {}],
     ['was not in the request', refusal(422, { errors: [{ pointer: 'other', detail: 'no' }] }), {}],
+    ['was not in the request', refusal(422, { errors: [{ pointer: 'line 1', detail: 'no' }] }), {}],
     ['no x-request-id', answer(200, { name: 'x' }, { 'x-request-id': '' }), {}],
     ['a secret', answer(200, { name: 'tg_secret' }), {}],
     ['our inside', refusal(422, { detail: 'Failed query: select 1' }), {}],

@@ -1,6 +1,7 @@
 // A request to be sent: valid when it is built from a target, and then perhaps changed. It becomes bytes at the very end.
 
 import type { Operation, Target } from './document.ts'
+import { CSV_PARAMETERS, NDJSON, ndjsonText } from './import-file.ts'
 import { copyOf, type Json, jsonText, Raw } from './json-text.ts'
 import { makeValue, type Setting } from './values.ts'
 
@@ -34,7 +35,9 @@ export function build(target: Target, setting: Setting, token: string | null): F
   const { random } = setting
   const valueFor = (name: string) => {
     const parameter = operation.parameters.find((one) => one.name === name)!
-    return plainText(makeValue(setting, parameter.schema, name, 1))
+    const value = plainText(makeValue(setting, parameter.schema, name, 1))
+    setting.chosen[name] = value
+    return value
   }
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(valueFor(name)),
@@ -42,6 +45,8 @@ export function build(target: Target, setting: Setting, token: string | null): F
   const among = (where: 'query' | 'header') =>
     operation.parameters
       .filter((one) => one.in === where && (one.required || random.chance(OPTIONAL_PARAMETERS)))
+      // NDJSON has no columns.
+      .filter(({ name }) => mediaType !== NDJSON || !CSV_PARAMETERS.includes(name))
       .map(({ name }): [string, string] => [name, valueFor(name)])
   const query = among('query')
   // A period is one thing or the other; grouping is by a meter's properties.
@@ -82,7 +87,11 @@ const plainText = (value: Json): string =>
 
 /** The body's bytes; null: there is none. */
 export const payloadOf = (request: FuzzRequest): Buffer | null =>
-  request.payload ?? (request.body === null ? null : Buffer.from(jsonText(request.body.value)))
+  request.payload ??
+  (request.body === null ? null : Buffer.from(bodyText(request.body.value, request.mediaType)))
+
+const bodyText = (value: Json, mediaType: string | null): string =>
+  mediaType === NDJSON && Array.isArray(value) ? ndjsonText(value) : jsonText(value)
 
 export const targetOf = ({ path, query }: FuzzRequest): string =>
   path + (query.length === 0 ? '' : `?${query.map(([name, value]) => `${name}=${value}`).join('&')}`)

@@ -3,6 +3,7 @@
 import { isJsonType } from '../support/answers.ts'
 import { type Actor, type AdminPool, remember } from './actor.ts'
 import { change } from './change-request.ts'
+import { Changes, isChanging } from './changes.ts'
 import { type ApiDocument, nameOf, type Operation, operationsOf, targetsOf } from './document.ts'
 import { noteSent, strangers } from './isolation.ts'
 import { Ledger } from './ledger.ts'
@@ -10,8 +11,9 @@ import { lostFields } from './lost-fields.ts'
 import { kindOf, minimised } from './minimise.ts'
 import { isReplay, Oracle } from './oracle.ts'
 import { Random } from './random.ts'
-import { build, bytesOf, curlLine, type FuzzRequest } from './request.ts'
+import { build, bytesOf, curlLine, type FuzzRequest, payloadOf } from './request.ts'
 import type { Platform } from './server.ts'
+import { Turns } from './turns.ts'
 import { type Outcome, send, type WireResponse } from './wire.ts'
 import {
   firstDifference,
@@ -49,6 +51,20 @@ export type Report = {
 const REQUESTS_PER_PAIR = 5_000
 const VIOLATIONS_SHOWN = 12
 const TRIES_TO_SUCCEED = 300
+/** Of requests: those that record, where most can go wrong, and those that change what was counted. */
+const RECORDS = 0.3
+const CHANGES = 0.06
+/** Of a tenant's requests, before any customer's events are erased. */
+const NOTHING_ERASED = 0.6
+/** What an operation works on is used up at times: then another request makes it anew. */
+const MADE_BY: Record<string, string> = {
+  getMeter: 'createMeter',
+  changeMeter: 'createMeter',
+  archiveMeter: 'createMeter',
+  applyCorrection: 'createCorrection',
+  revertCorrection: 'applyCorrection',
+  cancelRevision: 'reviseMeter',
+}
 const KEEP_ALIVE = 0.15
 /** Of requests with an Idempotency-Key. */
 const SENT_AGAIN = 0.5
@@ -93,6 +109,8 @@ async function documentOf({ baseUrl }: Target): Promise<ApiDocument> {
 const hasKey = ({ headers }: FuzzRequest): boolean =>
   headers.some(([name]) => name.toLowerCase() === 'idempotency-key')
 
+type BuildTarget = ReturnType<typeof targetsOf>[number]
+
 class Session {
   readonly report: Report
   readonly #options: RunOptions
@@ -103,6 +121,8 @@ class Session {
   #tokens = new Map<string, string>()
   #admin: AdminPool = { tenants: [], keys: [], cursors: [] }
   #ledger!: Ledger
+  #changes!: Changes
+  readonly #turns = new Turns()
   readonly #kinds = new Set<string>()
 
   constructor(options: RunOptions, document: ApiDocument) {
@@ -153,24 +173,23 @@ class Session {
       [...this.#tokens.keys()],
       this.#options.platform === 'workerd',
     )
-    const first = new Map([
-      [a, await firstUsage(target, a)],
-      [b, await firstUsage(target, b)],
-    ])
+    const ledgers = new Map([a, b].map((actor) => [actor, new Ledger(actor)]))
+    for (const [actor, ledger] of ledgers)
+      for (const event of await firstUsage(target, actor)) ledger.accept(event.id as string, event)
     for (const [actor, other] of [[a, b] as const, [b, a] as const]) {
-      this.#ledger = new Ledger(actor)
-      for (const event of first.get(actor)!) this.#ledger.count(event.resource_type, event.quantity)
+      this.#ledger = ledgers.get(actor)!
+      this.#changes = new Changes(target, actor, this.#ledger)
       const startedMs = Date.now()
       await issueDue(target)
       const before = await snapshot(target, other, startedMs, false)
       const share = actor === a ? Math.ceil(requests / 2) : Math.floor(requests / 2)
       await this.#send(`${seed}/${number}/${actor.name}`, actor, share, number === 0 && actor === a)
+      for (const wrong of await this.#changes.finish()) this.violated(`tenant ${actor.name}: ${wrong}`)
       const after = await snapshot(target, other, startedMs, false)
       if (after !== before)
         this.violated(
           `tenant ${actor.name}’s requests have changed tenant ${other.name}’s data:\n  ${firstDifference(before, after)}`,
         )
-      for (const difference of await this.#ledger.differences(target, Date.now())) this.violated(difference)
       this.report.accepted += this.#ledger.accepted
     }
   }
@@ -182,10 +201,11 @@ class Session {
     const work = async (): Promise<void> => {
       while (this.report.requests < end && this.report.violations.length < VIOLATIONS_SHOWN) {
         const random = new Random(`${seed}/${this.report.requests}`)
-        // What records is where most can go wrong.
-        const records = targets.filter(({ operation }) => operation.id === 'recordUsage')
-        const target = random.pick(random.chance(0.3) && records.length > 0 ? records : targets)
-        const times = random.pick([0, 0, 1, 1, 1, 1, 2, 2, 3, 6])
+        actor.mayErase ||= end - this.report.requests < (1 - NOTHING_ERASED) * requests
+        const target = this.#picked(targets, random)
+        const times = random.pick(
+          isChanging(target.operation.id) ? [0, 0, 0, 0, 1, 2] : [0, 0, 1, 1, 1, 1, 2, 2, 3, 6],
+        )
         const request = this.#changed(target, actor, random, times)
         await this.#exchange(request, actor, random)
         if (hasKey(request) && random.chance(SENT_AGAIN)) await this.#exchange(request, actor, random)
@@ -194,13 +214,16 @@ class Session {
     await Promise.all(Array.from({ length: this.#options.atOnce ?? 4 }, work))
   }
 
+  #picked(targets: BuildTarget[], random: Random): BuildTarget {
+    const at = random.next()
+    const records = targets.filter(({ operation }) => operation.id === 'recordUsage')
+    if (at < RECORDS && records.length > 0) return random.pick(records)
+    const changing = targets.filter(({ operation }) => isChanging(operation.id))
+    return random.pick(at < RECORDS + CHANGES && changing.length > 0 ? changing : targets)
+  }
+
   /** A valid request, changed so many times. */
-  #changed(
-    target: { operation: Operation; mediaType: string | null },
-    actor: Actor,
-    random: Random,
-    times: number,
-  ): FuzzRequest {
+  #changed(target: BuildTarget, actor: Actor, random: Random, times: number): FuzzRequest {
     const request = this.#built(target, actor, random)
     const right = this.#tokenFor(target.operation, actor)
     const wrong = [...this.#tokens.keys(), `${actor.apiKey.slice(0, -1)}_`, actor.id].filter(
@@ -213,9 +236,12 @@ class Session {
 
   /** Every operation, in every media type, succeeds once at least, and is refused once where it can be. */
   async #cover(seed: string, actor: Actor): Promise<void> {
-    for (const target of targetsOf(this.#operations)) {
+    const targets = targetsOf(this.#operations)
+    for (const target of targets) {
       for (let i = 0; i < TRIES_TO_SUCCEED && this.report.coverage[nameOf(target)]!.success === 0; i++) {
         const random = new Random(`${seed}/${nameOf(target)}/${i}`)
+        const maker = targets.find(({ operation }) => operation.id === MADE_BY[target.operation.id])
+        if (maker && i > 0) await this.#exchange(this.#built(maker, actor, random), actor, random)
         await this.#exchange(this.#built(target, actor, random), actor, random)
       }
       const name = nameOf(target)
@@ -230,15 +256,11 @@ class Session {
     return this.report.coverage[name]!.refused === 0 && this.canRefuse(name)
   }
 
-  #built(
-    target: { operation: Operation; mediaType: string | null },
-    actor: Actor,
-    random: Random,
-  ): FuzzRequest {
-    const { operation } = target
+  #built(target: BuildTarget, actor: Actor, random: Random): FuzzRequest {
+    const { operation, mediaType } = target
     const setting = {
       document: this.#document,
-      operation,
+      ...{ operation, mediaType, chosen: {} },
       actor,
       admin: this.#admin,
       random,
@@ -252,7 +274,20 @@ class Session {
     return operation.access === 'admin' ? this.#options.adminToken : actor.apiKey
   }
 
+  /** What changes what was counted is sent while nothing else is. */
   async #exchange(request: FuzzRequest, actor: Actor, random: Random): Promise<void> {
+    const { operation } = this.#oracle.reached(request)
+    if (operation === null || !isChanging(operation.id))
+      return this.#turns.together(() => this.#exchanged(request, actor, random))
+    await this.#turns.alone(async () => {
+      const watch = await this.#changes.before(request, operation.id, random)
+      await this.#exchanged(request, actor, random)
+      const wrong = await this.#changes.after(request, operation.id, watch, random)
+      if (wrong.length > 0) this.#tell(request, actor, wrong)
+    })
+  }
+
+  async #exchanged(request: FuzzRequest, actor: Actor, random: Random): Promise<void> {
     const wrong = await this.#judged(request, actor, random)
     if (wrong.length === 0) return
     // One of a kind is enough to look at.
@@ -261,6 +296,10 @@ class Session {
     for (const kind of kinds) this.#kinds.add(kind)
     const again = (changed: FuzzRequest) => this.#judged(changed, actor, random)
     const least = request.malformed ? request : await minimised(request, wrong[0]!, again)
+    this.#tell(request, actor, wrong, least)
+  }
+
+  #tell(request: FuzzRequest, actor: Actor, wrong: string[], least = request): void {
     const what = `${request.operation.id}, tenant ${actor.name} (${request.changes.join(', ') || 'unchanged'})`
     this.violated(
       `${what}\n  ${wrong.join('\n  ')}\n  ${curlLine(least, this.#options.baseUrl, this.#tokens)}`,
@@ -272,7 +311,11 @@ class Session {
     const { host, port, header } = this.#host
     const keepAlive = !request.malformed && random.chance(KEEP_ALIVE)
     const bytes = bytesOf(request, header)
-    noteSent(actor, Buffer.concat(bytes))
+    // A chunk may end within a name.
+    noteSent(
+      actor,
+      Buffer.concat([...bytes, (request.raw === null && payloadOf(request)) || Buffer.alloc(0)]),
+    )
     this.#ledger.sending(request)
     const outcome = await send({
       ...{ host, port, bytes, isHead: request.method === 'HEAD', hangUp: request.malformed },
@@ -291,7 +334,7 @@ class Session {
     const operators = operation?.access === 'admin' && response.status < 400
     if (!operators) wrong.push(...strangers(actor, `${[...response.headers].join('\n')}\n${response.body}`))
     if (response.status < 300 && request.method !== 'HEAD')
-      wrong.push(...this.#learn(request, operation, response, actor, random))
+      wrong.push(...(await this.#learn(request, operation, response, actor, random)))
     return wrong
   }
 
@@ -309,28 +352,31 @@ class Session {
   }
 
   /** From a success: what was counted, and ids for later requests. */
-  #learn(
+  async #learn(
     request: FuzzRequest,
     operation: Operation | null,
     response: WireResponse,
     actor: Actor,
     random: Random,
-  ): string[] {
+  ): Promise<string[]> {
     if (operation === null || !isJsonType(response.headers.get('content-type') ?? '')) return []
     const body = JSON.parse(response.body.toString())
     const admin = operation.access === 'admin'
     if (typeof body.next_cursor === 'string')
       remember(admin ? this.#admin.cursors : actor.cursors, body.next_cursor, random)
     if (request.cutAt !== null && request.mediaType !== null) return ['a success for a body that was cut off']
-    if (/^(create|change)/.test(operation.id) && !admin) {
+    if (/^(create|change)/.test(operation.id) && !admin && operation.id !== 'createCorrection') {
       const lost = lostFields(request, body)
       if (lost.length > 0) return lost
     }
+    if (isChanging(operation.id))
+      return isReplay(response) ? [] : this.#changes.learn(operation.id, request, body, random)
     switch (operation.id) {
       case 'recordUsage':
         for (const { id } of body.events.slice(0, 3)) if (id !== null) remember(actor.eventIds, id, random)
         return isReplay(response) ? [] : this.#ledger.recorded(request, body)
       case 'createMeter':
+        if (body.dry_run === true) break
         remember(actor.meters, body.key, random)
         remember(actor.resourceTypes, body.resource_type, random)
         break

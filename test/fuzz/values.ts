@@ -1,6 +1,7 @@
 // Valid values: what a field is likely to take, by its name, and whatever its schema says otherwise.
 
 import { type Actor, type AdminPool, BASE_TYPES, named } from './actor.ts'
+import { changeValues } from './change-values.ts'
 import { type ApiDocument, type Operation, resolved, type Schema } from './document.ts'
 import { Fields, type Json, Raw, tree } from './json-text.ts'
 import { PROTOTYPE_NAMES } from './nasty.ts'
@@ -13,6 +14,9 @@ export type Setting = {
   admin: AdminPool
   random: Random
   nowMs: number
+  mediaType: string | null
+  /** What the path and the query have been given: the body goes by it. */
+  chosen: Record<string, string>
 }
 
 const PROPERTY_NAMES = ['region', 'model', 'user_id', 'size', 'tokens', 'constructor', 'toString', 'größe']
@@ -30,6 +34,14 @@ const instant = ({ random, nowMs }: Setting): string => {
 export function fullHour(timezone: string, nowMs: number, hoursLater: number): string {
   const shiftMs = timezone === 'Asia/Kolkata' ? HOUR_MS / 2 : 0
   return new Date(Math.floor(nowMs / HOUR_MS) * HOUR_MS + shiftMs + hoursLater * HOUR_MS).toISOString()
+}
+
+/** A midnight of the tenant's time zone. */
+export function midnight(timezone: string, nowMs: number, daysLater: number): string {
+  const shiftMs = timezone === 'Asia/Kolkata' ? 5.5 * HOUR_MS : 0
+  return new Date(
+    Math.floor((nowMs + shiftMs) / (24 * HOUR_MS) + daysLater) * 24 * HOUR_MS - shiftMs,
+  ).toISOString()
 }
 
 const hour = ({ random, nowMs, actor }: Setting, fromHours: number, hours: number): string =>
@@ -228,11 +240,19 @@ const byName: Record<string, (setting: Setting) => Json> = {
   tenant_id: ({ admin, random }) => random.pick(admin.tenants),
   'getTenant.id': ({ admin, random }) => random.pick(admin.tenants),
   'changeTenant.id': ({ admin, random }) => random.pick(admin.tenants),
+  'getPlacement.id': movedTenant,
+  'moveTenant.id': movedTenant,
+  'moveTenant.body': placementOf,
   default_plan: ({ actor, random }) => named(actor, 'plans', random, 0.1),
   'revokeApiKey.id': ({ admin, random }) => random.pick(admin.keys),
   default: ({ random }) => random.chance(0.1),
   prefer: ({ random }) =>
     random.pick(['handling=lenient', 'handling=strict', 'respond-async, handling=lenient']),
+  ...changeValues({
+    customer_id: ({ actor, random }) => named(actor, 'customers', random),
+    resource_type: resourceType,
+    ...{ quantity, timestamp: instant, properties, hour: (setting) => hour(setting, -40 * 24, 39 * 24) },
+  }),
   'Idempotency-Key': ({ actor, random }) =>
     `${actor.open}${random.chance(0.1) ? random.pick(['again', 'and again']) : random.word(12)}`,
   unit_amount: ({ random }) => random.pick(['0.01', '0', '5', '0.000000000001']),
@@ -247,6 +267,24 @@ const byName: Record<string, (setting: Setting) => Json> = {
       ['flat_amount', '1'],
     ]),
   ],
+}
+
+/** One that sends events meanwhile, too: its figures stay what they are. */
+function movedTenant({ actor, admin, random }: Setting): string {
+  return random.chance(0.4) ? actor.id : random.pick(admin.tenants)
+}
+
+/** Of a tenant that is spread an event's id is its customer's: the ledger of one that sends takes it for the tenant's. */
+function placementOf({ actor, chosen, random }: Setting): Json {
+  const mayBeSpread = chosen.id !== actor.id && random.chance(0.3)
+  return new Fields(
+    mayBeSpread
+      ? [
+          ['partitions', [0, 1]],
+          ['spread_by', 'customer'],
+        ]
+      : [['partitions', [random.pick([0, 0, 1, 2])]]],
+  )
 }
 
 /** Paths whose `id` is one of these. */

@@ -2,6 +2,7 @@
 // sentinel that sends nothing and must look the same to the byte when all is over.
 
 import { type Actor, type AdminPool, BASE_TYPES } from './actor.ts'
+import type { SentEvent } from './ledger.ts'
 import type { Random } from './random.ts'
 import { fullHour } from './values.ts'
 
@@ -98,6 +99,8 @@ export async function newActor(
     ...billed,
     ...{ name, id: made.id, apiKey: key, open, secret, timezone, customers, countMeters },
     ...{ sumMeter: `${open}sum`, meters: [], plans: [`${open}plan`], resourceTypes: [], eventIds: [] },
+    ...{ corrections: [], toApply: [], toRevert: [], imports: [], erasures: [] },
+    ...{ revisions: new Map(), mayErase: false },
     ...{ cursors: [], timesSent: new Map(), sentOpen: new Set(), others: [] },
   }
 }
@@ -138,10 +141,7 @@ async function firstInvoices(
 }
 
 /** Events that count before any generated one. */
-export async function firstUsage(
-  target: Target,
-  actor: Actor,
-): Promise<{ resource_type: string; quantity: string }[]> {
+export async function firstUsage(target: Target, actor: Actor): Promise<SentEvent[]> {
   const events = actor.customers.flatMap((customer_id, i) =>
     BASE_TYPES.map((type) => ({
       id: `${actor.open}e${i}${type}`,
@@ -177,6 +177,42 @@ export async function settleAll(target: Target): Promise<void> {
   throw new Error('Setting up: the usage does not settle')
 }
 
+/** And nothing that follows from it is left to do: no meter to be filled, no correction that waits, nobody to be erased. */
+export async function settleFully(target: Target): Promise<void> {
+  for (let tries = 0; tries < 60; tries++) {
+    const { leased_partitions, remaining, failed, filling, correcting, erasing } = await done(
+      call(target, target.adminToken, 'POST', '/api/v1/flush'),
+    )
+    if (leased_partitions.length > 0) await new Promise((resolve) => setTimeout(resolve, 100))
+    else {
+      const left = [remaining, failed.length, correcting.failed_corrections, erasing.blocks]
+      if ([...left, ...Object.values(filling)].every((count) => count === 0)) return
+    }
+  }
+  throw new Error('The usage does not settle')
+}
+
+/** Usage and bill of a customer, as texts without what moves by itself. */
+export async function figuresOf(
+  target: Target,
+  actor: Actor,
+  customer: string,
+  nowMs: number,
+): Promise<[usage: string, bill: string]> {
+  const period = `from=${fullHour(actor.timezone, nowMs, -36 * 24)}&to=${fullHour(actor.timezone, nowMs, 2)}`
+  const id = encodeURIComponent(customer)
+  const usage = await listAll(target, actor, `/api/v1/usage?${period}&window=day&customer_id=${id}`)
+  const { status, body } = await call(target, actor.apiKey, 'GET', `/api/v1/billing/${id}?${period}`)
+  // Nothing is known of one whose only event was taken back.
+  const bill = status === 404 ? NOT_KNOWN : still(await done(Promise.resolve({ status, body })), MOVING)
+  return [still(usage, MOVING), bill]
+}
+
+export const NOT_KNOWN = 'a customer of whom nothing is known'
+const MOVING = ['as_of', 'settled_quantity', 'live_quantity', 'settled', 'live']
+const still = (value: unknown, moving: string[]): string =>
+  JSON.stringify(value, (name, inner) => (moving.includes(name) ? undefined : inner))
+
 /** Every page of a list. */
 export async function listAll(target: Target, actor: Actor, path: string): Promise<Fetched['body'][]> {
   const items: unknown[] = []
@@ -211,8 +247,7 @@ export async function snapshot(target: Target, actor: Actor, nowMs: number, exac
         call(target, actor.apiKey, 'GET', `/api/v1/billing/${encodeURIComponent(customer_id)}?${period}`),
       ),
     )
-  const moving = exact ? ['as_of'] : ['as_of', 'settled_quantity', 'live_quantity', 'settled', 'live']
-  return JSON.stringify(parts, (name, value) => (moving.includes(name) ? undefined : value))
+  return still(parts, exact ? ['as_of'] : MOVING)
 }
 
 /** Where two snapshots begin to differ, with what is around it. */

@@ -2,20 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Call, caller, errorsOf, newTenant, openServer, type Server } from './harness.ts'
+import { settle } from './settling.ts'
 
 let server: Server
-let flush: () => Promise<void>
 beforeAll(async () => {
   server = await openServer()
-  const admin = caller(server, server.adminToken)
-  flush = async () => {
-    // Another suite's run may be at work on the partition.
-    for (let tries = 0; tries < 20; tries++) {
-      const { body } = await admin('POST', '/api/v1/flush')
-      if (body.leased_partitions?.length === 0 || body.leased === undefined) return
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  }
 })
 afterAll(() => server?.close())
 
@@ -71,7 +62,7 @@ async function all(call: Call, path: string) {
 
 describe.each([
   ['right after it is accepted', async () => {}],
-  ['once it is settled', () => flush()],
+  ['once it is settled', () => settle(server)],
 ])('an event, %s', (_, settle) => {
   it('is shown as it was sent, with what became of it', async () => {
     const { call } = await tenantWithEvents()
@@ -148,7 +139,7 @@ it('pages hold every event once, in the order of arrival, some settled and some 
   for (let batch = 0; batch < 6; batch++) {
     const events = Array.from({ length: 15 }, (_, i) => llm(`${batch}-${String(i).padStart(2, '0')}`))
     await call('POST', '/api/v1/usage', events)
-    if (batch % 2 === 0) await flush()
+    if (batch % 2 === 0) await settle(server)
   }
   const up = await all(call, '/api/v1/events?limit=7&order=asc')
   const down = await all(call, '/api/v1/events?limit=11')
@@ -227,7 +218,7 @@ describe('the stream', () => {
     await call('POST', '/api/v1/usage', llm('a'))
     await new Promise((resolve) => setTimeout(resolve, 1_200))
     await call('POST', '/api/v1/usage', llm('b'))
-    await flush()
+    await settle(server)
     await call('POST', '/api/v1/usage', llm('c', { id: 'c ü' }))
     const seen = await following
     expect(seen.map(({ data }) => data.id)).toEqual(['a', 'b', 'c ü'])
@@ -240,5 +231,33 @@ describe('the stream', () => {
     const answer = await call('GET', '/api/v1/events/stream', undefined, { 'last-event-id': 'x' })
     expect(answer).toMatchObject({ status: 422 })
     expect(errorsOf(answer)).toEqual(['last-event-id: must be the id of an event that this stream sent'])
+  })
+})
+
+describe('reconciliation', () => {
+  it('has every accepted event in the log, and says where', async () => {
+    const { id, call } = await tenantWithEvents()
+    const admin = caller(server, server.adminToken)
+    const account = async () => {
+      const { status, body } = await admin('GET', `/api/v1/reconciliation?tenant_id=${id}`)
+      expect([status, body.data[0].drift_since]).toEqual([200, null])
+      return body.data[0].log
+    }
+    const nothing = {
+      accepted: '0',
+      in_index: '0',
+      unsettled: '0',
+      quarantined: '0',
+      drift: '0',
+      reason: null,
+    }
+    expect(await account()).toEqual(nothing)
+    const two = [llm('1'), { id: '2', customer_id: 'bob', resource_type: 'call' }]
+    for (let times = 0; times < 2; times++)
+      expect(await call('POST', '/api/v1/usage', two)).toMatchObject({ status: 200 })
+    expect(await call('POST', '/api/v1/usage', llm('1', { quantity: 3 }))).toMatchObject({ status: 409 })
+    expect(await account()).toMatchObject({ accepted: '2', drift: '0', reason: null })
+    await settle(server)
+    expect(await account()).toEqual({ ...nothing, accepted: '2', in_index: '2' })
   })
 })

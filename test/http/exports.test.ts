@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseCsv } from '../invoice-page/parse-csv.ts'
 import { readParquet } from '../log/read-parquet.ts'
 import { type Call, errorsOf, newTenant, openServer, type Server } from './harness.ts'
+import { settle } from './settling.ts'
 
 const PATH = '/api/v1/exports'
 
@@ -34,6 +35,8 @@ beforeAll(async () => {
     properties: { model: i < 125 ? 'large' : 'small' },
   }))
   expect((await call('POST', '/api/v1/usage', events)).body.accepted).toBe(250)
+  // Whoever settles between two reads would change what the rows say of it.
+  await settle(server)
 })
 afterAll(() => server?.close())
 
@@ -89,6 +92,36 @@ describe('an export of usage', () => {
   })
 })
 
+describe('an export of events', () => {
+  it('has what was accepted, as it was sent, in the order of arrival, and is an import as it is', async () => {
+    const rows = await exported('events')
+    expect(rows.length).toBe(250)
+    const mine = rows.filter((row: { customer_id: string }) => row.customer_id === 'cust_007')
+    const seventh = mine.find((row: { quantity: string }) => row.quantity === '7.000000000001')
+    expect(seventh).toMatchObject({
+      resource_type: 'token',
+      ...{ properties: { model: 'large' }, meters: ['tokens'], history: false },
+    })
+    const arrivals = rows.map(({ received_at }: { received_at: string }) => received_at)
+    expect(arrivals).toEqual(arrivals.toSorted())
+    const of = await exported('events', { customer_id: 'cust_007', resource_type: 'token' })
+    expect(of).toEqual(mine)
+    expect(mine).toHaveLength(2)
+    expect(await exported('events', { to: '2020-01-01' })).toEqual([])
+    expect(await exported('events', { from: '2020-01-01' })).toEqual(rows)
+
+    const { call: other } = await newTenant(server)
+    await other('POST', '/api/v1/meters', { key: 'tokens', resource_type: 'token', aggregation: 'sum' })
+    const file = rows.map((row: object) => `${JSON.stringify(row)}\n`).join('')
+    const { body } = await other('POST', '/api/v1/imports?mode=billable', file, {
+      'content-type': 'application/x-ndjson',
+    })
+    expect(body).toMatchObject({ status: 'done', accepted: 250 })
+    const [total] = (await other('GET', '/api/v1/usage?customer_id=cust_007')).body.data
+    expect(total.quantity).toBe('139.000000000002')
+  })
+})
+
 describe('an export of invoices', () => {
   it('has each line of those that are issued, with its invoice', async () => {
     const { data } = (await call('GET', '/api/v1/invoices?customer_id=cust_007')).body
@@ -140,7 +173,7 @@ describe('an export of credit entries', () => {
 describe('an export', () => {
   it('of nothing is a file with its columns and no rows', async () => {
     const { call: other } = await newTenant(server)
-    for (const what of ['usage', 'invoices', 'credit_entries']) {
+    for (const what of ['events', 'usage', 'invoices', 'credit_entries']) {
       expect((await other('POST', PATH, { what, format: 'ndjson' })).body).toBe('')
       expect(parseCsv((await other('POST', PATH, { what, format: 'csv' })).body)).toHaveLength(1)
     }
@@ -160,6 +193,10 @@ describe('an export', () => {
     [
       { what: 'usage', format: 'csv', filter: { meter: 'tokens', group_by: ['x'] } },
       ['#/filter/group_by: is no property that tokens groups by'],
+    ],
+    [
+      { what: 'events', format: 'csv', filter: { from: '2026-02-01', to: '2026-01-01' } },
+      ['#/filter/to: must be later than from'],
     ],
     [{ what: 'invoices', format: 'csv', filter: { to: '2026-02-30' } }, ['#/filter/to: must be']],
   ])('as %j is refused before the file begins', async (body, errors) => {

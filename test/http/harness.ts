@@ -8,48 +8,75 @@ import { createApp } from '../../src/http/app.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import type { Services } from '../../src/services.ts'
 import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
+import { placedStores } from '../../src/stores/placing.ts'
 import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
 import { PostgresCouponStore } from '../../src/stores/postgres/coupon-store.ts'
+import { PostgresHoursStore } from '../../src/stores/postgres/hours-store.ts'
 import { PostgresIdempotencyStore } from '../../src/stores/postgres/idempotency-store.ts'
 import { eventLog, postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
-import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import type { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { type Document, isJsonType, judgeAnswers } from '../support/answers.ts'
 import { openMigratedPglite } from '../support/pglite.ts'
 
 export type Server = {
+  /** as Started has it */
+  spreadOver?: number[]
   request(path: string, init?: RequestInit): Promise<Response>
   adminToken: string
   close(): Promise<void>
 }
 
+/** A server of its own, as a setup starts it. */
+export type Started = {
+  runtime: 'node' | 'workerd'
+  baseUrl: string
+  adminToken: string
+  /** partitions over which its tenants are spread; absent: they stay where they are */
+  spreadOver?: number[]
+  close(): Promise<void>
+}
+
 declare module 'vitest' {
   interface ProvidedContext {
-    server: { baseUrl: string; adminToken: string }
+    server: Omit<Started, 'close'>
   }
 }
 
-export async function openServer(): Promise<Server> {
-  const { baseUrl, adminToken } = inject('server')
-  return { request: (path, init) => fetch(new URL(path, baseUrl), init), adminToken, close: async () => {} }
-}
+export const openServer = async (): Promise<Server> =>
+  serverAt({ ...inject('server'), close: async () => {} })
 
-/** `around` may put something between the app and its services. */
+export const serverAt = ({ baseUrl, ...rest }: Omit<Started, 'runtime'>): Server => ({
+  request: (path, init) => fetch(new URL(path, baseUrl), init),
+  ...rest,
+})
+
+/** `around` may put something between the app and its services. `more`: databases of counters beside main. */
 export async function openInProcess(
   around: (services: Services) => Services = (services) => services,
+  more: Record<string, RedisConnection> = {},
 ): Promise<Server> {
   const [postgres, redis] = await Promise.all([openMigratedPglite(), openEmbeddedRedis()])
   const adminToken = `admin-${crypto.randomUUID()}`
   const access = postgresAccess(postgres.db)
   const limits = { ...defaultLimits, segmentMaxAgeMs: Number.POSITIVE_INFINITY, settleAfterMs: 0 }
+  const connection = tcpConnection(redis.client)
+  const databases = Object.entries({ main: connection, ...more }).map(([name, one]) => [
+    name,
+    { connection: one },
+  ])
+  const placed = placedStores(Object.fromEntries(databases), postgres.db, limits, {
+    ...{ first: 1, recording: {}, clock: Date.now },
+  })
   const app = createApp(
     around({
-      clock: Date.now,
       limits,
-      counters: new RedisCounterStore(tcpConnection(redis.client), limits, 1),
+      ...placed,
       usage: new PostgresUsageStore(postgres.db),
+      hours: new PostgresHoursStore(postgres.db),
+      hoursKeptDays: 100,
       ...eventLog(postgres.db, new PostgresBlockStore(postgres.db)),
       access,
       configs: new ConfigCache(access, Date.now),
@@ -59,6 +86,9 @@ export async function openInProcess(
       catalog: postgresCatalog(postgres.db),
       idempotency: new PostgresIdempotencyStore(postgres.db),
       logKept: true,
+      logDays: 0,
+      importLines: Number.POSITIVE_INFINITY,
+      exportFiles: null,
       adminToken,
     }),
   )
@@ -120,11 +150,14 @@ async function judgeOf(server: Server): Promise<ReturnType<typeof judgeAnswers>>
 export type TestTenant = { id: string; key: string; call: Call }
 
 export async function newTenant(server: Server, input: Record<string, unknown> = {}): Promise<TestTenant> {
-  const { status, body } = await caller(server, server.adminToken)('POST', '/api/v1/tenants', {
-    name: 'Test',
-    ...input,
-  })
+  const admin = caller(server, server.adminToken)
+  const { status, body } = await admin('POST', '/api/v1/tenants', { name: 'Test', ...input })
   if (status !== 201) throw new Error(`No tenant: ${status} ${JSON.stringify(body)}`)
+  if (server.spreadOver) {
+    const to = { partitions: server.spreadOver, spread_by: 'customer' }
+    const moved = await admin('POST', `/api/v1/tenants/${body.id}/placement`, to)
+    if (moved.status !== 202) throw new Error(`Not spread: ${JSON.stringify(moved.body)}`)
+  }
   return { id: body.id, key: body.api_key.key, call: caller(server, body.api_key.key) }
 }
 

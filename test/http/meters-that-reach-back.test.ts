@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Call, caller, errorsOf, newTenant, openServer, type Server } from './harness.ts'
+import { errorsOf, newTenant, openInProcess, openServer, type Server } from './harness.ts'
+import { aroundNow, hours, settleAndFill } from './settling.ts'
 
 let server: Server
-let admin: Call
+/** Of these tests alone: whatever is said while a meter is filled is said before others' flushes fill it. */
+let own: Server
 beforeAll(async () => {
   server = await openServer()
-  admin = caller(server, server.adminToken)
+  own = await openInProcess()
 })
-afterAll(() => server?.close())
+afterAll(() => Promise.all([server, own].map((one) => one?.close())))
 
-const HOUR_MS = 3_600_000
-const hours = (ago: number) =>
-  new Date(Math.floor(Date.now() / HOUR_MS) * HOUR_MS - ago * HOUR_MS).toISOString()
 const all = { key: 'all', resource_type: 'call', aggregation: 'count' }
 const late = { key: 'late', resource_type: 'call', aggregation: 'sum', counts_from: 'beginning' }
 const call42 = (more = {}) => ({
@@ -22,18 +21,9 @@ const call42 = (more = {}) => ({
   ...more,
 })
 
-/** Until no meter of anybody has more to be counted. */
-async function settleAndFill(): Promise<void> {
-  for (let runs = 0; runs < 20; runs++) {
-    const { body } = await admin('POST', '/api/v1/flush')
-    if (body.settled_segments === 0 && body.filling.counted_blocks === 0) return
-  }
-}
-const period = () => `from=${hours(24)}&to=${hours(-1)}`
-
 describe('a meter that reaches back', () => {
   it('is filled from the log, and everything that reads it says so meanwhile', async () => {
-    const { call } = await newTenant(server)
+    const { call } = await newTenant(own)
     await call('POST', '/api/v1/meters', all)
     await call('POST', '/api/v1/usage', [call42({ timestamp: hours(3) }), call42()])
     const made = await call('POST', '/api/v1/meters', late)
@@ -43,11 +33,11 @@ describe('a meter that reaches back', () => {
     })
     const read = async () => ({
       meter: (await call('GET', '/api/v1/meters/late')).body.filling,
-      usage: (await call('GET', `/api/v1/usage?meter=late&${period()}`)).body,
-      other: (await call('GET', `/api/v1/usage?meter=all&${period()}`)).body.incomplete,
+      usage: (await call('GET', `/api/v1/usage?meter=late&${aroundNow()}`)).body,
+      other: (await call('GET', `/api/v1/usage?meter=all&${aroundNow()}`)).body.incomplete,
     })
     expect(await read()).toMatchObject({ usage: { data: [], incomplete: true }, other: false })
-    await settleAndFill()
+    await settleAndFill(own)
     expect(await read()).toMatchObject({
       meter: null,
       usage: { data: [{ quantity: '4' }], incomplete: false },
@@ -58,7 +48,7 @@ describe('a meter that reaches back', () => {
   })
 
   it('is in bills and drafts of invoices, which are incomplete meanwhile', async () => {
-    const { call } = await newTenant(server)
+    const { call } = await newTenant(own)
     await call('POST', '/api/v1/meters', all)
     await call('POST', '/api/v1/usage', call42())
     await call('POST', '/api/v1/meters', late)
@@ -66,7 +56,7 @@ describe('a meter that reaches back', () => {
     expect(
       (await call('POST', '/api/v1/plans', { key: 'late', currency: 'USD', prices })).body,
     ).toMatchObject({ key: 'late' })
-    const bill = async () => (await call('GET', `/api/v1/billing/c?${period()}`)).body
+    const bill = async () => (await call('GET', `/api/v1/billing/c?${aroundNow()}`)).body
     const preview = async () =>
       (await call('POST', '/api/v1/invoices/preview', { customer_id: 'c', plan: 'late', start: hours(24) }))
         .body
@@ -75,7 +65,7 @@ describe('a meter that reaches back', () => {
     expect(await preview()).toMatchObject({ incomplete: true, subtotal: '0.00' })
     await call('POST', '/api/v1/customers', { customer_id: 'c', plan: 'late' })
     expect(await bill()).toMatchObject({ incomplete: true, total: '0.00' })
-    await settleAndFill()
+    await settleAndFill(own)
     expect(await bill()).toMatchObject({ incomplete: false, total: '2.00' })
     expect(await preview()).toMatchObject({ incomplete: false, subtotal: '2.00' })
   })
@@ -109,7 +99,7 @@ describe('a meter that reaches back', () => {
     expect(errorsOf(await call('POST', '/api/v1/meters', late))).toEqual([
       '#/counts_from: is "2026-10-31T18:30:00.000Z" there, not "beginning"',
     ])
-    const { created_at, archived_at, filling, ...back } = made.body
+    const { created_at, archived_at, filling, revision, ...back } = made.body
     expect((await call('PATCH', '/api/v1/meters/late', { ...back, name: 'Late' })).status).toBe(200)
     const moved = await call('PATCH', '/api/v1/meters/late', { counts_from: null })
     expect(moved).toMatchObject({ status: 409, body: { code: 'meaning_would_change' } })

@@ -23,6 +23,7 @@ describe('creating a meter', () => {
       filter: [],
       counts_from: null,
       filling: null,
+      revision: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       archived_at: null,
     })
@@ -253,12 +254,13 @@ describe('changing a meter', () => {
         await call('POST', '/api/v1/meters', {
           ...body,
           filling: undefined,
+          revision: undefined,
           created_at: undefined,
           archived_at: undefined,
         })
       ).status,
     ).toBe(200)
-    const { created_at, archived_at, filling, ...fields } = body
+    const { created_at, archived_at, filling, revision, ...fields } = body
     expect((await call('PATCH', '/api/v1/meters/calls', { ...fields, name: 'Calls' })).body.name).toBe(
       'Calls',
     )

@@ -34,7 +34,7 @@ describe('an error', () => {
       type: '/errors#not_found',
       title: 'Not found',
       status: 404,
-      detail: 'There is no meter "nope".',
+      detail: 'There is no meter "nope". GET /api/v1/meters lists yours.',
       code: 'not_found',
       request_id: answer.headers.get('x-request-id'),
     })
@@ -260,9 +260,10 @@ describe('the OpenAPI document', () => {
     expect(names.sort()).toEqual(
       [
         ...['GET', 'POST'].flatMap((method) =>
-          ['usage', 'meters', 'customers', 'plans', 'tenants', 'api-keys', 'flush'].map(
-            (noun) => `${method} /api/v1/${noun}`,
-          ),
+          [
+            ...['usage', 'imports', 'exports', 'meters', 'customers', 'plans', 'tenants'],
+            ...['api-keys', 'flush', 'partitions', 'tenants/{id}/placement'],
+          ].map((noun) => `${method} /api/v1/${noun}`),
         ),
         ...['GET', 'PATCH'].flatMap((method) =>
           ['meters/{key}', 'customers/{customer_id}', 'plans/{key}'].map(
@@ -270,11 +271,22 @@ describe('the OpenAPI document', () => {
           ),
         ),
         'POST /api/v1/meters/{key}/archive',
+        'PATCH /api/v1/partitions/{id}',
+        'GET /api/v1/meters/{key}/revisions',
+        ...['revisions', 'revisions/{number}/cancel', 'replay'].map(
+          (path) => `POST /api/v1/meters/{key}/${path}`,
+        ),
         ...['', '/stream', '/{id}'].map((part) => `GET /api/v1/events${part}`),
+        ...['void', 'amend'].map((verb) => `POST /api/v1/events/{id}/${verb}`),
+        ...['corrections', 'corrections/{id}', 'erasures', 'erasures/{id}'].map(
+          (path) => `GET /api/v1/${path}`,
+        ),
+        ...['', '/{id}/apply', '/{id}/revert'].map((part) => `POST /api/v1/corrections${part}`),
+        'DELETE /api/v1/customers/{customer_id}/events',
         'GET /api/v1/settings',
         'PATCH /api/v1/settings',
         'PATCH /api/v1/tenants/{id}',
-        'POST /api/v1/exports',
+        ...['imports/{id}', 'exports/{id}'].map((path) => `GET /api/v1/${path}`),
         'GET /api/v1/billing/{customer_id}',
         'POST /api/v1/prices/preview',
         'GET /api/v1/plans/{key}/versions',

@@ -26,10 +26,13 @@ describe('settings', () => {
       currency: 'INR',
       default_plan: 'default',
       unmetered: 'refuse',
+      event_log_days: null,
+      dedupe_window_hours: null,
     }
-    expect(await call('GET', '/api/v1/settings')).toMatchObject({ status: 200, body: settings })
+    const { body: read } = await call('GET', '/api/v1/settings')
+    expect(read).toEqual({ ...settings, log_since: expect.any(String) })
     await call('POST', '/api/v1/plans', { key: 'pro', currency: 'INR', prices: [] })
-    const changed = { ...settings, unmetered: 'keep', default_plan: 'pro' }
+    const changed = { ...read, unmetered: 'keep', default_plan: 'pro' }
     const answer = await call('PATCH', '/api/v1/settings', { ...keep, default_plan: 'pro' })
     expect(answer.status).toBe(200)
     expect(answer.body).toEqual(changed)
@@ -50,6 +53,51 @@ describe('settings', () => {
     const nobody = '/api/v1/tenants/00000000-0000-4000-8000-000000000000'
     for (const change of [{}, { name: 'x' }])
       expect(await admin('PATCH', nobody, change)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  })
+
+  it('say how long the id of an event is known, which is the operator’s to say', async () => {
+    const { id, call } = await newTenant(server, { dedupe_window_hours: 72 })
+    const path = `/api/v1/tenants/${id}`
+    const hours = async () => (await call('GET', '/api/v1/settings')).body.dedupe_window_hours
+    expect(await hours()).toBe(72)
+    const meter = { key: 'calls', resource_type: 'calls', aggregation: 'sum' }
+    expect((await call('POST', '/api/v1/meters', meter)).status).toBe(201)
+    const event = { id: 'one', customer_id: 'alice', resource_type: 'calls' }
+    expect((await call('POST', '/api/v1/usage', event)).body.accepted).toBe(1)
+    for (const dedupe_window_hours of [840, 1, null]) {
+      expect((await admin('PATCH', path, { dedupe_window_hours })).body).toMatchObject({
+        dedupe_window_hours,
+      })
+      expect(await hours()).toBe(dedupe_window_hours)
+      expect((await call('POST', '/api/v1/usage', event)).body.duplicates).toBe(1)
+    }
+    for (const dedupe_window_hours of [0, 841, 1.5, '24']) {
+      const answer = await admin('PATCH', path, { dedupe_window_hours })
+      expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed' } })
+      expect(errorsOf(answer)[0]).toMatch(/^#\/dedupe_window_hours: must be /)
+    }
+    expect((await call('PATCH', '/api/v1/settings', { dedupe_window_hours: 1 })).status).toBe(422)
+    expect(await hours()).toBe(null)
+  })
+
+  it('say how long events are kept, which is the operator’s to say', async () => {
+    const { id, call } = await newTenant(server, { event_log_days: 30 })
+    const path = `/api/v1/tenants/${id}`
+    const days = async () => (await call('GET', '/api/v1/settings')).body.event_log_days
+    expect(await days()).toBe(30)
+    for (const event_log_days of [400, 0, null]) {
+      expect((await admin('PATCH', path, { event_log_days })).body).toMatchObject({ event_log_days })
+      expect(await days()).toBe(event_log_days)
+    }
+    for (const event_log_days of [-1, 1.5, '30', 36_501]) {
+      const answer = await admin('PATCH', path, { event_log_days })
+      expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed' } })
+      expect(errorsOf(answer)[0]).toMatch(/^#\/event_log_days: must be /)
+    }
+    expect((await call('PATCH', '/api/v1/settings', { event_log_days: 1 })).status).toBe(422)
+    expect(await days()).toBe(null)
+    const { body } = await call('GET', '/api/v1/settings')
+    expect(Math.abs(Date.parse(body.log_since) - Date.now())).toBeLessThan(600_000)
   })
 
   it.each([

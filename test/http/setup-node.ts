@@ -1,42 +1,77 @@
-// Starts the server of `npm start` for the HTTP suite: a process of its own, over embedded stores or real ones.
+// Starts the server of `npm start` for the HTTP suite: a process of its own, over embedded stores or real ones. With SECOND_REDIS_URL,
+// which is emptied, over two databases of counters, and the suite's tenants are spread over both.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Redis } from 'ioredis'
 import type { TestProject } from 'vitest/node'
 import { freshDatabase } from '../support/postgres.ts'
 import { freshRedisFor, real } from '../support/redis.ts'
+import type { Started } from './harness.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const adminToken = `admin-${crypto.randomUUID()}`
-  const folder = await mkdtemp(join(tmpdir(), 'tollgate-test-'))
   const database = real ? await freshDatabase() : null
   const stores = database && {
     DATABASE_URL: database.url,
-    REDIS_URL: await freshRedisFor(project.name),
+    ...(await countersOf(await freshRedisFor(project.name))),
     SEGMENT_MAX_AGE_SECONDS: '0',
   }
+  const { close, ...server } = await startNode({ ...stores })
+  const isSpread = stores !== null && 'COUNTER_DATABASES' in stores
+  project.provide('server', { ...server, ...(isSpread && { spreadOver: await partitionsOf(server) }) })
+  return async () => {
+    await close()
+    await database?.drop()
+  }
+}
+
+async function countersOf(main: string): Promise<Record<string, string>> {
+  const { SECOND_REDIS_URL: second } = process.env
+  if (!second) return { REDIS_URL: main }
+  const client = new Redis(second)
+  await client.flushdb()
+  client.disconnect()
+  return { COUNTER_DATABASES: `main=${main} second=${second}` }
+}
+
+/** One in each database. */
+async function partitionsOf({ baseUrl, adminToken }: Omit<Started, 'close'>): Promise<number[]> {
+  const opened = await fetch(new URL('/api/v1/partitions', baseUrl), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ database: 'second' }),
+  })
+  const { id } = (await opened.json()) as { id: number }
+  return [0, id]
+}
+
+/** Over embedded stores, unless `env` names others. */
+export async function startNode(env: Record<string, string>): Promise<Started> {
+  const adminToken = `admin-${crypto.randomUUID()}`
+  const folder = await mkdtemp(join(tmpdir(), 'tollgate-test-'))
   const child = spawn(process.execPath, ['src/node.ts'], {
-    env: { ...environment(), PORT: '0', DATA_DIR: folder, ADMIN_TOKEN: adminToken, ...stores },
+    env: { ...environment(), PORT: '0', DATA_DIR: folder, ADMIN_TOKEN: adminToken, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  project.provide('server', { baseUrl: await addressOf(child), adminToken })
-  return async () => {
+  const baseUrl = await addressOf(child)
+  const close = async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGTERM')
     const code = await ended
-    await database?.drop()
     await rm(folder, { recursive: true, force: true })
     if (code !== 0) throw new Error(`The server ended with ${code}`)
   }
+  return { runtime: 'node', baseUrl, adminToken, close }
 }
 
 /** Without what would send the server to other stores than those of this test. */
 function environment(): NodeJS.ProcessEnv {
   const {
     REDIS_URL: _redis,
+    COUNTER_DATABASES: _databases,
     DATABASE_URL: _database,
     UPSTASH_REDIS_REST_URL: _url,
     UPSTASH_REDIS_REST_TOKEN: _token,

@@ -60,6 +60,16 @@ describe('a decimal with an exponent', () => {
   })
 })
 
+describe('a number of a version that no plan has', () => {
+  it.each([0, 999_999_999_999_999])('%d is refused', async (version) => {
+    const answer = await post('/api/v1/plans/replay', { plan: 'default', version, from: ago(3_600_000) })
+    expect(answer.status).toBe(422)
+    expect(errorsOf(answer)).toEqual([
+      `#/version: must be a whole number from 1 to 999999999 (sent: ${version})`,
+    ])
+  })
+})
+
 describe('a number of too many digits', () => {
   it.each([
     ['9223372036854775807', 'send "9223372036854775807", not 9223372036854775807'],

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { invoiceCsv, invoiceCsvName } from '../../src/http/invoice-csv.ts'
 import { type Cell, csv, defused } from '../../src/kernel/csv.ts'
-import { everyKind, invoiceOf } from './invoices.ts'
+import { adjustment, everyKind, invoiceOf } from './invoices.ts'
 import { anyName, invoiceNamed, NASTY_NAMES } from './names.ts'
 import { parseCsv } from './parse-csv.ts'
 
@@ -46,6 +46,7 @@ describe('the lines of an invoice as CSV', () => {
       unpriced: 'false',
       adjusts_invoice: '',
       adjusts_line: '',
+      corrections: '',
     })
     expect(lines[2]).toMatchObject({ unpriced: 'true', amount: '0.00' })
     expect(lines[5]).toMatchObject({ fee: 'base', plan: 'pro', days: '16', of_days: '30', amount: '-26.13' })
@@ -54,7 +55,11 @@ describe('the lines of an invoice as CSV', () => {
       amount: '-0.20',
       adjusts_invoice: 'INV-000041',
       adjusts_line: '3',
+      corrections: '',
     })
+    const corrections = ['c1', 'c2']
+    const [corrected] = objects(invoiceCsv(invoiceOf([adjustment({ corrections })])))
+    expect(corrected).toMatchObject({ kind: 'adjustment', corrections: 'c1 c2' })
   })
 
   it('end with CR LF, each of them, and the first one names the columns', () => {
@@ -99,6 +104,8 @@ describe('a cell', () => {
     ['－1', "'－1"],
     ['＠x', "'＠x"],
     ['﹦1', "'﹦1"],
+    ['⩵1', "'⩵1"],
+    ['⁼1', "'⁼1"],
     ['a;=1', "a;'=1"],
     ['a; -b', "a;' -b"],
   ])('%j is no formula any more', (text, safe) => {

@@ -144,6 +144,16 @@ describe('the page of an invoice', () => {
     expect(texts.join()).toContain('line 3 of INV-000041, 1 Oct 2026 – 20 Oct 2026, 09:00')
   })
 
+  it('names the corrections that an adjustment is for, a few of them', () => {
+    const noted = (...corrections: string[]) =>
+      rowsOf(pageOf(invoiceOf([adjustment(corrections.length > 0 ? { corrections } : {})])))
+        .flat()
+        .join('\n')
+    expect(noted()).not.toContain('correction')
+    expect(noted('c1')).toContain('\nBy correction c1\n')
+    expect(noted('c1', 'c2', 'c3', 'c4', 'c5')).toContain('\nBy correction c1, c2, c3, and 2 more\n')
+  })
+
   it('says what became credit where the total is negative', () => {
     const rows = rowsOf(pageOf(invoiceOf([adjustment({ amount: '-10.00' })])))
     expect(rows.slice(-4)).toEqual([

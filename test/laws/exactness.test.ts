@@ -17,7 +17,7 @@ let world: World
 let config: TenantConfig
 
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(2), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(async () => {

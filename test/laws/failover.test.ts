@@ -17,7 +17,7 @@ import { send, totals, worldOn } from '../support/world.ts'
 let redis: RedisBackend
 let postgres: PostgresBackend
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(5), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 

@@ -2,7 +2,6 @@
 
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { TollgateError } from '../../src/kernel/errors.ts'
 import type { BlockStore } from '../../src/log/block-store.ts'
 import { BlockWriter } from '../../src/log/write-blocks.ts'
 import { flush } from '../../src/metering/flush.ts'
@@ -11,55 +10,27 @@ import { type SegmentLog, SegmentRefused } from '../../src/metering/ports.ts'
 import { reoffer } from '../../src/metering/reoffer.ts'
 import { PostgresBlockStore } from '../../src/stores/blocks/postgres.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
+import { Crash, dyingAt, emptied, intercepted } from '../support/dying.ts'
 import { interleavings, runInOrder } from '../support/interleave.ts'
 import { idsOf, logOf } from '../support/log.ts'
 import { MemoryBlockStore } from '../support/memory-blocks.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
-import { intercept, interceptedLog, type LoggedWorld, send, totals, worldOn } from '../support/world.ts'
+import { intercept, type LoggedWorld, send, totals, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend
 let postgres: PostgresBackend
 let config: TenantConfig
 
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(9), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(async () => {
   await redis.client.flushdb()
   config = tenantConfig([meter('calls', 'sum')])
 })
-
-class Crash extends TollgateError {
-  constructor() {
-    super('store_unavailable', 'crash')
-  }
-}
-
-type Around = (name: string, call: () => Promise<unknown>) => Promise<unknown>
-
-const intercepted = (world: LoggedWorld, around: Around): LoggedWorld => ({
-  ...world,
-  ...interceptedLog(world, around),
-  counters: intercept(world.counters, around),
-  usage: intercept(world.usage, around),
-})
-
-/** A world that dies at its nth call: before the call reaches the store, or after it was applied and before its reply. */
-function dyingAt(world: LoggedWorld, n: number, when: 'before' | 'after') {
-  let calls = 0
-  let dead = false
-  const dying = intercepted(world, async (_name, call) => {
-    if (dead) throw new Crash()
-    if (++calls < n) return call()
-    dead = true
-    if (when === 'after') await call()
-    throw new Crash()
-  })
-  return { world: dying, died: () => dead }
-}
 
 const settleAll = (of: LoggedWorld) => flush(of, { leaseMs: 0 })
 
@@ -80,10 +51,7 @@ async function inIndex(): Promise<number> {
   return Number(row!.events ?? 0)
 }
 
-const empty = async () => {
-  for (const table of ['usage', 'segments', 'log_customers', 'log_blocks', 'log_contents'])
-    await postgres.db.execute(sql.raw(`delete from ${table}`))
-}
+const empty = () => emptied(postgres.db)
 
 const stores: { name: string; open: () => BlockStore }[] = [
   { name: 'Postgres', open: () => new PostgresBlockStore(postgres.db) },

@@ -33,7 +33,7 @@ describe('law 5: aggregations are commutative merges', () => {
   let redis: RedisBackend
   let postgres: PostgresBackend
   beforeAll(async () => {
-    ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(4), postgresBackends[0]!.open()])
+    ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
   })
   afterAll(() => Promise.all([redis.close(), postgres.close()]))
 

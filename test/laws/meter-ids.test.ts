@@ -20,7 +20,7 @@ let world: World
 let config: TenantConfig
 
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(13), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(() => redis.client.flushdb())
@@ -37,7 +37,7 @@ async function shown(by: TenantConfig) {
     return quantities.filter(({ meter }) => meter.key === 'calls').map(({ quantity }) => text(quantity))
   }
   const [inSpan] = await readSpans(world, by, [span])
-  const hours = await readHours(world, by, { span, part: null }, { after: null, limit: 10 })
+  const { hours } = await readHours(world, by, { span, part: null }, { after: null, limit: 10 })
   const account = (await reconcile(world, by)).meters.find((one) => one.meter === 'calls')!
   return {
     usage: [await of(null), await of('calls')],

@@ -9,15 +9,15 @@ import { reoffer } from '../../src/metering/reoffer.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
-import { send, totals, type World, worldOn } from '../support/world.ts'
+import { type LoggedWorld, send, totals, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend
 let postgres: PostgresBackend
-let world: World
+let world: LoggedWorld
 let config: TenantConfig
 
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(8), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(async () => {
@@ -34,6 +34,7 @@ const use = (quantity: string, id?: string, by = world) =>
   send(by, config, [{ id, quantity, properties: { user: `u${quantity}` } }])
 const calls = async (by = world) => (await reconcile(by, config)).meters.find((one) => one.meter === 'calls')!
 const none = { events: '0', quantity: '0' }
+const agreeing = { accepted: '0', indexed: '0', unsettled: '0', quarantined: '0', drift: '0', reason: null }
 
 describe('reconciliation', () => {
   it('agrees, wherever the events are', async () => {
@@ -55,13 +56,15 @@ describe('reconciliation', () => {
         drift: none,
         reason: null,
       })),
+      log: { ...agreeing, accepted: '3', indexed: '1', unsettled: '2' },
     })
   })
 
   it('agrees while events and flushes go on', async () => {
     for (let i = 0; i < 15; i++) {
       const going = [use('1'), use('2'), flush(world, { leaseMs: 0 }), use('3')]
-      expect((await reconcile(world, config)).meters.map(({ reason }) => reason)).toEqual([null, null, null])
+      const { meters, log } = await reconcile(world, config)
+      expect([...meters, log].map(({ reason }) => reason)).toEqual([null, null, null, null])
       await Promise.all(going)
     }
   })
@@ -145,7 +148,7 @@ describe('reconciliation', () => {
     const [one, gone] = [0, 8].map((slot) => {
       vi.spyOn(Math, 'random').mockReturnValueOnce(slot / 16)
       return worldOn(redis, postgres, config)
-    }) as [World, World]
+    }) as [LoggedWorld, LoggedWorld]
     for (const quantity of ['10', '20', '30']) await use(quantity, undefined, gone)
     await use('1', undefined, one)
     await flush(one)
@@ -185,6 +188,90 @@ describe('reconciliation', () => {
   })
 })
 
+describe('reconciliation of the log', () => {
+  const log = async (by = world) => (await reconcile(by, config)).log
+  const blocks = (text: string) =>
+    postgres.db.execute(sql.raw(text.replace('mine', `tenant_id = '${config.tenantId}'`)))
+
+  it('has every event that was accepted, and none that was refused or a duplicate', async () => {
+    await use('1', 'a')
+    await use('1', 'a')
+    await use('2', 'a').catch(() => {})
+    await send(
+      world,
+      config,
+      [{ id: 'b' }, { id: 'c' }].map((one) => ({ ...one, properties: { user: 'u' } })),
+    )
+    expect(await log()).toEqual({ ...agreeing, accepted: '3', unsettled: '3' })
+    await flush(world)
+    expect(await log()).toEqual({ ...agreeing, accepted: '3', indexed: '3' })
+    await world.counters.seal(0, { owner: 'x', ms: 0 })
+    await use('1', 'd')
+    const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
+    if (sealed.kind === 'sealed') await world.counters.quarantine(sealed.segments[0]!, 'refused')
+    expect(await log()).toEqual({ ...agreeing, accepted: '4', indexed: '3', quarantined: '1' })
+  })
+
+  it('names blocks that the index has lost, with the number of their events, while the meters agree', async () => {
+    await use('1', 'a')
+    await flush(world)
+    await use('2', 'b')
+    await use('3', 'c')
+    await flush(world)
+    await use('4', 'd')
+    const before = Date.now()
+    await blocks('delete from log_blocks where mine and events = 2')
+    const { meters, log, driftSinceMs } = await reconcile(world, config)
+    const lost = { drift: '2', reason: 'missing_from_index' }
+    expect(log).toEqual({ ...agreeing, accepted: '4', indexed: '1', unsettled: '1', ...lost })
+    expect(meters.map(({ reason }) => reason)).toEqual([null, null, null])
+    // By Redis's clock, which is this machine's.
+    expect(driftSinceMs).toBeGreaterThanOrEqual(before - 1_000)
+  })
+
+  it('names what was dropped when the log was turned off over it, and nothing of what came afterwards', async () => {
+    await use('1', 'a')
+    const off = { ...world, log: null }
+    await flush(off)
+    await send(off, config, [{ id: 'b', properties: { user: 'u' } }])
+    await flush(off)
+    expect(await log()).toEqual({ ...agreeing, accepted: '1', drift: '1', reason: 'missing_from_index' })
+  })
+
+  it('names a block that is in the index twice', async () => {
+    await use('1', 'a')
+    await flush(world)
+    const [columns, values] = [
+      'tenant_id, store, segment_id, events, received_from, received_to, timestamp_from, timestamp_to, types, lists, ids, bytes',
+      `name || '-again'`,
+    ]
+    await blocks(
+      `insert into log_blocks (name, ${columns}) select ${values}, ${columns} from log_blocks where mine`,
+    )
+    expect(await log()).toEqual({
+      ...agreeing,
+      accepted: '1',
+      indexed: '2',
+      drift: '-1',
+      reason: 'more_in_index',
+    })
+  })
+
+  it('names what Redis has lost, and what a restored Postgres lacks until it is offered again', async () => {
+    await use('1', 'a')
+    await flush(world)
+    await sql_('delete from usage; delete from segments; delete from log_customers; delete from log_blocks')
+    expect(await log()).toEqual({ ...agreeing, accepted: '1', drift: '1', reason: 'missing_from_totals' })
+    await reoffer(world)
+    expect(await log()).toEqual({ ...agreeing, accepted: '1', unsettled: '1' })
+    await flush(world)
+    await use('2', 'b')
+    const { open } = await world.counters.state(0)
+    await redis.client.del(`tg:{0}:seg:${open!.id}`)
+    expect(await log()).toMatchObject({ indexed: '1', drift: '1', reason: 'missing_from_totals' })
+  })
+})
+
 describe('Postgres put back to an earlier point', () => {
   it('is repaired by one offer, even if a run of before the restore discards after it', async () => {
     await sql_(`create table usage_then as table usage; create table segments_then as table segments`)
@@ -194,7 +281,7 @@ describe('Postgres put back to an earlier point', () => {
     const content = await world.counters.readSegment(segment!)
     await world.usage.settle(segment!, content.counters)
     await sql_(
-      `truncate usage, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
+      `truncate usage, usage_days, usage_values, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
     )
     await reoffer(world)
     await world.counters.discard(segment!, content)
@@ -212,7 +299,7 @@ describe('Postgres put back to an earlier point', () => {
     await flush(world)
     await use('4', 'c')
     await sql_(
-      `truncate usage, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
+      `truncate usage, usage_days, usage_values, segments; insert into usage table usage_then; insert into segments table segments_then; drop table usage_then, segments_then`,
     )
     expect(await calls()).toMatchObject({
       drift: { events: '1', quantity: '2' },

@@ -15,7 +15,7 @@ let world: World
 let config: TenantConfig
 
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[1]!.open(3), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[1]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(async () => {
@@ -63,7 +63,7 @@ describe('on the wire', () => {
 
   it('a full Redis takes nothing, and says that it may be tried again', async () => {
     faultFor(1, { status: 400, error: "OOM command not allowed when used memory > 'maxmemory'." })
-    await expect(send(world, config, [{ id: 'a' }])).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(send(world, config, [{ id: 'a' }])).rejects.toMatchObject({ code: 'memory_full' })
     redis.setFault(undefined)
     expect(await send(world, config, [{ id: 'a' }])).toMatchObject({ accepted: 1 })
   })

@@ -60,6 +60,16 @@ describe('a Worker in a process of its own', () => {
     again.close()
   })
 
+  test('finds in its buckets what it put there before it was started again, where a state is kept', async () => {
+    const state = join(copy.path, 'state')
+    const kept = async (worker: Worker) => (await fetch(`${worker.url}/kept`)).text()
+    const first = await start({ state })
+    expect(await kept(first)).toBe('nothing')
+    await fetch(`${first.url}/kept`, { method: 'PUT', body: 'what was said' })
+    await first.close()
+    expect(await kept(await start({ state }))).toBe('what was said')
+  })
+
   test('says when its scheduled run failed', async () => {
     const worker = await start({ env: { FAIL_CRON: 'yes' } })
     await expect(worker.fireCron()).rejects.toThrow('The scheduled run failed')

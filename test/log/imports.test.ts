@@ -11,8 +11,8 @@ import { readNdjson } from '../../src/log/import/read-ndjson.ts'
 import { ImportTally } from '../../src/log/import/tally.ts'
 import { all, anySizes, piecesOf, utf8 } from './chunks.ts'
 
-const PLAIN: CsvQuery = { rest: 'ignore', separator: 'comma' }
-const HEADER = 'customer_id,resource_type,id'
+const PLAIN: CsvQuery = { rest: 'ignore', separator: 'comma', times: 'rfc3339' }
+const HEADER = 'customer_id,resource_type,id,timestamp'
 
 const linesOfCsv = async (text: string | Uint8Array, query = PLAIN, sizes: number[] = []) => {
   const bytes = typeof text === 'string' ? utf8(text) : text
@@ -112,6 +112,7 @@ e1,cust_1,api_call,2.50,2026-11-22T10:00:00Z,"{""model"":""small"",""n"":1}",lar
       values: ['resource_type:api,call', 'properties.source:crm'],
       rest: 'ignore',
       separator: 'comma',
+      times: 'rfc3339',
     }
     const event = {
       customer_id: 'c1',
@@ -135,7 +136,7 @@ e1,cust_1,api_call,2.50,2026-11-22T10:00:00Z,"{""model"":""small"",""n"":1}",lar
     [
       { columns: 'customer_id:client' },
       HEADER,
-      'names "client", which the file has no column for; it has "customer_id", "resource_type", "id"',
+      'names "client", which the file has no column for; it has "customer_id", "resource_type", "id", "timestamp"',
     ],
     [
       { columns: 'custmer:id' },
@@ -144,15 +145,18 @@ e1,cust_1,api_call,2.50,2026-11-22T10:00:00Z,"{""model"":""small"",""n"":1}",lar
     ],
     [{ columns: 'customer_id' }, HEADER, 'says nothing of customer_id: write "customer_id:customer"'],
     [{ columns: 'id:id,id:customer_id' }, HEADER, 'names id twice'],
-    [{ columns: 'id:id', values: 'id:7' }, HEADER, 'names id twice'],
+    [{ columns: 'id:id', values: 'timestamp:7,timestamp:8' }, HEADER, 'names timestamp twice'],
+    [{ values: 'id:7' }, HEADER, 'can’t be the same id for every event'],
     [{ values: 'properties:{}' }, HEADER, 'takes one property at a time'],
     [{ columns: 'properties.__proto__:id' }, HEADER, '"__proto__"'],
     [{ rest: 'properties' }, `${HEADER},__proto__`, '"__proto__"'],
     [
       {},
-      'customer_id,id',
-      'must say where resource_type is: no column has this name; it has "customer_id", "id". Write "resource_type:COLUMN", or the same value for all lines as values=resource_type:VALUE',
+      'customer_id,id,timestamp',
+      'must say where resource_type is: no column has this name; it has "customer_id", "id", "timestamp". Write "resource_type:COLUMN", or the same value for all lines as values=resource_type:VALUE',
     ],
+    [{}, 'customer_id,resource_type,timestamp', 'must say where id is'],
+    [{}, 'customer_id,resource_type,id', 'must say where timestamp is'],
     [{}, 'id,a,id,customer_id,resource_type', 'line 1 has the column "id" twice'],
     [
       {},
@@ -166,6 +170,21 @@ e1,cust_1,api_call,2.50,2026-11-22T10:00:00Z,"{""model"":""small"",""n"":1}",lar
     await expect(linesOfCsv(header, { ...PLAIN, ...query })).rejects.toThrow(detail)
   })
 
+  it('has times since 1970 where that is said', async () => {
+    const file = `${HEADER}\nc1,api,e1,1764547200.25\nc1,api,e2,soon\nc1,api,e3,99999999999999\n`
+    const times = async (unit: CsvQuery['times']) =>
+      (await linesOfCsv(file, { ...PLAIN, times: unit })).map((one) =>
+        'sent' in one ? (one.sent as { timestamp: string }).timestamp : one.wrong,
+      )
+    expect(await times('seconds')).toEqual(['2025-12-01T00:00:00.250Z', 'soon', '99999999999999'])
+    expect(await times('milliseconds')).toEqual([
+      '1970-01-21T10:09:07.200Z',
+      'soon',
+      '5138-11-16T09:46:39.999Z',
+    ])
+    expect(await times('rfc3339')).toEqual(['1764547200.25', 'soon', '99999999999999'])
+  })
+
   it('is refused for its parameters without waiting for the file', async () => {
     async function* never(): AsyncGenerator<Uint8Array> {
       await new Promise(() => {})
@@ -175,15 +194,15 @@ e1,cust_1,api_call,2.50,2026-11-22T10:00:00Z,"{""model"":""small"",""n"":1}",lar
   })
 
   it.each<[string, string, number]>([
-    ['a,b', 'has 2 cells, where line 1 names 3 columns', 1],
+    ['a,b', 'has 2 cells, where line 1 names 4 columns', 1],
     ['a,5" pipe,c', 'has a quote within a cell that doesn’t begin with one', 1],
     ['a,"b"c,d', 'has text behind a closing quote', 1],
     ['a,"b\n"c,d', 'has text behind a closing quote', 2],
   ])('names the line of %j, and goes on behind it', async (wrong, detail, breaks) => {
-    const lines = await linesOfCsv(`${HEADER}\n${wrong}\nc1,api,e1\n`)
+    const lines = await linesOfCsv(`${HEADER}\n${wrong}\nc1,api,e1,2026\n`)
     expect(lines).toEqual([
       { line: 2, wrong: expect.stringContaining(detail) },
-      { line: 2 + breaks, sent: { customer_id: 'c1', resource_type: 'api', id: 'e1' } },
+      { line: 2 + breaks, sent: { customer_id: 'c1', resource_type: 'api', id: 'e1', timestamp: '2026' } },
     ])
   })
 
@@ -200,7 +219,7 @@ e1,cust_1,api_call,2.50,2026-11-22T10:00:00Z,"{""model"":""small"",""n"":1}",lar
   })
 
   it.each(['1', '[]', 'null', '{"a":', '"x"'])('names the line with properties that are %s', async (json) => {
-    const file = `customer_id,resource_type,properties\nc1,api,"${json.replaceAll('"', '""')}"\n`
+    const file = `${HEADER},properties\nc1,api,e1,2026,"${json.replaceAll('"', '""')}"\n`
     expect(await linesOfCsv(file)).toEqual([
       { line: 2, wrong: expect.stringMatching(/^has in "properties" what is (no JSON object|not JSON: )/) },
     ])
@@ -228,6 +247,31 @@ describe('NDJSON', () => {
       ),
       { numRuns: 300 },
     ))
+
+  it('takes CloudEvents, too', async () => {
+    const cloud = {
+      specversion: '1.0',
+      id: '1',
+      source: '/s',
+      type: 'api',
+      subject: 'c1',
+      time: '2026-11-22T10:00:00Z',
+    }
+    const file = [
+      { ...cloud, data: { a: 1 }, datacontenttype: null },
+      { ...cloud, subject: null },
+    ]
+    expect(await linesOfNdjson(file.map((one) => JSON.stringify(one)).join('\n'))).toEqual([
+      {
+        line: 1,
+        sent: {
+          ...{ id: '/s 1', customer_id: 'c1', resource_type: 'api', timestamp: cloud.time },
+          properties: { a: 1 },
+        },
+      },
+      { line: 2, wrong: expect.stringMatching(/^is no CloudEvent: #\/subject is required/) },
+    ])
+  })
 
   it('names each line that is wrong, and goes on behind it', async () => {
     const file = new Uint8Array([
@@ -301,18 +345,20 @@ describe('an import', () => {
 
   it('keeps the first thousand errors, and counts the others', () => {
     const tally = new ImportTally()
-    tally.read(3_000)
-    tally.recorded({ accepted: 1, duplicates: 2 })
-    for (let line = 1; line < 1_000; line++) tally.wrong(line, 'is not JSON')
-    tally.wrong(1_000, [
+    tally.counted('accepted')
+    for (let i = 0; i < 2; i++) tally.counted('duplicates')
+    for (let line = 1; line < 1_000; line++) tally.refused('invalid', line, 'is not JSON')
+    tally.refused('conflicts', 1_000, [
       { pointer: '#/id', detail: 'is required' },
       { pointer: '#/quantity', detail: 'is no decimal' },
     ])
-    tally.wrong(1_001, 'is not JSON')
-    const answer = tally.answer()
-    expect(answer).toMatchObject({ lines: 3_000, accepted: 1, duplicates: 2, more_errors: 2 })
-    expect(answer.errors.length).toBe(1_000)
-    expect(answer.errors.at(-1)).toEqual({ line: 1_000, pointer: '#/id', detail: 'is required' })
-    expect(answer).not.toHaveProperty('ignored_columns')
+    tally.refused('invalid', 1_001, 'is not JSON')
+    const { errors, ...counts } = tally.counts()
+    expect(counts).toEqual({
+      ...{ lines: 1_004, accepted: 1, duplicates: 2, conflicts: 1, invalid: 1_000 },
+      moreErrors: 2,
+    })
+    expect(errors.length).toBe(1_000)
+    expect(errors.at(-1)).toEqual({ line: 1_000, pointer: '#/id', detail: 'is required' })
   })
 })

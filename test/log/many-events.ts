@@ -32,4 +32,5 @@ const event = (i: number): Row => ({
   },
   received_at: 1_764_000_000_000_123n + BigInt(i) * 1_000n,
   meters: ['tokens', 'requests'],
+  history: i % 3 === 0,
 })

@@ -26,7 +26,7 @@ describe.each(postgresBackends)('over $name', ({ open }) => {
   let tenant: string
 
   beforeAll(async () => {
-    ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(15), open()])
+    ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), open()])
   })
   afterAll(() => Promise.all([redis.close(), postgres.close()]))
   beforeEach(async () => {

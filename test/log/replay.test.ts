@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { fillJob } from '../../src/jobs/fill-job.ts'
 import { rfc3339 } from '../../src/kernel/time.ts'
 import { type FillServices, fillMeters } from '../../src/log/fill-meters.ts'
 import { archiveMeter } from '../../src/metering/archive-meter.ts'
@@ -17,6 +18,7 @@ import {
   CUSTOMERS,
   FIRST_HOUR_MS,
   figures,
+  fillAll,
   HOURS,
   meterInput,
   newTenant,
@@ -30,7 +32,7 @@ let postgres: PostgresBackend
 let world: ReplayWorld
 
 beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(14), postgresBackends[0]!.open()])
+  ;[redis, postgres] = await Promise.all([redisBackends[0]!.open(), postgresBackends[0]!.open()])
 })
 afterAll(() => Promise.all([redis.close(), postgres.close()]))
 beforeEach(async () => {
@@ -40,18 +42,6 @@ beforeEach(async () => {
 
 const HOUR_MS = 3_600_000
 const settleAll = () => flush(world, { leaseMs: 0 })
-
-/** Runs until nothing more is to be done, and gives the keys of what was filled. */
-async function fillAll(services: FillServices = world): Promise<string[]> {
-  const filled: string[] = []
-  for (let runs = 0; runs < 50; runs++) {
-    const report = await fillMeters(services)
-    expect(report.failed).toEqual([])
-    filled.push(...report.filled)
-    if (!report.more) return filled.sort()
-  }
-  throw new Error('A meter is never filled')
-}
 
 const fromOf = (hour: number | null) =>
   hour === null ? 'beginning' : rfc3339(FIRST_HOUR_MS + hour * HOUR_MS)
@@ -154,7 +144,7 @@ async function run(ops: Op[]): Promise<void> {
   for (const [aggregation, hour] of added)
     await addMeter(world, always, lateMeter(aggregation as 'sum', hour))
   // Of the one that had them from the beginning nothing is left to be filled, and so nothing is hidden.
-  await fillAll()
+  await fillAll(world)
   const made = new Set<string>(['all'])
 
   const agree = async () => {
@@ -177,7 +167,7 @@ async function run(ops: Op[]): Promise<void> {
     await agree()
   }
   await settleAll()
-  await fillAll()
+  await fillAll(world)
   expect((await figures(world, late)).incomplete.size).toBe(0)
   await agree()
   // What is counted from the log was never accepted as that meter's: no account knows of it.
@@ -201,10 +191,10 @@ describe('a meter that reaches back', () => {
     await addMeter(world, tenant, meterInput({ key: 'late', counts_from: at(1) }))
     await sendTo(world, tenant, [{ timestamp: at(0) }, { timestamp: at(2) }])
     expect((await figures(world, tenant)).incomplete).toEqual(new Set(['late']))
-    expect(await fillAll()).toEqual([])
+    expect(await fillAll(world)).toEqual([])
     await settleAll()
     expect((await figures(world, tenant)).incomplete).toEqual(new Set(['late']))
-    expect(await fillAll()).toEqual(['late'])
+    expect(await fillAll(world)).toEqual(['late'])
     const { shown, incomplete } = await figures(world, tenant)
     expect(incomplete.size).toBe(0)
     expect(shown).toEqual({
@@ -214,7 +204,7 @@ describe('a meter that reaches back', () => {
       [`alice late ${at(1)}`]: '1',
       [`alice late ${at(2)}`]: '1',
     })
-    expect(await fillAll()).toEqual([])
+    expect(await fillAll(world)).toEqual([])
   })
 
   it('leaves out events that it would have refused', async () => {
@@ -233,7 +223,7 @@ describe('a meter that reaches back', () => {
       tenant,
       meterInput({ key: 'v', aggregation: 'sum', value: 'v', counts_from: 'beginning' }),
     )
-    expect(await fillAll()).toEqual(['sum', 'v'])
+    expect(await fillAll(world)).toEqual(['sum', 'v'])
     const { shown } = await figures(world, tenant)
     expect(shown).toMatchObject({ [`alice sum ${timestamp}`]: '6', [`alice v ${timestamp}`]: '1' })
   })
@@ -243,7 +233,7 @@ describe('a meter that reaches back', () => {
     await addMeter(world, tenant, meterInput({ key: 'all' }))
     const before = await world.configs.load(tenant)
     await addMeter(world, tenant, meterInput({ key: 'late', counts_from: 'beginning' }))
-    expect(await fillAll()).toEqual(['late'])
+    expect(await fillAll(world)).toEqual(['late'])
     // A counter store that was put back knows an older configuration, and so does one that calls it.
     await redis.client.flushdb()
     world.configs.put(before, Date.now() + 1)
@@ -254,8 +244,65 @@ describe('a meter that reaches back', () => {
     expect((await figures(world, tenant)).incomplete).toEqual(new Set(['late']))
     await settleAll()
     expect((await figures(world, tenant)).incomplete).toEqual(new Set(['late']))
-    expect(await fillAll()).toEqual(['late'])
+    expect(await fillAll(world)).toEqual(['late'])
     expect(Object.values((await figures(world, tenant)).shown)).toEqual(['1', '1'])
+  })
+
+  it('and one that does not: both get what was recorded by a configuration from before them', async () => {
+    const tenant = await newTenant(world)
+    await addMeter(world, tenant, meterInput({ key: 'all' }))
+    const before = await world.configs.load(tenant)
+    const sentByOldConfig = async () => {
+      world.configs.forget(tenant)
+      world.configs.put(before, Date.now())
+      await sendTo(world, tenant, [{}])
+      world.configs.forget(tenant)
+    }
+    await sentByOldConfig()
+    await settleAll()
+    await sentByOldConfig()
+    await addMeter(world, tenant, meterInput({ key: 'plain' }))
+    await addMeter(world, tenant, meterInput({ key: 'late', counts_from: 'beginning' }))
+    await settleAll()
+    expect(await fillAll(world)).toEqual(['late'])
+    expect(Object.values((await figures(world, tenant)).shown)).toEqual(['2', '2'])
+    // A counter store that was put back knows no newer configuration.
+    await redis.client.flushdb()
+    await sentByOldConfig()
+    await settleAll()
+    expect((await figures(world, tenant)).incomplete).toEqual(new Set(['late', 'plain']))
+    expect(await fillAll(world)).toEqual(['late', 'plain'])
+    const { shown } = await figures(world, tenant)
+    expect(Object.entries(shown).map(([name, value]) => [name.split(' ')[1], value])).toEqual([
+      ['all', '3'],
+      ['late', '3'],
+      ['plain', '1'],
+    ])
+  })
+
+  it('is filled by the next run of the jobs, though nothing is settled by it, and asked for until it is', async () => {
+    const tenant = await newTenant(world)
+    await addMeter(world, tenant, meterInput({ key: 'all' }))
+    await sendTo(world, tenant, [{}])
+    await settleAll()
+    const idle = await settleAll()
+    expect(idle.toFill).toEqual([])
+    await addMeter(world, tenant, meterInput({ key: 'plain' }))
+    expect((await settleAll()).toFill).toEqual([])
+    await addMeter(world, tenant, meterInput({ key: 'late', counts_from: 'beginning' }))
+    const { toFill } = await settleAll()
+    expect(toFill).toEqual([{ partition: 0, asked: expect.any(String) }])
+    const broken = intercept(world.replays, () => Promise.reject(new Error('dead')))
+    expect(await fillJob({ ...world, replays: broken }, () => {}, toFill)).toBe(null)
+    expect((await settleAll()).toFill).toEqual(toFill)
+    // Asked for again meanwhile: the one that is done is not the last one.
+    await addMeter(world, tenant, meterInput({ key: 'later', counts_from: 'beginning' }))
+    await fillJob(world, () => {}, toFill)
+    const again = (await settleAll()).toFill
+    expect(again).toHaveLength(1)
+    await fillJob(world, () => {}, again)
+    expect((await settleAll()).toFill).toEqual([])
+    expect((await figures(world, tenant)).incomplete.size).toBe(0)
   })
 
   it('that is archived owes nothing', async () => {
@@ -283,6 +330,6 @@ describe('a meter that reaches back', () => {
     })
     const report = await fillMeters({ ...world, blocks: { ...blocks, kind: 'postgres' } as never })
     expect(report.failed.map(({ meter }) => meter).sort()).toEqual(['broken', 'sound'])
-    expect(await fillAll()).toEqual(['broken', 'sound'])
+    expect(await fillAll(world)).toEqual(['broken', 'sound'])
   })
 })

@@ -45,6 +45,7 @@ const rowOf = (event: Event): Row => ({
   properties: event.properties,
   received_at: micros(NOW_MS) + 123n,
   meters: ['a', 'b'],
+  history: false,
 })
 
 describe('events that were exported', () => {
@@ -67,8 +68,12 @@ describe('events that were exported', () => {
 
   it('as CSV are the same when they are imported', () =>
     same('csv', async (stream) => {
-      const { lines, ignored } = await readCsv(stream, { rest: 'ignore', separator: 'comma' })
-      expect(ignored).toEqual(['received_at', 'meters'])
+      const { lines, ignored } = await readCsv(stream, {
+        rest: 'ignore',
+        separator: 'comma',
+        times: 'rfc3339',
+      })
+      expect(ignored).toEqual(['received_at', 'meters', 'history'])
       return all(lines)
     }))
 })

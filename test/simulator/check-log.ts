@@ -5,11 +5,12 @@ import { byArrival, type LogEntry, type Position } from '../../src/log/entry.ts'
 import { ALL_EVENTS } from '../../src/log/filter.ts'
 import { findEvents, type LogServices } from '../../src/log/find-events.ts'
 import type { Order } from '../../src/log/ports.ts'
+import { HISTORY } from '../../src/metering/history.ts'
 import { meterId } from '../support/metering.ts'
 import { type Owed, owedNow } from './check-totals.ts'
 import { unitsOf } from './expected.ts'
 import { label, type SimEvent } from './oracle.ts'
-import { baseMeters, IDLE, kinds } from './plan.ts'
+import { IDLE, kinds, metersOf } from './plan.ts'
 import type { Tenant } from './stage.ts'
 import { laws, Violation } from './violation.ts'
 import type { Whisper, World } from './world.ts'
@@ -20,14 +21,25 @@ const PAGES = 2_000
 /** `customer: null`: all */
 export type LogQuestion = { tenant: Tenant; customer: string | null }
 
+/** How often each event is counted, in all and as history. */
+export type LoggedCounts = Record<'all' | 'history', (event: SimEvent) => number>
+
 /** What the log must have when it is read now. */
-export type OwedLog = { of: Map<string, Owed>; whispers: Set<Whisper>; rollbacks: number; gaps: number }
+export type OwedLog = {
+  of: Map<string, Owed>
+  whispers: Set<Whisper>
+  /** Whether what arrived then has to be hidden, as it was erased. */
+  isErased: (entry: LogEntry) => boolean
+  rollbacks: number
+  gaps: number
+}
 
 export function owedLog(world: World, tenant: Tenant, customer: string | null): OwedLog {
   const customers = customer === null ? world.oracle.customersOf(tenant.number) : [customer]
-  const whispers = world.whispers.filter((one) => one.acked && world.missingSinceMs === null)
+  const whispers = world.whispers.filter((one) => one.acked && !world.lacks(tenant.number))
   return {
-    of: new Map(customers.map((one) => [one, owedNow(world, tenant, one)])),
+    of: new Map(customers.map((one) => [one, owedNow(world, tenant, one, true)])),
+    isErased: world.erasures.standing(tenant.number),
     whispers: new Set(whispers),
     rollbacks: world.oracle.rollbacks,
     gaps: world.gaps,
@@ -60,17 +72,24 @@ export async function readLog(
 /** `countOf`: how often each event counts, where that can be told. */
 export function checkLog(
   world: World,
-  question: LogQuestion & { owed: OwedLog; countOf: ((event: SimEvent) => number) | null },
+  question: LogQuestion & { owed: OwedLog; countOf: LoggedCounts | null },
   entries: LogEntry[],
 ): void {
   const { tenant, customer, owed, countOf } = question
+  // Pages are read one after the other: what Redis forgot and took again meanwhile may be in none of them.
+  const same = owed.rollbacks === world.oracle.rollbacks && owed.gaps === world.gaps
   const shown = new Map<SimEvent | Whisper, number>()
+  const asHistory = new Map<SimEvent | Whisper, number>()
   for (const entry of entries) {
     const event = eventOf(world, tenant, entry)
     shown.set(event, (shown.get(event) ?? 0) + 1)
+    if (same && owed.isErased(entry))
+      throw new Violation(laws.erased, `${entry.id} of ${entry.customerId} is shown, and was erased`)
+    const way = entry.meters.includes(HISTORY) ? 'history' : 'live'
+    if (way === 'history') asHistory.set(event, (asHistory.get(event) ?? 0) + 1)
+    if ('ways' in event && !event.ways.has(way))
+      throw new Violation(laws.logged, `${label(event)} is in the log as ${way}, and was never sent so`)
   }
-  // Pages are read one after the other: what Redis forgot and took again meanwhile may be in none of them.
-  const same = owed.rollbacks === world.oracle.rollbacks && owed.gaps === world.gaps
   const customers = customer === null ? world.oracle.customersOf(tenant.number) : [customer]
   const mine = customers.flatMap((one) =>
     kinds.flatMap((kind) => world.oracle.eventsOf(tenant.number, one, kind)),
@@ -78,15 +97,23 @@ export function checkLog(
   for (const event of mine) {
     const { min, max } = world.oracle.bounds(event)
     const must = same ? Math.min(owed.of.get(event.customer)?.counts.get(event) ?? 0, min) : 0
-    const counts = countOf?.(event) ?? null
-    checkCount(label(event), shown.get(event) ?? 0, counts === null ? [must, max] : [counts, counts])
+    // A correction stays that would have to be taken back by counting anew what was erased beside it: then the log has more than counts.
+    const counts = event.id.corrected ? null : (countOf?.all(event) ?? null)
+    const due: [number, number] = counts === null ? [must, max] : [counts, counts]
+    checkCount(label(event), shown.get(event) ?? 0, withoutErased(world, event, due))
+    if (countOf !== null && !event.id.corrected) {
+      const counted = countOf.history(event)
+      const asCounted = withoutErased(world, event, [counted, counted])
+      checkCount(`${label(event)} as history`, asHistory.get(event) ?? 0, asCounted)
+    }
     shown.delete(event)
   }
   if (customer === null)
     for (const whisper of world.whispers) {
       if (whisper.tenant !== tenant.number) continue
       const must = same && owed.whispers.has(whisper) ? 1 : 0
-      const most = Math.min(whisper.sendings, 1 + world.oracle.rollbacks)
+      // Its client may have sent it again by itself.
+      const most = 1 + world.oracle.rollbacks
       checkCount(whisper.id, shown.get(whisper) ?? 0, [must, most])
       shown.delete(whisper)
     }
@@ -95,6 +122,12 @@ export function checkLog(
       laws.isolation,
       `the log of ${customer} of tenant ${tenant.number} has others’ events`,
     )
+}
+
+/** Each copy that arrived before an erasure may be gone. */
+function withoutErased(world: World, event: SimEvent, [min, max]: [number, number]): [number, number] {
+  const arrivals = world.acceptances.arrivalsOf(event)
+  return [Math.max(0, min - arrivals.filter((ms) => world.erasures.mayCover(event, ms)).length), max]
 }
 
 function checkCount(name: string, count: number, [min, max]: [number, number]): void {
@@ -120,7 +153,7 @@ function eventOf(world: World, tenant: Tenant, entry: LogEntry): SimEvent | Whis
     Object.entries(said).every(([name, value]) => isDeepStrictEqual(value, sent[name])) &&
     (!('timestamp' in sent) || sent.timestamp === new Date(timestampMs).toISOString())
   if (!isSo) throw new Violation(laws.logged, `${id} is in the log as ${JSON.stringify(entry)}`)
-  const missing = baseMeters.find(
+  const missing = metersOf(world.setup).find(
     (one) => one.resourceType === resourceType && !meters.includes(meterId(one.key)),
   )
   if (missing || (resourceType === IDLE && meters.length !== 1))

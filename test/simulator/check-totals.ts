@@ -3,39 +3,47 @@
 
 import { countsOf, expectedOf } from './expected.ts'
 import { label, type SimEvent } from './oracle.ts'
-import { digitsMeter, kinds, periodOfTenant } from './plan.ts'
+import { digitsMeter, kinds, metersOf, periodOfTenant, reachesBack } from './plan.ts'
 import type { Tenant } from './stage.ts'
 import { laws, Violation } from './violation.ts'
 import type { Extra, World } from './world.ts'
 
 /** How often each event of a customer must be in a read that begins now. */
-export type Owed = { counts: Map<SimEvent, number>; gaps: number; at: number }
+export type Owed = { counts: Map<SimEvent, number>; gaps: number; at: number; history: boolean }
 
-export function owedNow(world: World, tenant: Tenant, customer: string): Owed {
-  const owed: Owed = { counts: new Map(), gaps: world.gaps, at: world.oracle.now++ }
-  if (world.missingSinceMs !== null) return owed
+export function owedNow(world: World, tenant: Tenant, customer: string, history = false): Owed {
+  const owed: Owed = { counts: new Map(), gaps: world.gaps, at: world.oracle.now++, history }
+  if (world.lacks(tenant.number)) return owed
   for (const kind of kinds) {
     for (const event of world.oracle.eventsOf(tenant.number, customer, kind))
-      owed.counts.set(event, world.oracle.bounds(event).min)
+      owed.counts.set(event, world.oracle.boundsWith(event, history).min)
   }
   return owed
 }
 
+/** `filled`: no meter that reaches back owes anything. */
+type Question = { tenant: Tenant; customer: string; owed: Owed; reader: string; filled?: boolean }
+
 /** `shown`: quantities by meter, in units of 10^-12. `only`: the read was of this one meter. */
 export function checkTotals(
   world: World,
-  { tenant, customer, owed, reader }: { tenant: Tenant; customer: string; owed: Owed; reader: string },
+  { tenant, customer, owed, reader, filled = false }: Question,
   shown: Map<string, bigint>,
   only: string | null = null,
 ): void {
   const at = `${reader} of tenant ${tenant.number}, ${customer}`
+  const made = metersOf(world.setup)
   for (const kind of kinds) {
     if (only !== null && only !== digitsMeter[kind]) continue
     const events = world.oracle.eventsOf(tenant.number, customer, kind)
     const { counts, rest } = countsOf(shown.get(digitsMeter[kind]) ?? 0n)
     for (const [digit, count] of counts.entries()) {
       const event = events[digit]
-      if (event) checkCount(world, event, count, owedOf(world, owed, event), at)
+      if (event)
+        checkCount(world, event, count, {
+          owed: owedOf(world, owed, event),
+          ...{ history: owed.history, at },
+        })
       else if (count > 0)
         throw new Violation(laws.isolation, `${at}: ${digitsMeter[kind]} shows what nobody sent`)
     }
@@ -43,15 +51,18 @@ export function checkTotals(
       throw new Violation(laws.merges, `${at}: ${digitsMeter[kind]} has a remainder of ${rest}`)
     if (only !== null) continue
     const counted = events.flatMap((event, i) => Array<SimEvent>(counts[i]!).fill(event))
-    for (const [meter, quantity] of expectedOf(kind, counted, periodOfTenant(tenant.timezone))) {
-      const got = shown.get(meter) ?? 0n
+    const expected = expectedOf(kind, counted, periodOfTenant(tenant.timezone))
+    for (const meter of made) {
+      if (meter.resourceType !== kind || meter.key === digitsMeter[kind]) continue
+      // What shows nothing is 0.
+      const [got, quantity] = [shown.get(meter.key) ?? 0n, expected.get(meter.key) ?? 0n]
       if (got !== quantity)
         throw new Violation(
           laws.merges,
-          `${at}: ${meter} shows ${got}e-12, but its events make ${quantity}e-12`,
+          `${at}: ${meter.key} shows ${got}e-12, but its events make ${quantity}e-12`,
         )
     }
-    if (kind === 'call') checkExtras(world, { tenant, events, begunAt: owed.at }, counts, shown, at)
+    if (kind === 'call') checkExtras(world, { tenant, events, begunAt: owed.at, filled }, counts, shown, at)
   }
 }
 
@@ -59,9 +70,14 @@ export function checkTotals(
 const owedOf = (world: World, { counts, gaps }: Owed, event: SimEvent): number =>
   gaps === world.gaps ? (counts.get(event) ?? 0) : 0
 
-function checkCount(world: World, event: SimEvent, count: number, owedAtStart: number, at: string): void {
-  const { min, max } = world.oracle.bounds(event)
-  const must = Math.min(owedAtStart, min)
+function checkCount(
+  world: World,
+  event: SimEvent,
+  count: number,
+  { owed, history, at }: { owed: number; history: boolean; at: string },
+): void {
+  const { min, max } = world.oracle.boundsWith(event, history)
+  const must = Math.min(owed, min)
   if (count < must)
     throw new Violation(laws.nothingLost, `${at}: ${label(event)} counts ${count} times, not ${must}`)
   if (count > max)
@@ -78,20 +94,29 @@ export function checkIdentities(world: World, countOf: (event: SimEvent) => numb
   }
 }
 
+type Read = { tenant: Tenant; events: SimEvent[]; begunAt: number; filled: boolean }
+
 /** A change of meters holds from its answer on. After Redis has gone back in time an isolate may use its cache for 30 seconds. */
 function checkExtras(
   world: World,
-  { tenant, events, begunAt }: { tenant: Tenant; events: SimEvent[]; begunAt: number },
+  { tenant, events, begunAt, filled }: Read,
   counts: number[],
   shown: Map<string, bigint>,
   at: string,
 ): void {
   for (const extra of world.extras) {
     if (extra.tenant !== tenant.number) continue
+    // While it is being filled, what was voided may be taken off before it was added.
+    if (reachesBack(extra.n) && !filled) continue
     const has = countsOf(shown.get(`extra_${extra.n}`) ?? 0n).counts
     for (const [i, event] of events.entries()) {
       const [count, total] = [has[i]!, counts[i]!]
-      const due = world.oracle.rollbacks + world.postgresRestores > 0 ? null : isDue(extra, event, begunAt)
+      const isLoose = world.oracle.rollbacks + world.postgresRestores > 0
+      const due = reachesBack(extra.n)
+        ? isFilled(world, extra, event)
+        : isLoose
+          ? null
+          : isDue(extra, event, begunAt)
       const wrong = count > total || (due === true && count !== total) || (due === false && count !== 0)
       if (wrong) {
         throw new Violation(
@@ -102,6 +127,10 @@ function checkExtras(
     }
   }
 }
+
+/** It holds all, but what was erased before it was made. null: perhaps it was, or the meter is archived. */
+const isFilled = (world: World, { createdAt, archiveBegunAt }: Extra, event: SimEvent): true | null =>
+  createdAt !== null && archiveBegunAt === null && !world.erasures.concern(event, createdAt) ? true : null
 
 /** null: the event and the change were under way at the same time. */
 function isDue(extra: Extra, { firstSentAt, firstAckedAt }: SimEvent, readBegunAt: number): boolean | null {

@@ -8,6 +8,8 @@ import { billingBugs } from './billing/bugs/all.ts'
 import { invoicing } from './billing/schedule.ts'
 import type { Bug } from './bug.ts'
 import { bugs } from './bugs/all.ts'
+import { placingBugs } from './placing/bugs.ts'
+import { placing } from './placing/schedule.ts'
 import { counting } from './schedule.ts'
 import type { Schedule, Simulation } from './simulation.ts'
 import { type FarEnds, openFarEnds } from './stores.ts'
@@ -24,9 +26,10 @@ export async function catchBug(
 ): Promise<Caught> {
   let schedules = 0
   let law: string | null = null
+  const { switchedOn, assertChanges } = watched(bug)
   const property = fc.asyncProperty(simulation.schedules(steps), async (schedule: Schedule) => {
     schedules++
-    await simulation.run(schedule, ends, bug)
+    await simulation.run(schedule, ends, switchedOn)
   })
   const result = await fc.check(property, { seed, numRuns: limit, endOnFailure: true })
   if (result.failed) {
@@ -35,7 +38,7 @@ export async function catchBug(
     law = error.law
     // Without the bug the same schedule has to pass.
     await simulation.run(result.counterexample![0], ends)
-  }
+  } else assertChanges()
   return {
     bug: bug.name,
     what: bug.what,
@@ -45,10 +48,27 @@ export async function catchBug(
   }
 }
 
+/** A bug that replaces a part of a statement which reads otherwise by now is none. */
+function watched(bug: Bug): { switchedOn: Bug; assertChanges: () => void } {
+  const { sql } = bug
+  if (sql === undefined) return { switchedOn: bug, assertChanges: () => {} }
+  let changes = 0
+  const counted = (statement: string): string => {
+    const changed = sql(statement)
+    if (changed !== statement) changes++
+    return changed
+  }
+  const assertChanges = () => {
+    if (changes === 0) throw new Error(`The bug "${bug.name}" changes no statement that was run`)
+  }
+  return { switchedOn: { ...bug, sql: counted }, assertChanges }
+}
+
 /** Which simulation catches which bugs. */
 export const suites: { kind: string; simulation: Simulation; bugs: Bug[] }[] = [
   { kind: 'counting', simulation: counting, bugs },
   { kind: 'billing', simulation: invoicing, bugs: billingBugs },
+  { kind: 'placing', simulation: placing, bugs: placingBugs },
 ]
 
 if (import.meta.main) {

@@ -32,9 +32,14 @@ export type Actor = {
   calls: number
 }
 
+/** `redis`: the first database of counters; the others are numbered. */
+export type StoreName = 'postgres' | 'redis' | `redis ${number}`
+
+export const storeOf = (database: number): StoreName => (database === 0 ? 'redis' : `redis ${database}`)
+
 type Call = {
   actor: Actor
-  store: 'redis' | 'postgres'
+  store: StoreName
   name: string
   apply: () => Promise<unknown>
   /** null: nobody waits for the answer any more */
@@ -61,7 +66,7 @@ const failures: Record<'redis' | 'postgres', Record<'refused' | 'reply_lost' | '
 export class Network {
   /** Calls pass at once: for the end of a schedule. */
   open = false
-  readonly away = { redis: false, postgres: false }
+  readonly away: Partial<Record<StoreName, boolean>> = {}
   parked: Call[] = []
   readonly log: string[] = []
   /** isolates that may not know all that was applied of theirs: their accounts are no sure measure of a loss */
@@ -79,6 +84,11 @@ export class Network {
   /** Runs the body as this actor, up to its first call. */
   act(actor: Actor, body: () => Promise<void>): Promise<void> {
     return this.#actors.run(actor, body)
+  }
+
+  /** Who is at it where this is asked. */
+  actorName(): string {
+    return this.#actors.getStore()?.name ?? ''
   }
 
   call(store: Call['store'], name: string, resends: number, apply: () => Promise<unknown>): Promise<unknown> {
@@ -173,7 +183,7 @@ export class Network {
   /** The store's client may send it again by itself, with the same arguments. */
   #failed(call: Call, how: 'refused' | 'reply_lost' | 'late'): void {
     if (call.resendsLeft > 0) this.#park({ ...call, resendsLeft: call.resendsLeft - 1 })
-    else call.answer!.reject(failures[call.store][how]())
+    else call.answer!.reject(failures[call.store === 'postgres' ? 'postgres' : 'redis'][how]())
   }
 
   /** What was sent may still arrive; nobody is left to hear the answer. */

@@ -27,7 +27,11 @@ export type SimEvent = {
   /** found in Postgres when Redis went back in time: counted, whatever comes */
   settled: number
   firstSentAt: number
+  /** how it was sent: one that was imported as history may be that, and one that was never sent otherwise is */
+  ways: Set<Way>
 }
+
+export type Way = 'live' | 'history'
 
 /** An event's id, within its tenant. */
 export type Identity = {
@@ -38,6 +42,10 @@ export type Identity = {
   forgotten: boolean
   surplus: number
   rollbacks: number
+  /** when it was forgotten where its tenant is: what was acknowledged before is not known everywhere */
+  strayedAt: number
+  /** It may be voided, and so count or not. */
+  corrected: boolean
 }
 
 export type Batch = {
@@ -81,6 +89,14 @@ export class Oracle {
     return [...this.identities.keys()].filter((key) => key.startsWith(`${tenant}/`)).length
   }
 
+  identitiesOf(tenant: number): Identity[] {
+    return [...this.identities].filter(([key]) => key.startsWith(`${tenant}/`)).map(([, one]) => one)
+  }
+
+  hasHistory(tenant: number): boolean {
+    return this.identitiesOf(tenant).some(({ variants }) => variants.some(({ ways }) => ways.has('history')))
+  }
+
   /** Those that events were sent for. */
   customersOf(tenant: number): string[] {
     const mine = [...this.#customers].filter(
@@ -101,7 +117,16 @@ export class Oracle {
     const key = `${of.tenant}/${idText}`
     let id = this.identities.get(key)
     if (!id) {
-      id = { id: idText, variants: [], firstSentMs: nowMs, forgotten: false, surplus: 0, rollbacks: 0 }
+      id = {
+        id: idText,
+        variants: [],
+        firstSentMs: nowMs,
+        forgotten: false,
+        surplus: 0,
+        rollbacks: 0,
+        strayedAt: 0,
+        corrected: false,
+      }
       this.identities.set(key, id)
     }
     const event: SimEvent = {
@@ -114,6 +139,7 @@ export class Oracle {
       firstAckedAt: null,
       settled: 0,
       firstSentAt: ++this.now,
+      ways: new Set(),
     }
     mine.push(event)
     id.variants.push(event)
@@ -121,13 +147,15 @@ export class Oracle {
   }
 
   /** A try to send a batch begins. */
-  sending(batch: Batch): Sending {
+  sending(batch: Batch, way: Way = 'live'): Sending {
     const known = batch.events.map((event) => ({
-      variant: event.id.variants.find(({ ackedAt }) => ackedAt !== null) ?? null,
+      variant:
+        event.id.variants.find(({ ackedAt }) => ackedAt !== null && ackedAt > event.id.strayedAt) ?? null,
       rollbacks: event.id.rollbacks,
     }))
     for (const event of batch.events) {
       event.maybe++
+      event.ways.add(way)
       remembered(event.id)
     }
     return { batch, known }
@@ -164,15 +192,19 @@ export class Oracle {
     }
   }
 
-  /** Redis is as it was at `sinceThen`. `settled`: how often Postgres has an event now. `pending`: whether some sending of it is still on the wire. */
+  /**
+   * Redis is as it was at `sinceThen`. `settled`: how often Postgres has an event now. `pending`: whether some sending of it is still
+   * on the wire. `held`: whether what went back may have held something of an id since then.
+   */
   rolledBack(
     sinceThen: number,
     settled: (event: SimEvent) => number,
     pending: (event: SimEvent) => boolean,
+    held: (id: Identity) => boolean,
   ): void {
     this.rollbacks++
     for (const id of this.identities.values()) {
-      if (id.variants.some(({ ackedAt }) => ackedAt !== null && ackedAt <= sinceThen)) continue
+      if (!held(id) || id.variants.some(({ ackedAt }) => ackedAt !== null && ackedAt <= sinceThen)) continue
       id.rollbacks++
       id.forgotten = true
       for (const event of id.variants) {
@@ -180,6 +212,16 @@ export class Oracle {
         event.ackedAt = null
         if (pending(event)) remembered(id)
       }
+    }
+  }
+
+  /** Where a tenant is was forgotten: an id of its may be accepted elsewhere once more. Nothing is lost. */
+  strayed(tenant: number, pending: (event: SimEvent) => boolean): void {
+    for (const id of this.identitiesOf(tenant)) {
+      id.rollbacks++
+      id.strayedAt = ++this.now
+      id.forgotten = true
+      if (id.variants.some(pending)) remembered(id)
     }
   }
 
@@ -191,9 +233,16 @@ export class Oracle {
 
   /** How often an event must be, and can be, in a total now. */
   bounds(event: SimEvent): { min: number; max: number } {
-    const min = Math.max(event.settled, event.ackedAt === null ? 0 : 1)
+    const min = event.id.corrected ? 0 : Math.max(event.settled, event.ackedAt === null ? 0 : 1)
     const possible = event.firstAckedAt !== null || event.maybe > 0 || event.settled > 0
     return { min, max: possible ? 1 + event.id.surplus : 0 }
+  }
+
+  /** The same with history, or without it. */
+  boundsWith(event: SimEvent, history: boolean): { min: number; max: number } {
+    const { min, max } = this.bounds(event)
+    if (history) return { min, max }
+    return { min: event.ways.has('history') ? 0 : min, max: event.ways.has('live') ? max : 0 }
   }
 }
 

@@ -52,9 +52,16 @@ export const baseMeters: NewMeter[] = [
   }),
 ]
 
+const ADDING: Aggregation[] = ['sum', 'count', 'avg', 'weighted_sum']
+/** Those that the tenants of a schedule have. */
+export const metersOf = ({ onlyAdding }: Pick<Setup, 'onlyAdding'>): NewMeter[] =>
+  baseMeters.filter(({ aggregation }) => !onlyAdding || ADDING.includes(aggregation))
+
 /** A meter made in the middle of a schedule; it counts the same digits as its type's own. */
 export const extraMeter = (n: number): Omit<NewMeter, 'id'> => meter(`extra_${n}`, 'call', 'sum', 'd')
 export const EXTRA_METERS = 3
+/** Whether it counts what was accepted before it was made, too. */
+export const reachesBack = (n: number): boolean => n === EXTRA_METERS - 1
 
 export const DIGITS = 27
 /** 10^(n − 12): 15 digits before the point and 12 after it. */
@@ -63,6 +70,10 @@ export const digitQuantity = (n: number): string =>
 
 const HOUR_MS = 3_600_000
 const quarter = (timezone: string) => (timezone === 'Asia/Kathmandu' ? HOUR_MS / 4 : 0)
+/** The hour of the tenant's zone that this instant is in. */
+export const hourOfTenant = (timezone: string, ms: number): number =>
+  Math.floor((ms - quarter(timezone)) / HOUR_MS) * HOUR_MS + quarter(timezone)
+
 /** Everything that a schedule sends happens in here; the ends are bucket boundaries of the tenant's zone. */
 export const periodOfTenant = (timezone: string): [fromMs: number, toMs: number] => {
   const midnight = Math.floor(START_MS / (24 * HOUR_MS)) * 24 * HOUR_MS
@@ -105,5 +116,9 @@ export const setupArbitrary = fc.record({
   /** how many slots the isolates share; with 16 each has its own */
   slots: fc.constantFrom(16, 16, 2),
   fullAtTheEnd: fc.constantFrom(false, false, true),
+  /** only meters whose counters add up: then nothing but the ledger tells that an act was computed on another one */
+  onlyAdding: fc.constantFrom(false, false, true),
+  /** whether there are meters that are revised */
+  revised: fc.constantFrom(false, false, true),
 })
 export type Setup = typeof setupArbitrary extends fc.Arbitrary<infer T> ? T : never

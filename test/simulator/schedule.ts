@@ -4,15 +4,22 @@ import { text } from '../../src/kernel/decimal.ts'
 import { flush } from '../../src/metering/flush.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import { reconcile } from '../../src/metering/reconcile.ts'
-import { checkLosses, checkNoDrift } from './check-accounts.ts'
-import { checkLog, owedLog, readLog } from './check-log.ts'
+import { checkLogAccount, checkLosses, checkNoDrift } from './check-accounts.ts'
+import { checkBlocks } from './check-blocks.ts'
+import { checkLog, type LoggedCounts, owedLog, readLog } from './check-log.ts'
 import { checkIdentities, checkTotals, owedNow } from './check-totals.ts'
 import { unitsOf } from './expected.ts'
+import type { Isolate } from './isolate.ts'
+import type { StoreName } from './network.ts'
 import { operations } from './operations/all.ts'
+import { takeAllBack } from './operations/correct.ts'
+import { eraseAll } from './operations/erase.ts'
+import { sendImport } from './operations/import.ts'
 import { offerAgain } from './operations/repair.ts'
+import { fillAll, readRevisedBooks } from './operations/revise.ts'
 import { isKnownYet, newEvent, sendBatch } from './operations/send.ts'
-import type { Batch, SimEvent } from './oracle.ts'
-import { kinds, periodOfTenant, setupArbitrary } from './plan.ts'
+import type { Batch, SimEvent, Way } from './oracle.ts'
+import { type Kind, kinds, periodOfTenant, setupArbitrary } from './plan.ts'
 import { simulation } from './simulation.ts'
 import { smoothly } from './stage.ts'
 import { laws, Violation } from './violation.ts'
@@ -29,12 +36,12 @@ export const counting = simulation({
 
 const ROUNDS = 400
 
-async function finish(world: World): Promise<void> {
+/** All faults are lifted, all is sent and settled, and checked. */
+export async function finish(world: World): Promise<void> {
   const { network } = world
   network.log.push('— the end: all faults are lifted')
-  network.away.redis = false
-  network.away.postgres = false
-  world.redis.full = false
+  for (const store of Object.keys(network.away)) network.away[store as StoreName] = false
+  for (const database of world.databases) database.full = false
   for (let round = 0; network.parked.length > 0; round++) {
     if (round > ROUNDS) throw new Violation(laws.drains, 'calls go on and on')
     await network.deliver(0, 'ok')
@@ -48,20 +55,26 @@ async function finish(world: World): Promise<void> {
     await world.isolate(0).services.counters.state(0)
   })
   await checkLogs(world, null)
-  world.redis.full = world.setup.fullAtTheEnd
+  for (const database of world.databases) database.full = world.setup.fullAtTheEnd
   await drain(world)
-  world.redis.full = false
+  for (const database of world.databases) database.full = false
   world.check()
   if (world.oracle.rollbacks > 0) {
     await callAgain(world)
     await drain(world)
   }
+  await takeAllBack(world)
+  await fillAll(world)
+  await eraseAll(world)
   const settled = await world.settledCounts()
   for (const { number } of world.tenants) {
-    await checkBooks(world, number)
+    const isHistory = world.oracle.hasHistory(number)
+    for (const history of isHistory ? [false, true] : [false]) await checkBooks(world, number, history)
+    await readRevisedBooks(world, number)
     await checkAccounts(world, number, settled)
   }
-  await checkLogs(world, settled)
+  await checkLogs(world, { all: settled, history: await world.settledCounts('history') })
+  await checkBlocks(world)
   checkIdentities(world, settled)
   await checkRedis(world)
 }
@@ -95,33 +108,44 @@ const PLAIN = {
 async function callAgain(world: World): Promise<void> {
   for (const isolate of world.isolates) {
     for (const { number } of world.tenants) {
-      for (const kind of kinds) {
-        const event = newEvent(world, number, 'again', { ...PLAIN, gauge: kind === 'gauge' })!
-        const batch: Batch = {
-          n: world.oracle.batches.length,
-          tenant: number,
-          events: [event],
-          handling: 'strict',
-          answered: false,
-          firstSentMs: event.id.firstSentMs,
-          retriable: true,
-        }
-        world.oracle.batches.push(batch)
-        await sendBatch(world, isolate, batch, { deaf: false, pace: smoothly })
-        world.check()
-        if (event.ackedAt !== null) continue
-        // The backlog is full of what the others sent.
-        await drain(world)
-        await sendBatch(world, isolate, batch, { deaf: false, pace: smoothly })
-        world.check()
-        if (event.ackedAt === null)
-          throw new Violation(laws.answers, 'an event is not accepted though nothing is broken')
-      }
+      // What is history has accounts of its own.
+      const ways: Way[] = world.oracle.hasHistory(number) ? ['live', 'history'] : ['live']
+      for (const kind of kinds) for (const way of ways) await callOnce(world, isolate, { number, kind, way })
     }
   }
 }
 
-async function checkAccounts(
+async function callOnce(
+  world: World,
+  isolate: Isolate,
+  { number, kind, way }: { number: number; kind: Kind; way: Way },
+): Promise<void> {
+  const event = newEvent(world, number, 'again', { ...PLAIN, gauge: kind === 'gauge' })!
+  const batch: Batch = {
+    n: world.oracle.batches.length,
+    tenant: number,
+    events: [event],
+    handling: 'strict',
+    answered: false,
+    firstSentMs: event.id.firstSentMs,
+    retriable: true,
+  }
+  if (way === 'live') world.oracle.batches.push(batch)
+  const call = async () => {
+    if (way === 'live') await sendBatch(world, isolate, batch, { deaf: false, pace: smoothly })
+    else await sendImport(world, isolate, { events: [event], history: true, lines: 1, pace: smoothly })
+    world.check()
+  }
+  await call()
+  if (event.ackedAt !== null) return
+  // The backlog is full of what the others sent.
+  await drain(world)
+  await call()
+  if (event.ackedAt === null)
+    throw new Violation(laws.answers, 'an event is not accepted though nothing is broken')
+}
+
+export async function checkAccounts(
   world: World,
   number: number,
   countOf: (event: SimEvent) => number,
@@ -130,6 +154,7 @@ async function checkAccounts(
   await world.start('reconcile', world.isolate(0), smoothly, async () => {
     const { services } = world.isolate(0)
     const found = await reconcile(services, await services.configs.load(tenant.id))
+    checkLogAccount(found.log, `tenant ${number}`, world.oracle.rollbacks === 0)
     if (world.oracle.rollbacks === 0) checkNoDrift(found.meters, `tenant ${number}`)
     else checkLosses(world, tenant, found, countOf)
   })
@@ -144,8 +169,8 @@ async function drain(world: World): Promise<void> {
       const { services } = world.isolate(0)
       await flush(services, { leaseMs: 0, retryQuarantined: world.oracle.rollbacks > 0 })
       let counters = 0
-      for (let p = 0; p < world.setup.partitions; p++) {
-        const { open, sealed } = await services.counters.state(p)
+      for (const { id } of await services.counters.listPartitions()) {
+        const { open, sealed } = await services.counters.state(id)
         counters += sealed.length + (open?.counters ?? 0)
       }
       left = counters
@@ -157,7 +182,7 @@ async function drain(world: World): Promise<void> {
 }
 
 /** `countOf`: where all is settled, the log has every event as often as it counts. */
-async function checkLogs(world: World, countOf: ((event: SimEvent) => number) | null): Promise<void> {
+async function checkLogs(world: World, countOf: LoggedCounts | null): Promise<void> {
   for (const tenant of world.tenants) {
     const [question, owed] = [{ tenant, customer: null }, owedLog(world, tenant, null)]
     let read = false
@@ -172,7 +197,7 @@ async function checkLogs(world: World, countOf: ((event: SimEvent) => number) | 
 }
 
 /** Postgres alone has everything. */
-async function checkBooks(world: World, number: number): Promise<void> {
+export async function checkBooks(world: World, number: number, history: boolean): Promise<void> {
   const tenant = world.tenants[number]!
   const customers = world.oracle.customersOf(number)
   if (customers.length === 0) return
@@ -188,6 +213,7 @@ async function checkBooks(world: World, number: number): Promise<void> {
       meter: null,
       boundariesMs: periodOfTenant(tenant.timezone),
       groupBy: [],
+      history,
     })
     for (const customer of customers) {
       const shown = new Map(
@@ -197,7 +223,13 @@ async function checkBooks(world: World, number: number): Promise<void> {
       )
       checkTotals(
         world,
-        { tenant, customer, owed: owedNow(world, tenant, customer), reader: 'the books' },
+        {
+          tenant,
+          customer,
+          owed: owedNow(world, tenant, customer, history),
+          reader: 'the books',
+          filled: true,
+        },
         shown,
       )
     }
@@ -208,15 +240,17 @@ async function checkBooks(world: World, number: number): Promise<void> {
 /** Nothing is left but what the partition knows of itself, and event ids; what was kept for a while goes by itself. */
 async function checkRedis(world: World): Promise<void> {
   world.time.advance(world.limits.keepSettledMs + 1)
-  const left = (await world.redis.keys()).filter((key) => !/:(meta|kept|forgetting|dd:.*)$/.test(key))
+  const keys = await Promise.all(world.databases.map((database) => database.keys()))
+  const left = keys.flat().filter((key) => !/:(meta|kept|erased|forgetting|dd:.*)$/.test(key))
   if (left.length > 0) throw new Violation(laws.drains, `left in Redis: ${left.join(' ')}`)
   await world.start('state', world.isolate(0), smoothly, async () => {
-    for (let p = 0; p < world.setup.partitions; p++) {
-      const { unsettledCounters } = await world.isolate(0).services.counters.state(p)
+    const { counters } = world.isolate(0).services
+    for (const { id } of await counters.listPartitions()) {
+      const { unsettledCounters } = await counters.state(id)
       if (unsettledCounters !== 0)
         throw new Violation(
           laws.drains,
-          `partition ${p} says that ${unsettledCounters} counters are unsettled`,
+          `partition ${id} says that ${unsettledCounters} counters are unsettled`,
         )
     }
   })

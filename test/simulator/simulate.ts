@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { invoicing } from './billing/schedule.ts'
+import { placing } from './placing/schedule.ts'
 import { randomSeed, run } from './run.ts'
 import { counting } from './schedule.ts'
 import { openFarEnds } from './stores.ts'
@@ -14,16 +15,19 @@ const { values } = parseArgs({
     path: { type: 'string' },
     /** invoicing, in place of counting */
     billing: { type: 'boolean', default: false },
+    /** counting in several databases, in place of one */
+    placing: { type: 'boolean', default: false },
   },
 })
 const seed = values.seed === undefined ? randomSeed() : Number(values.seed)
+const kind = values.billing ? invoicing : values.placing ? placing : counting
 /** About a minute or two of either kind. */
 const usual = values.billing ? 200 : 1_000
 const [schedules, steps] = [Number(values.schedules ?? usual), Number(values.steps)]
 console.log(`seed ${seed}: ${schedules} schedules of up to ${steps} steps`)
 const ends = await openFarEnds()
 const began = performance.now()
-const { ran, failure } = await run(values.billing ? invoicing : counting, ends, {
+const { ran, failure } = await run(kind, ends, {
   seed,
   schedules,
   steps,

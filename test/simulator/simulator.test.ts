@@ -9,21 +9,23 @@ import { randomSeed, run } from './run.ts'
 import { counting } from './schedule.ts'
 import { type FarEnds, openFarEnds } from './stores.ts'
 
-const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 120)
+const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 60)
 const STEPS = 40
 const seed = process.env.SIMULATE_SEED ? Number(process.env.SIMULATE_SEED) : randomSeed()
 /** Schedules within which each deliberate bug is caught. */
 const CAUGHT_WITHIN = 500
 const CAUGHT_SOON = [
-  'GETDEL before the insert',
+  'blocks after the discard',
   'claim before count',
-  'no reply is success',
+  'a hot block is left',
   'no segment id',
   'other content is a duplicate',
   'a full Redis stays full',
-  'floats',
+  'history is billed',
   'a duplicate is logged',
   'settled and live',
+  'all hours at once',
+  'counts what adds only',
 ]
 const switchedOn = bugs.filter(
   ({ name }) => process.env.SIMULATE_BUGS === 'all' || CAUGHT_SOON.includes(name),

@@ -4,8 +4,7 @@
 import type { BillingSettings } from '../../src/billing/settings.ts'
 import { TollgateError } from '../../src/kernel/errors.ts'
 import type { Limits } from '../../src/metering/limits.ts'
-import type { CounterStore } from '../../src/metering/ports.ts'
-import type { Bug } from './bug.ts'
+import type { Bug, Counters } from './bug.ts'
 import { Isolate } from './isolate.ts'
 import { type Actor, type Fate, Network, quiet } from './network.ts'
 import { VirtualTime } from './random.ts'
@@ -24,6 +23,8 @@ export type StageSetup = {
   /** how often an isolate's Redis client sends a command again by itself */
   resends: number
   partitions: number
+  /** how many databases hold them, where tenants are placed; absent: one, and no tenant is ever moved */
+  databases?: number
   /** as on Node: single events that arrive at once go in one call */
   coalesce: boolean
   /** how many of the 16 slots of accounts are in use */
@@ -39,7 +40,7 @@ export class Stage<Setup extends StageSetup = StageSetup> {
   readonly bug: Bug | undefined
   readonly limits: Limits
   readonly network: Network
-  readonly redis: RedisServer
+  readonly databases: RedisServer[]
   readonly postgres: PostgresServer
   readonly tenants: Tenant[]
   isolates: Isolate[]
@@ -51,11 +52,16 @@ export class Stage<Setup extends StageSetup = StageSetup> {
     this.setup = setup
     this.bug = bug
     this.limits = { ...limits, ...bug?.limits }
-    this.redis = ends.redis(bug)
+    this.databases = Array.from({ length: setup.databases ?? 1 }, (_, n) => ends.redis(bug, n))
     this.postgres = ends.postgres(bug)
     this.network = new Network(time, (isolate) => this.kill(isolate))
     this.tenants = setup.tenants.map((timezone, number) => ({ number, id: crypto.randomUUID(), timezone }))
     this.isolates = setup.skewsMs.map((skewMs) => this.#newIsolate(skewMs))
+  }
+
+  /** the first database, which is the only one where tenants are not placed */
+  get redis(): RedisServer {
+    return this.databases[0]!
   }
 
   get isolatesMade(): number {
@@ -72,12 +78,15 @@ export class Stage<Setup extends StageSetup = StageSetup> {
   }
 
   /** The counters, watched as they go out. */
-  watched(counters: CounterStore): CounterStore {
+  watched(counters: Counters): Counters {
     return counters
   }
 
   /** A record script was run for an isolate. */
-  recorded(_isolate: number, _args: string[], _reply: unknown): void {}
+  recorded(_isolate: number, _database: number, _args: string[], _reply: unknown): void {}
+
+  /** A statement was run in Postgres for an actor. */
+  async executed(_actor: string): Promise<void> {}
 
   isolate(n: number): Isolate {
     return this.isolates[n % this.isolates.length]!
@@ -135,6 +144,11 @@ export class Stage<Setup extends StageSetup = StageSetup> {
     }
   }
 
+  /** What was held up goes on, and well. */
+  finish(actor: Actor): Promise<void> {
+    return this.#hurry(actor, smoothly)
+  }
+
   /** Throws what went wrong in an actor. */
   check(): void {
     if (this.#violation === undefined) return
@@ -150,4 +164,4 @@ export class Stage<Setup extends StageSetup = StageSetup> {
 }
 
 export const isStoreFailure = (error: unknown): boolean =>
-  error instanceof TollgateError && error.code === 'store_unavailable'
+  error instanceof TollgateError && ['store_unavailable', 'memory_full'].includes(error.code)

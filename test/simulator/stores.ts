@@ -5,8 +5,12 @@ import { type SQL, sql } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import type { Reply, Script } from '../../src/stores/redis/connection.ts'
 import { type EmbeddedRedis, openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
+import { actsNoted, noteActs, notedActs, offerActs } from '../../src/stores/redis/scripts/acts.ts'
+import { notedErasures, noteErasure } from '../../src/stores/redis/scripts/erasures.ts'
 import { forgetIds } from '../../src/stores/redis/scripts/ids.ts'
 import {
+  clock,
+  filledMeters,
   liveCustomers,
   noteDrift,
   publishConfig,
@@ -14,10 +18,20 @@ import {
   readLive,
 } from '../../src/stores/redis/scripts/live.ts'
 import { readLog } from '../../src/stores/redis/scripts/log.ts'
+import {
+  announcePartitions,
+  databaseOf,
+  freezeHome,
+  holdsPartition,
+  knownPlacement,
+  knownPlacements,
+  lookUpIds,
+} from '../../src/stores/redis/scripts/placement.ts'
 import { record } from '../../src/stores/redis/scripts/record.ts'
 import { partitionsOf, release, seal, state } from '../../src/stores/redis/scripts/seal.ts'
 import {
   discard,
+  knownSegments,
   markMissing,
   quarantine,
   readSegment,
@@ -41,10 +55,23 @@ const scripts: Script[] = [
   readLog,
   liveCustomers,
   publishConfig,
+  filledMeters,
+  clock,
   readAccepted,
   noteDrift,
   reoffer,
   forgetIds,
+  lookUpIds,
+  freezeHome,
+  knownPlacement,
+  knownPlacements,
+  databaseOf,
+  holdsPartition,
+  announcePartitions,
+  noteErasure,
+  notedErasures,
+  knownSegments,
+  ...[actsNoted, noteActs, offerActs, notedActs],
 ]
 const byHash = new Map(scripts.map((script) => [script.hash, script]))
 const byText = new Map(scripts.map((script) => [script.text, script]))
@@ -168,7 +195,9 @@ export class RedisServer {
 
 const tables = [
   ...(['tenants', 'meters', 'usage', 'segments'] as const),
-  ...(['log_contents', 'log_blocks', 'log_customers'] as const),
+  ...(['log_contents', 'log_blocks', 'log_customers', 'corrections', 'acts', 'erasures'] as const),
+  ...(['partitions', 'placements'] as const),
+  'offered_acts' as const,
 ] as const
 /** Every row of every table that a schedule fills, as JSON. */
 export type PostgresImage = Record<(typeof tables)[number], string>
@@ -183,7 +212,8 @@ export type PostgresServer = {
 }
 
 export type FarEnds = {
-  redis(bug: Bug | undefined): RedisServer
+  /** the nth of the databases of counters */
+  redis(bug: Bug | undefined, n: number): RedisServer
   postgres(bug: Bug | undefined): PostgresServer
   close(): Promise<void>
 }
@@ -199,21 +229,47 @@ const everyTable = [
     'credit_notes',
     'numbering',
   ],
-  ...['log_customers', 'log_blocks', 'log_contents'],
-  ...['usage', 'segments', 'coupons', 'plan_versions', 'plans', 'meters', 'api_keys', 'customers', 'tenants'],
+  ...[
+    'offered_acts',
+    'transfers',
+    'erasures',
+    'recounts',
+    'acts',
+    'corrections',
+    'log_customers',
+    'log_blocks',
+    'log_contents',
+  ],
+  ...[
+    'usage',
+    'usage_days',
+    'usage_values',
+    'segments',
+    'coupons',
+    'plan_versions',
+    'plans',
+    'meters',
+    'api_keys',
+    'customers',
+    ...['placements', 'partitions'],
+    'tenants',
+  ],
 ]
+
+/** Each is one Redis. */
+export const DATABASES_MOST = 3
 
 /** Deleting is quicker than truncating, but leaves dead rows. */
 const VACUUM_EVERY = 100
 
 export async function openFarEnds(): Promise<FarEnds> {
-  const embedded = await openEmbeddedRedis()
+  const embedded = await Promise.all(Array.from({ length: DATABASES_MOST }, () => openEmbeddedRedis()))
   const { db, client, close } = await openMigratedPglite()
   await db.execute(sql`set synchronous_commit = off`)
   const dialect = new PgDialect()
   let schedules = 0
   return {
-    redis: (bug) => new RedisServer(embedded, bug),
+    redis: (bug, n) => new RedisServer(embedded[n]!, bug),
     postgres: (bug) => ({
       async execute(statement) {
         const { sql: text, params } = dialect.sqlToQuery(statement)
@@ -230,7 +286,8 @@ export async function openFarEnds(): Promise<FarEnds> {
         const statements = often
           ? `truncate ${everyTable.join(', ')}`
           : everyTable.map((table) => `delete from ${table}`).join('; ')
-        await VirtualTime.real(() => client.exec(statements))
+        // What Postgres draws at random is the same each time.
+        await VirtualTime.real(() => client.exec(`${statements}; select setseed(0)`))
       },
       image: () =>
         VirtualTime.real(async () => {
@@ -254,7 +311,7 @@ export async function openFarEnds(): Promise<FarEnds> {
         }),
     }),
     close: async () => {
-      await Promise.all([embedded.close(), close()])
+      await Promise.all([...embedded, { close }].map((one) => one.close()))
     },
   }
 }

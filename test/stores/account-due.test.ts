@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { dueStatement } from '../../src/stores/postgres/account-store.ts'
+import { dueStatement } from '../../src/stores/postgres/account-statements.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { accountStoreOn } from '../support/account-store.ts'
 import { changeOf, DECEMBER_MS, newId, subscriptionOf } from '../support/accounts.ts'

@@ -38,6 +38,7 @@ describe.each(postgresBackends)('an account on $name', ({ open }) => {
         terms: [],
         coupons: [],
         creditNotes: [],
+        recounts: [],
         customer: { name: null, email: null, taxRates: [] },
       })),
     )

@@ -97,8 +97,8 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       expect(await access.findKey(sha256Hex(secret))).toEqual({
         keyId: key.id,
         config: {
-          ...{ tenantId: tenant.id, timezone: 'Asia/Kolkata', currency: 'INR' },
-          ...{ unmetered: 'keep', version: 1, meters: [] },
+          ...{ tenantId: tenant.id, timezone: 'Asia/Kolkata', currency: 'INR', placement: null },
+          ...{ unmetered: 'keep', dedupeWindowHours: null, version: 1, meters: [], revisions: [] },
         },
       })
     })
@@ -137,10 +137,16 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
       expect(await access.findTenant(tenant.id)).toEqual(other)
       expect(await access.loadConfig(tenant.id)).toMatchObject({ unmetered: 'refuse', version: 4 })
       expect((await catalog.planOfCustomer(tenant.id, 'anyone'))?.plan.key).toBe('pro')
+      for (const dedupeWindowHours of [72, null, 1]) {
+        expect(await change({ dedupeWindowHours })).toMatchObject({ tenant: { dedupeWindowHours } })
+        expect(await change({ name: 'Other' })).toMatchObject({ tenant: { dedupeWindowHours } })
+        expect(await access.loadConfig(tenant.id)).toMatchObject({ dedupeWindowHours })
+      }
+      expect(await change({ dedupeWindowHours: null })).toMatchObject({ tenant: other })
 
       expect(await change({ name: 'Lost', defaultPlan: 'nope' })).toEqual({ kind: 'no_plan' })
       expect(await access.findTenant(tenant.id)).toEqual(other)
-      expect((await access.loadConfig(tenant.id)).version).toBe(4)
+      expect((await access.loadConfig(tenant.id)).version).toBe(11)
       expect(await access.changeTenant(crypto.randomUUID(), { name: 'x' })).toEqual({ kind: 'not_found' })
     })
 
@@ -415,7 +421,11 @@ describe.each(postgresBackends)('tenants, keys, customers, meters and plans on $
     it('that is changed by many at once has every change as a version', async () => {
       await catalog.createPlan(tenantId, plan(), false)
       const tenant = await access.loadConfig(tenantId)
-      const services = { catalog, counters: { publishConfig: async () => {} }, configs: { forget: () => {} } }
+      const services = {
+        catalog,
+        counters: { publishConfig: async () => {}, clockMicros: async () => 1 },
+        configs: { forget: () => {} },
+      }
       const days = [1, 2, 3, 4]
       await Promise.all(
         days.map((trial_days) =>

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Counter, TALLY_CUSTOMER } from '../../src/metering/counter.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
+import { listField } from '../../src/metering/logged.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { metaKey } from '../../src/stores/redis/keys.ts'
@@ -9,8 +11,6 @@ import { readLive } from '../../src/stores/redis/scripts/live.ts'
 import { batch, meter, meterId, tenantConfig } from '../support/metering.ts'
 import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
 
-/** Its own, on a real server. */
-const DATABASE = 1
 /** Every meter's tally is a counter of a segment, too. */
 const notTally = ({ customerId }: Counter) => customerId !== TALLY_CUSTOMER
 const noLease = { owner: 'test', ms: 0 }
@@ -20,7 +20,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   let store: CounterStore
   const config = tenantConfig()
   const storeWith = (limits: Partial<Limits>, partitions = 1) =>
-    new RedisCounterStore(backend.connection, { ...defaultLimits, keepSettledMs: 0, ...limits }, partitions)
+    RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0, ...limits }, partitions)
   const totals = async (of = config, customers = ['alice']) =>
     (await store.readLive(of.tenantId, customers)).counters.map(({ customerId, meter, a, b }) => ({
       customerId,
@@ -35,7 +35,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   }
 
   beforeAll(async () => {
-    backend = await open(DATABASE)
+    backend = await open()
   })
   afterAll(() => backend.close())
   beforeEach(async () => {
@@ -261,6 +261,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({
       kind: 'backlog_full',
       scope: 'tenant',
+      of: 'counters',
     })
     expect(await store.record(batch(config, [{ customer_id: 'c1' }]))).toMatchObject({ kind: 'recorded' })
     for (const customer_id of ['c1', 'c2'])
@@ -268,9 +269,30 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(await store.record(batch(tenantConfig(), [{}]))).toEqual({
       kind: 'backlog_full',
       scope: 'partition',
+      of: 'counters',
     })
     for (const segment of await sealed()) await store.discard(segment, await store.readSegment(segment))
     expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toMatchObject({ kind: 'recorded' })
+  })
+
+  it('tells a backlog of the log from one of counters', async () => {
+    const logged = (properties: Record<string, unknown>, of = config) => {
+      const one = batch(of, [{ properties }])
+      const line = JSON.stringify(properties)
+      const log = { lists: { api_call: [] }, fields: [listField(of.tenantId, 'api_call', [])] }
+      return { ...one, log, events: one.events.map((event) => ({ ...event, line })) }
+    }
+    const large = { text: 'x'.repeat(3_000) }
+    store = storeWith({ backlogMaxLogBytesPerTenant: 5_000, backlogMaxLogBytes: 8_000 })
+    expect(await store.record(logged(large))).toMatchObject({ kind: 'recorded' })
+    expect(await store.record(logged(large))).toEqual({ kind: 'backlog_full', scope: 'tenant', of: 'log' })
+    const other = tenantConfig()
+    expect(await store.record(logged(large, other))).toMatchObject({ kind: 'recorded' })
+    expect(await store.record(logged(large, tenantConfig()))).toEqual({
+      kind: 'backlog_full',
+      scope: 'partition',
+      of: 'log',
+    })
   })
 
   const layouts = [
@@ -305,6 +327,29 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       while (await store.forgetIds(0)) {}
       const left = (await backend.client.keys('*:dd:*')).map((key) => key.split(':')[4])
       expect(new Set(left).size).toBeLessThanOrEqual(2)
+    })
+
+    it(`knows an id, ${layout}, for as long as its tenant says, from the next event on`, async () => {
+      store = storeWith({ ...limits, dedupeWindowMs: 60_000 })
+      const [short, long] = [{ ...config, dedupeWindowHours: 1 }, tenantConfig([], { dedupeWindowHours: 2 })]
+      const at = (of: typeof config, id: string, dedupeWindowMs: number | null) =>
+        store.record({ ...batch(of, [{ id }]), dedupeWindowMs })
+      const verdicts = (id: string, of: typeof config, ms: number | null) =>
+        at(of, id, ms).then((outcome) => 'verdicts' in outcome && outcome.verdicts.join())
+      expect(batch(short, [{}]).dedupeWindowMs).toBe(3_600_000)
+      for (const of of [short, long]) expect(await verdicts('first', of, null)).toBe('accepted')
+      // Shorter: what is older than that is forgotten at the second change of generations after it, and its memory given back.
+      expect(await verdicts('second', short, 20)).toBe('accepted')
+      await sleep(30)
+      expect(await verdicts('third', short, 20)).toBe('accepted')
+      expect(await verdicts('first', short, 20)).toBe('accepted')
+      while (await store.forgetIds(0)) {}
+      const left = await backend.client.keys(`*:dd:${short.tenantId}:1*`)
+      expect(left).toEqual([])
+      // … and another tenant's are as they were; made longer, what is known stays known.
+      expect(await verdicts('first', long, null)).toBe('duplicate')
+      expect(await verdicts('second', long, 3_600_000)).toBe('accepted')
+      expect(await verdicts('first', long, 3_600_000)).toBe('duplicate')
     })
 
     it(`says of an id twice in a batch, ${layout}, what it would have said of it in two`, async () => {
@@ -410,10 +455,11 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   it.runIf(real)(
     'takes as many Redis commands for a hundred events as for one, new counters and all: nine',
     async () => {
+      const own = String(backend.client.options.db)
       const monitor = await backend.client.duplicate().monitor()
       let calls = 0
       monitor.on('monitor', (_time: string, [command]: string[], _source: string, database: string) => {
-        if (database === String(DATABASE) && command !== 'ping') calls++
+        if (database === own && command !== 'ping') calls++
       })
       const callsOf = async (sent: Parameters<typeof batch>[1]): Promise<number> => {
         calls = 0
@@ -499,7 +545,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
           backend.connection,
           readLive,
           [metaKey(0)],
-          [many.tenantId, String(most), 'alice'],
+          [many.tenantId, String(most), 'alice', '0', '-'],
         )) as unknown[]
       )[0]
     expect([await read(counters), await read(counters - 1)]).toEqual(['live', 'too_many'])
@@ -611,7 +657,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('gives events that are sent together each the outcome that it would have had alone', async () => {
-    const shared = new RedisCounterStore(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+    const shared = RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
       coalesce: true,
     })
     await shared.record(batch(config, [{ id: 'known', quantity: 5 }]))
@@ -656,7 +702,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('counts batches that are sent together each as a whole or not at all', async () => {
-    const shared = new RedisCounterStore(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+    const shared = RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
       coalesce: true,
     })
     await shared.record(batch(config, [{ id: 'known', quantity: 5 }]))
@@ -695,7 +741,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('lets a batch that the script fails on harm nobody that is sent with it', async () => {
-    const shared = new RedisCounterStore(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+    const shared = RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
       coalesce: true,
     })
     const poisoned = batch(config, [{ id: 'poisoned' }])
@@ -710,7 +756,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('sends events one by one where together they would be too much', async () => {
-    const shared = new RedisCounterStore(
+    const shared = RedisCounterStore.inOne(
       backend.connection,
       { ...defaultLimits, backlogMaxCountersPerTenant: 3 },
       1,

@@ -370,7 +370,7 @@ describe('a disk that refuses', () => {
   it('makes the counters unavailable, which is a 503', async () => {
     const { disk, failing } = failingDisk()
     const client = await open({ disk })
-    const counters = new RedisCounterStore(tcpConnection(client), defaultLimits, 1)
+    const counters = RedisCounterStore.inOne(tcpConnection(client), defaultLimits, 1)
     await counters.publishConfig('tenant', 1)
     failing.code = 'ENOSPC'
     for (const version of [2, 3])

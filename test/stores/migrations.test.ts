@@ -7,6 +7,7 @@ import { onlyPrices } from '../../src/billing/terms.ts'
 import { flush } from '../../src/metering/flush.ts'
 import { reconcile } from '../../src/metering/reconcile.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
+import { fillDays } from '../../src/stores/postgres/fill-days.ts'
 import { openPglite } from '../../src/stores/postgres/pglite.ts'
 import { postgresAccess, postgresCatalog } from '../../src/stores/postgres/stores.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
@@ -99,7 +100,7 @@ it('plans that were there before they had versions are their own version 1, with
 })
 
 it('meters that were there before they had ids go on with their counters, tallies and accounts', async () => {
-  const [{ db, client, close }, redis] = await Promise.all([openPglite(null), redisBackends[0]!.open(14)])
+  const [{ db, client, close }, redis] = await Promise.all([openPglite(null), redisBackends[0]!.open()])
   try {
     const all = await migrations()
     const from = all.findIndex(({ tag }) => tag.endsWith('_meter_ids'))
@@ -123,10 +124,14 @@ it('meters that were there before they had ids go on with their counters, tallie
     // Nor was there a log.
     const then = { ...world, log: null }
     await send(then, old, [{ quantity: 3 }])
+    // Settling notes since when there is a log, which the version of then did not.
+    await rows(db, sql`alter table tenants add column log_since timestamptz`)
     await flush(then)
+    await rows(db, sql`alter table tenants drop column log_since`)
     await send(then, old, [{ quantity: 4 }])
 
     await apply(all.slice(from))
+    await fillDays(db)
 
     const config = await postgresAccess(db).loadConfig(old.tenantId)
     expect(config.meters.map(({ id, key }) => [id, key])).toEqual([

@@ -154,7 +154,13 @@ describe.each(postgresBackends.slice(0, 1))('what another tenant has, on $name',
       usedCustomers: await usage.settledCustomers(tenantId, '', 100),
       totals: await usage.totals(
         {
-          ...{ tenantId, customerIds: [customerId], meters: null, levelMeters: [], groupPositions: [] },
+          ...{
+            tenantId,
+            customerIds: [customerId],
+            meters: ['id_calls'],
+            levelMeters: [],
+            groupPositions: [],
+          },
           boundariesMs: [NOVEMBER_MS, DECEMBER_MS],
         },
         [],

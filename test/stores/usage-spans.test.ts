@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Decimal, decimal, sum, text, zero } from '../../src/kernel/decimal.ts'
+import { digest128 } from '../../src/kernel/digest.ts'
 import type { Counter, Merge } from '../../src/metering/counter.ts'
 import type { LiveCounter, MergedValue, SegmentRef, UsageSpan } from '../../src/metering/ports.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
@@ -234,7 +235,7 @@ const counterOf = (
   bucketMs: start + bucket * hour,
   merge,
   groups: JSON.stringify(groups),
-  distinctValue: merge === 'once' ? `d${distinct}` : '',
+  distinctValue: merge === 'once' ? digest128(`d${distinct}`) : '',
   a: merge === 'once' ? '1' : a,
   b,
 })

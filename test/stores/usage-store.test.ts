@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { digest128 } from '../../src/kernel/digest.ts'
 import type { Counter } from '../../src/metering/counter.ts'
 import {
   type LiveCounter,
@@ -44,7 +45,7 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
   const query = (more: Partial<TotalsQuery> = {}): TotalsQuery => ({
     tenantId,
     customerIds: ['alice'],
-    meters: null,
+    meters: ['calls', 'users', 'gb', 'other', 'm2'],
     boundariesMs: [start, start + 24 * hour],
     levelMeters: [],
     groupPositions: [],
@@ -121,14 +122,17 @@ describe.each(postgresBackends)('a usage store on $name', ({ open }) => {
   it('counts a distinct value once over segments, buckets and both stores', async () => {
     const once = { merge: 'once', meter: 'users' } as const
     await store.settle(segment(), [
-      counter({ ...once, distinctValue: 'x' }),
-      counter({ ...once, distinctValue: 'y' }),
+      counter({ ...once, distinctValue: digest128('x') }),
+      counter({ ...once, distinctValue: digest128('y') }),
     ])
     await store.settle(segment(), [
-      counter({ ...once, distinctValue: 'x' }),
-      counter({ ...once, distinctValue: 'x', bucketMs: start + hour }),
+      counter({ ...once, distinctValue: digest128('x') }),
+      counter({ ...once, distinctValue: digest128('x'), bucketMs: start + hour }),
     ])
-    const more = [live('s', { ...once, distinctValue: 'y' }), live('s', { ...once, distinctValue: 'z' })]
+    const more = [
+      live('s', { ...once, distinctValue: digest128('y') }),
+      live('s', { ...once, distinctValue: digest128('z') }),
+    ]
     expect(await brief({}, more)).toMatchObject([{ a: '3', settled: '2' }])
   })
 

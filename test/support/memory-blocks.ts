@@ -1,10 +1,10 @@
 // A store of blocks outside of Postgres, as a folder or a bucket is, in memory: what is put back with Postgres is not in it.
 
-import type { BlockStore, NewBlock, StoredBlock } from '../../src/log/block-store.ts'
+import type { BlockStore, BlockStoreKind, NewBlock, StoredBlock } from '../../src/log/block-store.ts'
 import { checkAfter, checkBlocks, checkContent, checkName } from '../../src/stores/blocks/block-name.ts'
 
 export class MemoryBlockStore implements BlockStore {
-  readonly kind = 'folder'
+  readonly kind: BlockStoreKind = 'folder'
   readonly #blocks = new Map<string, StoredBlock & { createdMs: number }>()
 
   async put(blocks: NewBlock[]): Promise<void> {

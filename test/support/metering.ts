@@ -19,6 +19,7 @@ export const meter = (key: string, aggregation: Aggregation, more: Partial<Meter
   missing: 'refuse',
   filter: [],
   countsFromMs: null,
+  revision: null,
   createdAt: new Date(0),
   archivedAt: null,
   ...more,
@@ -32,8 +33,10 @@ export const tenantConfig = (
   timezone: 'UTC',
   currency: 'USD',
   unmetered: 'refuse',
+  dedupeWindowHours: null,
   version: 1,
   meters,
+  revisions: [],
   ...more,
 })
 

@@ -1,6 +1,7 @@
 // The Postgres backends that a suite runs on: PGlite by default, with TEST_SERVERS=real the server at DATABASE_URL, in
 // a database of its own that is dropped afterwards.
 
+import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { startNeonBridge } from '../../src/local/neon-bridge.ts'
 import type { Db } from '../../src/stores/postgres/db.ts'
@@ -68,3 +69,13 @@ export const postgresBackends: { name: string; open: () => Promise<PostgresBacke
   { name: real ? 'node-postgres' : 'PGlite', open: openFarEnd },
   { name: `the Neon client, through the bridge to ${real ? 'Postgres' : 'PGlite'}`, open: bridged },
 ]
+
+/** A row for a tenant that is used without having been made: its days are those of its zone. */
+export const tenantIn = async (
+  { db }: PostgresBackend,
+  { tenantId, timezone }: { tenantId: string; timezone: string },
+): Promise<void> => {
+  await db.execute(
+    sql`insert into tenants (id, name, timezone, currency) values (${tenantId}, 'a tenant', ${timezone}, 'EUR') on conflict do nothing`,
+  )
+}

@@ -16,7 +16,7 @@ export function required(name: string): string {
   return value
 }
 
-/** Of the suites that run against a server; others name theirs when they open a backend. */
+/** Of the suites that run against a server, as long as they run. */
 const databases: Record<string, number> = {
   'http on Node': 6,
   'http on workerd': 7,
@@ -45,20 +45,40 @@ export type RedisBackend = {
   close(): Promise<void>
 }
 
-/** `database`: a number of its own for each suite, because suites run at the same time and empty theirs. */
-async function openFarEnd(database: number): Promise<{ client: Redis; close(): Promise<void> }> {
-  if (!real) return openEmbeddedRedis()
-  const client = new Redis(await freshRedis(database), { maxRetriesPerRequest: 1 })
-  return { client, close: async () => void (await client.quit()) }
+/** Of the other suites, which empty theirs: a worker runs one file at a time, and no two workers have the same. */
+const others = [0, 1, 2, 3, 4, 5, 8, 9, 12, 13, 14, 15]
+const PER_WORKER = 3
+const taken = new Set<number>()
+
+function takeDatabase(): number {
+  const first = (Number(process.env.VITEST_POOL_ID) - 1) * PER_WORKER
+  const database = others.slice(first, first + PER_WORKER).find((one) => !taken.has(one))
+  if (database === undefined)
+    throw new Error(
+      `A file of tests has at most ${PER_WORKER} databases open, in a worker of ${others.length / PER_WORKER}`,
+    )
+  taken.add(database)
+  return database
 }
 
-async function direct(database: number): Promise<RedisBackend> {
-  const { client, close } = await openFarEnd(database)
+async function openFarEnd(): Promise<{ client: Redis; close(): Promise<void> }> {
+  if (!real) return openEmbeddedRedis()
+  const database = takeDatabase()
+  const client = new Redis(await freshRedis(database), { maxRetriesPerRequest: 1 })
+  const close = async () => {
+    await client.quit()
+    taken.delete(database)
+  }
+  return { client, close }
+}
+
+async function direct(): Promise<RedisBackend> {
+  const { client, close } = await openFarEnd()
   return { connection: tcpConnection(client), client, setFault: () => {}, close }
 }
 
-async function bridged(database: number): Promise<RedisBackend> {
-  const { client, close } = await openFarEnd(database)
+async function bridged(): Promise<RedisBackend> {
+  const { client, close } = await openFarEnd()
   let fault: FaultHook | undefined
   const token = crypto.randomUUID()
   const bridge = await startUpstashBridge({ client, token, fault: (request) => fault?.(request) })
@@ -76,7 +96,7 @@ async function bridged(database: number): Promise<RedisBackend> {
   }
 }
 
-export const redisBackends: { name: string; open: (database: number) => Promise<RedisBackend> }[] = [
+export const redisBackends: { name: string; open: () => Promise<RedisBackend> }[] = [
   { name: real ? 'Redis over TCP' : 'embedded Redis', open: direct },
   { name: `the Upstash client, through the bridge to ${real ? 'Redis' : 'embedded Redis'}`, open: bridged },
 ]

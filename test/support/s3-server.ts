@@ -21,6 +21,8 @@ export type S3Server = {
   account: Account
   bucket: string
   objects: Map<string, Stored>
+  /** Uploads in parts that are neither completed nor aborted, by their ids. */
+  uploads: Map<string, { key: string; parts: Map<number, Buffer> }>
   /** Every request, as `METHOD key`. */
   seen: string[]
   /** A condition's header that it takes and does not look at. */
@@ -51,6 +53,7 @@ export async function startS3Server(): Promise<S3Server> {
     },
     bucket: 'test-log',
     objects,
+    uploads: new Map(),
     seen: [],
     ignored: null,
     fault: () => undefined,
@@ -110,6 +113,8 @@ function answered(server: S3Server, { method, key, query, headers: sent, body }:
   const headers = { ...sent, ...(ignored !== null && { [ignored]: undefined }) }
   const found = objects.get(key)
   const missing = failure(404, 'NoSuchKey', 'The specified key does not exist.')
+  const inParts = ofUpload(server, { method, key, query, body })
+  if (inParts !== null) return inParts
   if (method === 'GET' && key === '') return listed(objects, new Map(query))
   if (method === 'GET') {
     if (found === undefined) return missing
@@ -130,10 +135,48 @@ function answered(server: S3Server, { method, key, query, headers: sent, body }:
     if (found === undefined) return missing
     if (headers['if-match'] !== found.etag) return unmet
   }
-  const etag = `"${createHash('md5').update(body).digest('hex')}"`
+  const etag = etagOf(body)
   objects.set(key, { content: body, etag, modified: new Date().toISOString() })
   return { status: 200, headers: { etag } }
 }
+
+/** What is about an upload in parts; null: nothing is. */
+function ofUpload(
+  { uploads, objects }: S3Server,
+  { method, key, query, body }: Pick<Asked, 'method' | 'key' | 'query' | 'body'>,
+): Answer | null {
+  const asked = new Map(query)
+  if (method === 'POST' && asked.has('uploads')) {
+    const id = crypto.randomUUID()
+    uploads.set(id, { key, parts: new Map() })
+    return xml(
+      200,
+      `<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>${escaped(key)}</Key><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
+    )
+  }
+  const id = asked.get('uploadId')
+  if (id === undefined) return null
+  const upload = uploads.get(id)
+  if (upload === undefined || upload.key !== key)
+    return failure(404, 'NoSuchUpload', 'The specified upload does not exist.')
+  if (method === 'PUT') {
+    upload.parts.set(Number(asked.get('partNumber')), body)
+    return { status: 200, headers: { etag: etagOf(body) } }
+  }
+  uploads.delete(id)
+  if (method === 'DELETE') return { status: 204 }
+  const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>([^<]*)<\/ETag>/g)]
+  const parts = named.map(([, number, etag]) => ({ content: upload.parts.get(Number(number)), etag }))
+  const wrong = parts.some(({ content, etag }) => content === undefined || escaped(etagOf(content)) !== etag)
+  // As S3 has it: 200, and in the body that it failed.
+  if (wrong || parts.length !== upload.parts.size)
+    return { ...failure(400, 'InvalidPart', 'A part could not be found'), status: 200 }
+  const content = Buffer.concat(parts.map((part) => part.content!))
+  objects.set(key, { content, etag: etagOf(content), modified: new Date().toISOString() })
+  return xml(200, '<CompleteMultipartUploadResult><Bucket>b</Bucket></CompleteMultipartUploadResult>')
+}
+
+const etagOf = (content: Buffer): string => `"${createHash('md5').update(content).digest('hex')}"`
 
 function listed(objects: Map<string, Stored>, query: Map<string, string>): Answer {
   if (query.get('list-type') !== '2') return failure(400, 'InvalidArgument', 'It is the second version only')

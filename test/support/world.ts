@@ -3,6 +3,8 @@
 import { text } from '../../src/kernel/decimal.ts'
 import { HOUR_MS } from '../../src/kernel/time.ts'
 import type { BlockStore } from '../../src/log/block-store.ts'
+import type { ErasureNotes } from '../../src/log/erasure-ports.ts'
+import type { ActNotes } from '../../src/log/offered-ports.ts'
 import { BlockWriter } from '../../src/log/write-blocks.ts'
 import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
@@ -27,7 +29,7 @@ export type World = {
 } & ReturnType<typeof eventLog>
 
 /** … and it keeps a log. */
-export type LoggedWorld = World & { blocks: BlockStore }
+export type LoggedWorld = World & { blocks: BlockStore; counters: CounterStore & ErasureNotes & ActNotes }
 
 /** Without a fence unless `limits` says otherwise, so that a flush settles at once. */
 export function worldOn(
@@ -41,7 +43,7 @@ export function worldOn(
   return {
     clock: Date.now,
     limits,
-    counters: new RedisCounterStore(redis.connection, limits, 1),
+    counters: RedisCounterStore.inOne(redis.connection, limits, 1),
     usage: new PostgresUsageStore(postgres.db),
     configs: { reload: async () => config },
     ...eventLog(postgres.db, blocks),
@@ -54,6 +56,7 @@ export const send = (
   config: TenantConfig,
   events: Sent[],
   handling: 'strict' | 'lenient' = 'strict',
+  history = false,
 ): Promise<RecordResult> =>
   recordUsage(world, config, {
     events: events.map((event, i) => ({
@@ -61,6 +64,7 @@ export const send = (
       pointer: `#/${i}`,
     })),
     handling,
+    history,
   })
 
 /** Quantities by meter over the last 40 days and the hours around now. */

@@ -50,7 +50,8 @@ export async function createCreditNote(
   })
 }
 
-function noteFrom(
+/** What is asked for, if it can be. Throws as createCreditNote does. */
+export function noteFrom(
   invoice: Invoice,
   notes: CreditNote[],
   input: CreditNoteInput,
@@ -157,7 +158,8 @@ function leftOf(
   return roundedAmount(left.lt('0') ? zero : left, currency)
 }
 
-function changeBy(
+/** What a credit note does to the account. */
+export function changeBy(
   account: Account,
   invoice: Invoice,
   note: CreditNote,

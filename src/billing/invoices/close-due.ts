@@ -9,13 +9,15 @@ import type { AccountStore } from '../account-ports.ts'
 import type { BillingSettings } from '../settings.ts'
 import { isDue } from './close.ts'
 import { closePeriods, roundsToClose } from './close-periods.ts'
+import { reopenInvoices } from './reopen-invoices.ts'
+import { savedAccounts } from './saved-accounts.ts'
 import type { UsageSpan } from './usage-lines.ts'
 import { type UsageServices, usageFor } from './usage-reader.ts'
 
 export type CloseServices = UsageServices & {
   clock: () => number
   billing: BillingSettings
-  accounts: Pick<AccountStore, 'dueAccounts' | 'saveAccounts'>
+  accounts: Pick<AccountStore, 'dueAccounts' | 'recountedAccounts' | 'saveAccounts'>
 }
 
 export type CloseReport = {
@@ -34,22 +36,27 @@ const FAILED_WAIT_MS = 600_000
 const FILLING_WAIT_MS = 300_000
 /** Periods that a batch closes at most where its accounts have several due; each of them closes one anyway. */
 const PERIODS_PER_BATCH = 400
-/** Bytes of JSON in one statement that writes accounts. */
-const SAVE_BYTES = 3_000_000
 
 export async function closeDue(services: CloseServices): Promise<CloseReport> {
   const report: CloseReport = { issued: 0, overtaken: 0, failed: [], more: false }
   const { accountsPerBatch, batchesPerRun } = services.billing
   const invoicesPerRun = accountsPerBatch * batchesPerRun
+  const { more } = await reopenInvoices(services)
   for (let batch = 0; batch < batchesPerRun && report.issued < invoicesPerRun; batch++) {
     const accounts = await services.accounts.dueAccounts(services.clock(), accountsPerBatch)
-    report.more = accounts !== null
+    report.more = more || accounts !== null
     if (accounts === null) return report
     const tenant = await services.configs.load(accounts[0]!.tenantId)
-    await closeBatch(services, tenant, accounts, report)
+    // What was counted anew comes first: an invoice names what it adjusts, and why.
+    const [ready, waiting] = [accounts.filter(isTakenIn), accounts.filter((one) => !isTakenIn(one))]
+    report.overtaken += waiting.length
+    if (waiting.length > 0) await reopenInvoices(services)
+    if (ready.length > 0) await closeBatch(services, tenant, ready, report)
   }
   return report
 }
+
+const isTakenIn = ({ recounts }: Account): boolean => recounts.length === 0
 
 /** A batch that can't be closed, as its usage is too much for one read, say, is closed in halves: one account holds up no other. */
 async function closeBatch(
@@ -137,28 +144,9 @@ async function save(
   changes: AccountChange[],
   report: CloseReport,
 ): Promise<void> {
-  for (const some of chunksOf(changes)) {
-    const saved = new Set((await accounts.saveAccounts(tenantId, some)).map(({ customerId }) => customerId))
-    report.overtaken += some.length - saved.size
-    report.issued += some
-      .filter(({ customerId }) => saved.has(customerId))
-      .flatMap(({ invoices }) => invoices)
-      .filter(({ issuedMs, number }) => issuedMs !== null && number === null).length
-  }
-}
-
-/** In order, each small enough for one statement. */
-function chunksOf(changes: AccountChange[]): AccountChange[][] {
-  const chunks: AccountChange[][] = []
-  let bytes = Number.POSITIVE_INFINITY
-  for (const change of changes) {
-    const size = JSON.stringify(change).length
-    if (bytes + size > SAVE_BYTES) {
-      chunks.push([])
-      bytes = 0
-    }
-    chunks.at(-1)!.push(change)
-    bytes += size
-  }
-  return chunks
+  const saved = await savedAccounts(accounts, tenantId, changes)
+  report.overtaken += changes.length - saved.length
+  report.issued += saved
+    .flatMap(({ invoices }) => invoices)
+    .filter(({ issuedMs, number }) => issuedMs !== null && number === null).length
 }

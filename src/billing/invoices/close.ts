@@ -83,7 +83,10 @@ function dropped({ account, subscription, nowMs, ...facts }: ComputeFacts): Acco
 const changedByLook = ({ account, subscription, nowMs }: ComputeFacts, issued: Invoice | null): Invoice[] =>
   lookedInto(account, subscription.id)
     .map((before) => ({ before, after: lookedAt(before, issued, nowMs) }))
-    .filter(({ before, after }) => after.usageFinal || after.adjustedBy.length > before.adjustedBy.length)
+    .filter(
+      ({ before, after }) =>
+        after.usageFinal || before.reopened || after.adjustedBy.length > before.adjustedBy.length,
+    )
     .map(({ after }) => after)
 
 /** The subscription after an invoice was issued, and the draft of the period that begins. */

@@ -9,6 +9,7 @@ import { aggregations } from '../../metering/meter.ts'
 import { priceSchema } from '../../pricing/price.ts'
 import { ratedFields } from '../../pricing/rated.ts'
 import { type Invoice, type InvoiceLine, invoiceKinds, invoiceNumber, invoiceStatuses } from './invoice.ts'
+import { CORRECTIONS_NAMED } from './recount.ts'
 
 const instant = (description: string) =>
   z.iso.datetime().meta({ description, example: '2026-11-01T00:00:00.000Z' })
@@ -89,7 +90,7 @@ const adjustmentLineSchema = z
         number: z.string().meta({ example: 'INV-000041' }),
         line: z.int().meta({ example: 1 }),
       })
-      .meta({ description: 'The line of an earlier invoice that late events changed.' }),
+      .meta({ description: 'The line of an earlier invoice that late events or corrections changed.' }),
     ...meterFields,
     quantity: quantity('What was not billed yet; negative: less was used than billed.', '20'),
     rated_quantity: quantity('What that line comes to now.', '1520'),
@@ -99,6 +100,9 @@ const adjustmentLineSchema = z
       .object(ratedFields)
       .meta({ description: 'What rated_quantity costs, by the price of its own period.' }),
     amount: money('That, less what was billed so far.', '0.20'),
+    corrections: z.array(id).meta({
+      description: `Corrections of events that changed it, as far as they are known, ${CORRECTIONS_NAMED} at most; none: events that came late, or were counted from the log.`,
+    }),
   })
   .meta({ id: 'AdjustmentLine' })
 
@@ -218,13 +222,14 @@ export function lineJson(line: InvoiceLine, number: number): z.input<typeof invo
       return { ...common, ...rest, unpriced: line.price === null }
     }
     case 'adjustment': {
-      const { fromMs: _, toMs: __, adjusts, ratedQuantity, ...rest } = line
+      const { fromMs: _, toMs: __, adjusts, ratedQuantity, corrections = [], ...rest } = line
       const { invoiceId, number: of, line: at } = adjusts
       return {
         ...common,
         ...rest,
         adjusts: { invoice_id: invoiceId, number: invoiceNumber(of), line: at },
         rated_quantity: ratedQuantity,
+        corrections,
       }
     }
     case 'fee': {

@@ -4,6 +4,7 @@
 import type { Aggregation } from '../../metering/meter.ts'
 import type { Price } from '../../pricing/price.ts'
 import type { Rated } from '../../pricing/rated.ts'
+import type { Reopening } from './recount.ts'
 
 export const invoiceStatuses = ['draft', 'issued', 'paid', 'uncollectible', 'void'] as const
 export type InvoiceStatus = (typeof invoiceStatuses)[number]
@@ -70,7 +71,7 @@ export type AdvanceLine = FeeLine & { discount?: string }
  */
 export type ProrationLine = OfFee & { kind: 'proration'; discount?: string }
 
-/** What changed in a line of an earlier invoice by events that came late: rated again with the price of its own period. */
+/** What changed in a line of an earlier invoice by late events or corrections: rated again with the price of its own period. */
 export type AdjustmentLine = Amount & {
   kind: 'adjustment'
   adjusts: { invoiceId: string; number: number; line: number }
@@ -87,12 +88,15 @@ export type AdjustmentLine = Amount & {
   price: Price | null
   /** of ratedQuantity */
   rated: Rated
+  /** ids of the corrections of events that changed it, as far as they are known; absent: none is */
+  corrections?: string[]
 }
 
 /** An adjustment of one of its lines, as the invoice that was adjusted remembers it. */
 export type Adjusted = {
-  /** the later invoice, which bills it */
-  invoiceId: string
+  /** the later invoice, which bills it; null: a credit note gave it back */
+  invoiceId: string | null
+  creditNoteId?: string
   /** number of the line that was adjusted */
   line: number
   quantity: string
@@ -156,7 +160,9 @@ export type Invoice = {
   lateUntilMs: number
   /** whether that was seen to, once, after lateUntilMs */
   usageFinal: boolean
-  /** what later invoices bill for its lines, in the order that they were issued */
+  /** what of it was counted anew since it was looked at; absent: nothing */
+  reopened?: Reopening[]
+  /** what later invoices and credit notes changed of its lines, in the order that they were issued */
   adjustedBy: Adjusted[]
   createdMs: number
 }

@@ -1,5 +1,5 @@
-// Late usage: what events did to periods that are invoiced already. Every line of usage that late events can still reach is
-// rated again, over its own span and by its own price, and the difference to what was billed for it so far is a line of
+// Late usage: what events did to periods that are invoiced already. Every line of usage that late events can still reach, and of
+// any age every one that was counted anew (recount.ts), is rated again, over its own span and by its own price, and the difference to what was billed for it so far is a line of
 // the next invoice. Nothing has to be remembered about which events were late: totals say it all.
 
 import { roundedAmount } from '../../kernel/currency.ts'
@@ -14,13 +14,18 @@ import {
   LINES_PER_PERIOD,
   type UsageLine,
 } from './invoice.ts'
-import { inPeriod, type UsageOf, type UsageSpan } from './usage-lines.ts'
+import { correctionsOf, isOpen } from './recount.ts'
+import { inPeriod, type UsageOf, type UsageSpan, usageOrGone } from './usage-lines.ts'
 
-/** Invoices of a subscription whose usage may have changed since: not voided, and not seen to be final. */
+/** Invoices of a subscription whose usage may have changed since: not voided, and not seen to be final, or opened again. */
 export const reachable = (account: Account, subscriptionId: string): Invoice[] =>
   account.invoices.filter(
-    ({ subscriptionId: of, kind, status, usageFinal }) =>
-      of === subscriptionId && kind === 'period' && status !== 'draft' && status !== 'void' && !usageFinal,
+    ({ subscriptionId: of, kind, status, usageFinal, reopened }) =>
+      of === subscriptionId &&
+      kind === 'period' &&
+      status !== 'draft' &&
+      status !== 'void' &&
+      (!usageFinal || reopened !== undefined),
   )
 
 /**
@@ -32,21 +37,27 @@ export function lookedInto(account: Account, subscriptionId: string): Invoice[] 
   return reachable(account, subscriptionId)
     .toSorted((x, y) => x.sequence - y.sequence)
     .filter((invoice, i) => {
-      room -= invoice.lines.filter(({ kind }) => kind === 'usage').length
+      room -= openLines(invoice).length
       return room >= 0 || i === 0
     })
 }
 
-type Numbered = { line: UsageLine; number: number }
+/** `number`: of the line in its invoice, from 1. */
+export type Numbered = { line: UsageLine; number: number }
 
-/** The lines of one charge: its parts in order of precedence, the rest last. */
-function billedCharges({ lines }: Invoice): Numbered[][] {
-  const usage = lines.flatMap((line, i) => (line.kind === 'usage' ? [{ line, number: i + 1 }] : []))
-  const byCharge = Map.groupBy(usage, ({ line }) => `${line.meter} ${line.fromMs}`)
+/** Those that are looked at again. */
+const openLines = (invoice: Invoice): Numbered[] =>
+  invoice.lines.flatMap((line, i) =>
+    line.kind === 'usage' && isOpen(invoice, line) ? [{ line, number: i + 1 }] : [],
+  )
+
+/** The lines of one charge that are looked at again: its parts in order of precedence, the rest last. */
+export function billedCharges(invoice: Invoice): Numbered[][] {
+  const byCharge = Map.groupBy(openLines(invoice), ({ line }) => `${line.meter} ${line.fromMs}`)
   return [...byCharge.values()]
 }
 
-const spanOf = (charge: Numbered[]): UsageSpan => {
+export const spanOf = (charge: Numbered[]): UsageSpan => {
   const { meter, fromMs, toMs } = charge[0]!.line
   return {
     meter,
@@ -63,24 +74,42 @@ export const spansOfLateUsage = (account: Account, subscriptionId: string): Usag
 export function adjustments(account: Account, subscriptionId: string, usageOf: UsageOf): AdjustmentLine[] {
   return lookedInto(account, subscriptionId).flatMap((invoice) =>
     billedCharges(invoice).flatMap((charge) => {
-      const used = usageOf(spanOf(charge))
-      return charge.flatMap((numbered, part) => adjustment(invoice, numbered, used[part]!))
+      const used = usageOrGone(usageOf, spanOf(charge))
+      return used === null
+        ? []
+        : charge.flatMap((numbered, part) => adjustment(invoice, numbered, used[part]!))
     }),
   )
 }
 
-function adjustment(
+/** What a line comes to by this usage, at the price of its own period. */
+export function ratedNow(
+  invoice: Invoice,
+  line: UsageLine,
+  { quantity, events }: ReturnType<UsageOf>[number],
+) {
+  const ratedQuantity = inPeriod(quantity, line, line, invoice)
+  return {
+    ratedQuantity,
+    rated: ratedPart(line.price, { quantity: ratedQuantity, events }, invoice.currency),
+  }
+}
+
+/** What is not billed yet of a line: nothing, or a line of the next invoice. */
+export function adjustment(
   invoice: Invoice,
   { line, number }: Numbered,
-  { quantity, events }: ReturnType<UsageOf>[number],
+  used: ReturnType<UsageOf>[number],
 ): AdjustmentLine[] {
+  const { events } = used
   const before = invoice.adjustedBy.filter((one) => one.line === number)
   const billedQuantity = sum([line.quantity, ...before.map((one) => one.quantity)].map(decimal))
   const billedEvents = before.at(-1)?.events ?? line.events
-  const ratedQuantity = inPeriod(quantity, line, line, invoice)
-  if (ratedQuantity.eq(billedQuantity) && text(events) === billedEvents) return []
-  const rated = ratedPart(line.price, { quantity: ratedQuantity, events }, invoice.currency)
+  if (inPeriod(used.quantity, line, line, invoice).eq(billedQuantity) && text(events) === billedEvents)
+    return []
+  const { ratedQuantity, rated } = ratedNow(invoice, line, used)
   const billed = sum([line.amount, ...before.map((one) => one.amount)].map(decimal))
+  const corrections = correctionsOf(invoice, line)
   return [
     {
       kind: 'adjustment',
@@ -96,6 +125,7 @@ function adjustment(
       price: line.price,
       rated,
       amount: roundedAmount(decimal(rated.amount).minus(billed), invoice.currency),
+      ...(corrections.length > 0 && { corrections }),
     },
   ]
 }
@@ -107,8 +137,9 @@ export function lookedAt(invoice: Invoice, by: Invoice | null, nowMs: number): I
     const { quantity, events, amount } = line
     return [{ invoiceId: by!.id, line: line.adjusts.line, quantity, events, amount }]
   })
+  const { reopened: _, ...rest } = invoice
   return {
-    ...invoice,
+    ...rest,
     adjustedBy: [...invoice.adjustedBy, ...adjusted],
     usageFinal: invoice.lateUntilMs <= nowMs,
   }

@@ -1,6 +1,6 @@
 // From a line of usage down to its events, and from an event up to the line that bills it.
 
-import { DAY_MS } from '../../kernel/local-day.ts'
+import { HOUR_MS } from '../../kernel/time.ts'
 import { type DescribedEvent, describeEvents } from '../../log/describe-event.ts'
 import type { Position } from '../../log/entry.ts'
 import { ALL_EVENTS } from '../../log/filter.ts'
@@ -40,35 +40,33 @@ export async function lineEvents(
   return { events: described.filter((event) => isOn(event, line, parts)), next: found.next }
 }
 
-/** An event is on the first line whose groups it matches; on that of the rest if there is none. */
+/** An event is on the first line whose groups it matches; on that of the rest if there is none. History is on none. */
 function isOn(event: DescribedEvent, line: UsageLine, parts: NonNullable<Match>[]): boolean {
+  if (event.history) return false
   const counting = event.countings.find(({ meter }) => meter.key === line.meter)
   if (counting === undefined) return false
   const part = parts.find((match) =>
-    Object.entries(match).every(([property, value]) => counting.group[property] === value),
+    Object.entries(match).every(([property, value]) => (counting.group[property] ?? null) === value),
   )
   return (part ?? null) === line.match
 }
 
 export type EventLine = { invoice: Invoice; line: number }
 
-/** Periods are a year long at most, but for days. */
-const PERIOD_MOST_MS = 400 * DAY_MS
-
 /** By event and meter (its key), the line of an issued invoice that bills it; none: it is not billed yet. */
 export async function linesOf(
-  { accounts }: { accounts: Pick<AccountStore, 'invoicesWithin'> },
+  { accounts }: { accounts: Pick<AccountStore, 'invoicesReached'> },
   tenantId: string,
   events: DescribedEvent[],
 ): Promise<(event: DescribedEvent, meter: string) => EventLine | undefined> {
-  const counted = events.filter(({ countings }) => countings.length > 0)
-  if (counted.length === 0) return () => undefined
-  const hours = counted.flatMap(({ countings }) => countings.map(({ hourMs }) => hourMs))
-  const invoices = await accounts.invoicesWithin(
-    tenantId,
-    [...new Set(counted.map(({ customerId }) => customerId))],
-    { startMs: Math.min(...hours), endMs: Math.max(...hours) + PERIOD_MOST_MS },
+  const spans = events.flatMap(({ customerId, countings }) =>
+    countings.map(({ meter, hourMs }) => ({
+      ...{ customerId, meter: meter.key },
+      ...{ fromMs: hourMs, toMs: hourMs + HOUR_MS },
+    })),
   )
+  if (spans.length === 0) return () => undefined
+  const invoices = await accounts.invoicesReached(tenantId, spans)
   return (event, meter) => {
     const hourMs = event.countings.find((one) => one.meter.key === meter)?.hourMs ?? Number.NaN
     for (const invoice of invoices) {

@@ -3,7 +3,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
-import { type HourQuantity, readHours } from '../../metering/read-hours.ts'
+import { type Hours, readHours } from '../../metering/read-hours.ts'
 import type { Invoice, UsageLine } from './invoice.ts'
 import { findInvoice, type InvoiceServices, readInvoice } from './read-invoice.ts'
 
@@ -17,7 +17,7 @@ export async function lineUsage(
   services: InvoiceServices,
   { tenant }: Caller,
   { id, line: number, page }: { id: string; line: number; page: PageRequest },
-): Promise<HourQuantity[]> {
+): Promise<Hours> {
   const { invoice, line } = await usageLineOf(services, { tenant }, id, number)
   const parts = matchesBeside(invoice, line)
   const span = {

@@ -10,6 +10,7 @@ import type { Subscription } from '../subscriptions/subscription.ts'
 import { takesBack } from './compute.ts'
 import type { AdjustmentLine, Invoice, InvoiceStatus } from './invoice.ts'
 import { findInvoice } from './read-invoice.ts'
+import { reopened } from './recount.ts'
 
 export type Move = 'paid' | 'uncollectible' | 'void'
 
@@ -74,7 +75,7 @@ function correctedBy(account: Account, invoice: Invoice): string[] {
     invoice.kind === 'change' || invoice.lines.some((line) => line.kind === 'fee' && line.due === 'advance')
   const prorates =
     inAdvance && next?.status !== 'void' && next?.lines.some(({ kind }) => kind === 'proration')
-  return [...invoice.adjustedBy.map(({ invoiceId }) => invoiceId), ...(prorates ? [next!.id] : [])]
+  return [...invoice.adjustedBy.flatMap(({ invoiceId }) => invoiceId ?? []), ...(prorates ? [next!.id] : [])]
 }
 
 /** The next one, but for what a change was invoiced by and is not any more. */
@@ -110,18 +111,19 @@ function voided(facts: Facts): AccountChange {
       (one) => one.status !== 'void' && one.adjustedBy.some(({ invoiceId }) => invoiceId === invoice.id),
     )
     .map((one) => ({
-      ...one,
+      ...openedAgain(one, invoice),
       adjustedBy: one.adjustedBy.filter(({ invoiceId }) => invoiceId !== invoice.id),
       usageFinal: false,
     }))
   const next = following(account, invoice)
+  const { reopened: _, ...rest } = invoice
   return {
     ...unchanged(account),
     subscriptions: account.subscriptions
       .filter(({ id }) => id === invoice.subscriptionId)
       .map((one) => withCouponsBack(reopened.length > 0 ? lookedAtAgain(one, nowMs) : one, invoice)),
     invoices: [
-      { ...invoice, status: 'void', movedMs: nowMs, usageFinal: true },
+      { ...rest, status: 'void', movedMs: nowMs, usageFinal: true },
       ...reopened,
       ...(next?.status === 'draft'
         ? [{ ...next, advance: invoice.kind === 'change' ? invoice.advance : [] }]
@@ -131,8 +133,21 @@ function voided(facts: Facts): AccountChange {
   }
 }
 
+/** What a voided invoice adjusted is adjusted again, for the same corrections. */
+const openedAgain = (adjusted: Invoice, { lines }: Invoice): Invoice =>
+  reopened(
+    adjusted,
+    lines
+      .filter(isAdjustment)
+      .flatMap(({ adjusts, meter, fromMs, toMs, corrections = [] }) =>
+        adjusts.invoiceId === adjusted.id
+          ? corrections.map((correctionId) => ({ meter, fromMs, toMs, correctionId }))
+          : [],
+      ),
+  )
+
 /** A subscription that has ended, and has no invoice to come, is closed once more. */
-const lookedAtAgain = (subscription: Subscription, nowMs: number): Subscription =>
+export const lookedAtAgain = (subscription: Subscription, nowMs: number): Subscription =>
   subscription.open === null && subscription.cancelAtMs !== null
     ? { ...subscription, dueMs: subscription.dueMs ?? nowMs }
     : subscription

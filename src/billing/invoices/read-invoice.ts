@@ -9,6 +9,7 @@ import type { Subscription } from '../subscriptions/subscription.ts'
 import { computeInvoice, spansOf } from './compute.ts'
 import { draftFacts } from './draft.ts'
 import type { Invoice } from './invoice.ts'
+import { openedAgain } from './recount.ts'
 import { type UsageServices, usageFor } from './usage-reader.ts'
 
 export type InvoiceServices = UsageServices & {
@@ -37,12 +38,14 @@ export async function readInvoice(
 ): Promise<Invoice> {
   const invoice = await findInvoice(services, tenant.tenantId, id)
   if (invoice.status !== 'draft') return invoice
-  const [account] = await services.accounts.loadAccounts(tenant.tenantId, [invoice.customerId])
-  const draft = account!.invoices.find((one) => one.id === id)
+  const asked = { recounted: true }
+  const [found] = await services.accounts.loadAccounts(tenant.tenantId, [invoice.customerId], asked)
+  const account = openedAgain(found!)
+  const draft = account.invoices.find((one) => one.id === id)
   // It was issued between the two reads.
   if (draft?.status !== 'draft') return findInvoice(services, tenant.tenantId, id)
-  const subscription = account!.subscriptions.find((one) => one.id === draft.subscriptionId)!
-  return computed(services, tenant, account!, subscription, draft)
+  const subscription = account.subscriptions.find((one) => one.id === draft.subscriptionId)!
+  return computed(services, tenant, account, subscription, draft)
 }
 
 /** The draft with the lines and totals that it has at this instant. */

@@ -1,6 +1,7 @@
 // The usage of a period, priced: which spans of which meters an invoice needs, and the lines that they make.
 
 import { type Decimal, decimal, QUANTITY_FRACTION_DIGITS, quotient, text } from '../../kernel/decimal.ts'
+import { TollgateError } from '../../kernel/errors.ts'
 import { sameJson } from '../../kernel/same-json.ts'
 import type { Meter } from '../../metering/meter.ts'
 import { type Account, termsOfPhase } from '../account.ts'
@@ -12,8 +13,18 @@ import type { Invoice, Match, UsageLine } from './invoice.ts'
 /** One meter in [fromMs, toMs), with the groups that are priced apart, in order of precedence. */
 export type UsageSpan = { meter: string; fromMs: number; toMs: number; matches: Exclude<Match, null>[] }
 
-/** The usage of a span: a part for each of its matches, and the rest. */
+/** The usage of a span: a part for each of its matches, and the rest. Throws hours_gone. */
 export type UsageOf = (span: UsageSpan) => PartUsage[]
+
+/** The usage of a span that was billed before; null: its hours are gone, and its invoice stays as it is. */
+export function usageOrGone(usageOf: UsageOf, span: UsageSpan): PartUsage[] | null {
+  try {
+    return usageOf(span)
+  } catch (error) {
+    if (error instanceof TollgateError && error.code === 'hours_gone') return null
+    throw error
+  }
+}
 
 type Period = Pick<Invoice, 'startMs' | 'endMs'>
 type Charge = { price: PlanPrice; fromMs: number; toMs: number }

@@ -1,11 +1,11 @@
 // Reads the usage that accounts' invoices ask for, all of a batch at once, and gives it to each account by its spans.
 
+import { TollgateError } from '../../kernel/errors.ts'
 import { ROWS_PER_READ } from '../../metering/limits.ts'
 import type { Meter, TenantConfig } from '../../metering/meter.ts'
 import type { ReadServices } from '../../metering/read-live.ts'
 import { readSpans, type SpanQuantity } from '../../metering/read-spans.ts'
 import type { Span } from '../../metering/span.ts'
-import type { PartUsage } from '../charge.ts'
 import type { UsageOf, UsageSpan } from './usage-lines.ts'
 
 export type Needed = { customerId: string; spans: UsageSpan[] }
@@ -27,11 +27,12 @@ export type Usage = {
   incomplete: ReadonlySet<string>
 }
 
-/** `of`: by customer, a function of the spans that were asked for. */
+/** `of`: by customer, a function of the spans that were asked for. `history`: whether it counts, too, which is for no invoice. */
 export async function usageFor(
   services: UsageServices,
   tenant: TenantConfig,
   needed: Needed[],
+  more: { history?: boolean } = {},
 ): Promise<Usage> {
   const config = await knowing(services, tenant, needed)
   const spans = new Map(
@@ -46,19 +47,36 @@ export async function usageFor(
     endMs: toMs,
     parts: matches,
   }))
-  const found: SpanQuantity[] = []
+  const found: (SpanQuantity | TollgateError)[] = []
   for (const some of needed.length > 1 ? [asked] : pieces(asked))
-    found.push(...(await readSpans(services, config, some)))
-  const byKey = new Map<string, PartUsage[]>(
-    [...spans.keys()].map((key, i) => [key, [...found[i]!.parts, found[i]!.rest]]),
-  )
+    found.push(...(await readKept((spans) => readSpans(services, config, spans, more), some)))
+  const byKey = new Map([...spans.keys()].map((key, i) => [key, found[i]!]))
   const of = (customerId: string) => (span: UsageSpan) => {
     const usage = byKey.get(keyOf(customerId, span))
-    if (usage !== undefined) return usage
+    if (usage instanceof TollgateError) throw usage
+    if (usage !== undefined) return [...usage.parts, usage.rest]
     throw new Error(`Usage was not read: ${keyOf(customerId, span)}`)
   }
-  const incomplete = new Set(asked.filter((_, i) => found[i]!.incomplete).map(({ meter }) => meter))
+  const incomplete = new Set(asked.filter((_, i) => isIncomplete(found[i]!)).map(({ meter }) => meter))
   return { meters: new Map(config.meters.map((meter) => [meter.key, meter])), of, incomplete }
+}
+
+const isIncomplete = (one: SpanQuantity | TollgateError): boolean =>
+  !(one instanceof TollgateError) && one.incomplete
+
+/** Those of spans whose hours are gone are the refusal: whoever needs no other than these is refused, and nobody else. */
+async function readKept(
+  read: (spans: Span[]) => Promise<SpanQuantity[]>,
+  spans: Span[],
+): Promise<(SpanQuantity | TollgateError)[]> {
+  try {
+    return await read(spans)
+  } catch (error) {
+    if (!(error instanceof TollgateError && error.code === 'hours_gone')) throw error
+    if (spans.length === 1) return [error]
+    const half = Math.ceil(spans.length / 2)
+    return [...(await readKept(read, spans.slice(0, half))), ...(await readKept(read, spans.slice(half)))]
+  }
 }
 
 /**

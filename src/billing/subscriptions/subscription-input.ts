@@ -18,9 +18,10 @@ const EXTERNAL_ID_CHARS = 200
 const VERSION_MAX = 999_999_999
 
 const plan = keySchema.meta({ description: 'Key of the plan.', example: 'pro' })
-const version = wholeNumber(1, VERSION_MAX)
-  .optional()
-  .meta({ description: 'Version of the plan; absent: the newest.', example: 2 })
+export const planVersionSchema = wholeNumber(1, VERSION_MAX).meta({
+  description: 'Version of the plan; absent: the newest.',
+  example: 2,
+})
 const overrides = pricesSchema.meta({
   description: 'Prices in place of the plan’s own, for meters that the plan prices.',
   example: [],
@@ -39,7 +40,7 @@ export const externalIdSchema = line(EXTERNAL_ID_CHARS).meta({
 export const subscriptionInputSchema = knownFields('A subscription', {
   customer_id: customerIdSchema,
   plan,
-  version,
+  version: planVersionSchema.optional(),
   external_id: externalIdSchema.optional(),
   start: dateOrInstant().optional().meta({
     description:
@@ -92,7 +93,7 @@ export const subscriptionInputSchema = knownFields('A subscription', {
 
 export const planChangeInputSchema = knownFields('A change of a subscription', {
   plan,
-  version,
+  version: planVersionSchema.optional(),
   overrides: overrides.default([]),
   when,
   invoice: z.enum(['now', 'next'], { error: 'must be "now" or "next"' }).default('next').meta({

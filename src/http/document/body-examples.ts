@@ -41,7 +41,14 @@ export const bodyExamples: Record<string, Examples> = {
     timezone: 'Europe/Berlin',
     currency: 'EUR',
   }),
-  changeTenant: one('Another name', { name: 'Acme GmbH' }),
+  changeTenant: json({
+    name: { summary: 'Another name', value: { name: 'Acme GmbH' } },
+    events: { summary: 'Keep its events for 400 days', value: { event_log_days: 400 } },
+    ids: { summary: 'Take retries for three days', value: { dedupe_window_hours: 72 } },
+  }),
+  openPartition: one('One more in the database that there is', { database: 'main' }),
+  changePartition: one('For the tenants that it has', { state: 'closed' }),
+  moveTenant: one('To the first partition', { partitions: [0] }),
   createApiKey: one('A key for production', {
     tenant_id: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11',
     name: 'production',
@@ -63,6 +70,17 @@ export const bodyExamples: Record<string, Examples> = {
         group_by: ['model'],
       },
     },
+    dryRun: {
+      summary: 'What the next one would count, before it is made',
+      value: {
+        key: 'regional_calls',
+        resource_type: 'api_call',
+        aggregation: 'count',
+        group_by: ['region'],
+        counts_from: 'beginning',
+        dry_run: true,
+      },
+    },
     reachingBack: {
       summary: 'Calls by customer’s region, of all events that the log has',
       value: {
@@ -74,6 +92,20 @@ export const bodyExamples: Record<string, Examples> = {
         counts_from: 'beginning',
       },
     },
+  }),
+  reviseMeter: json({
+    dryRun: {
+      summary: 'Whose bills would come to something else?',
+      value: { from: 'beginning', group_by: ['model', 'tier'], dry_run: true },
+    },
+    revise: {
+      summary: 'Apart by tier, too, in all hours',
+      value: { from: 'beginning', group_by: ['model', 'tier'] },
+    },
+  }),
+  replayMeter: json({
+    dryRun: { summary: 'What would that change?', value: { from: 'beginning', dry_run: true } },
+    replay: { summary: 'All hours', value: { from: 'beginning' } },
   }),
   changeMeter: one('Another name', { name: 'AI tokens' }),
   previewPrice: one('1,500 units by tiers', { currency: 'EUR', price: graduated, quantity: '1500' }),
@@ -144,7 +176,34 @@ export const bodyExamples: Record<string, Examples> = {
     currency: 'EUR',
   }),
   createCreditNote: one('A part of it', { amount: '12.50', reason: 'Outage on Tuesday' }),
+  importEvents: {
+    'application/x-ndjson': {
+      events: {
+        summary: 'What was used before Tollgate was',
+        value: [
+          { ...event, id: 'old_1', timestamp: '2026-10-05T12:00:00Z' },
+          { ...completion, id: 'old_2', timestamp: '2026-10-05T12:00:01Z' },
+        ]
+          .map((one) => JSON.stringify(one))
+          .join('\n'),
+      },
+    },
+    'text/csv': {
+      events: {
+        summary: 'The same with columns; properties have their name behind `properties.`',
+        value: [
+          'id,customer_id,resource_type,quantity,timestamp,properties.tokens,properties.model',
+          'old_3,cust_42,api_call,100,2026-10-06T12:00:00Z,,',
+          'old_4,cust_42,completion,,2026-10-06T12:00:01Z,1200,large',
+        ].join('\n'),
+      },
+    },
+  },
   export: json({
+    events: {
+      summary: 'Events of a customer, to be imported elsewhere',
+      value: { what: 'events', format: 'ndjson', filter: { customer_id: 'cust_42' } },
+    },
     usage: {
       summary: 'This month by day, for a spreadsheet',
       value: { what: 'usage', format: 'csv', filter: { window: 'day' } },
@@ -154,4 +213,23 @@ export const bodyExamples: Record<string, Examples> = {
       value: { what: 'invoices', format: 'parquet' },
     },
   }),
+  amendEvent: one('It was half of that', { quantity: '50', reason: 'measured twice' }),
+  createCorrection: json({
+    amend: {
+      summary: 'Another model was used than was sent',
+      value: {
+        filter: {
+          customer_id: 'cust_42',
+          resource_type: 'completion',
+          from: '2026-01-01',
+          to: '2036-01-01',
+          properties: { model: 'large' },
+        },
+        action: 'amend',
+        set: { properties: { model: 'small' } },
+        reason: 'the gateway fell back to the small one',
+      },
+    },
+  }),
+  voidEvent: one('It was sent by mistake', { reason: 'a test run' }),
 }

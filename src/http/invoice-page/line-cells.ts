@@ -62,12 +62,22 @@ function adjustmentCells(line: AdjustmentLine, invoice: Invoice, timezone: strin
     what: meterLabel(line, false),
     notes: [
       html`Changes line ${adjusts.line} of ${invoiceNumber(adjusts.number)}, ${shownSpan(timezone, fromMs, toMs)}`,
+      ...correctionsNote(line),
       ...stepNotes(rated.breakdown, invoice),
       html`${shownNumber(ratedQuantity)} in all: ${money(rated.amount)}; billed so far: ${money(billed)}`,
     ],
     quantity: shownNumber(quantity),
     unitPrice: nothing,
   }
+}
+
+const CORRECTIONS_SHOWN = 3
+
+/** By their ids, a few of them; all are in the CSV. */
+function correctionsNote({ corrections = [] }: AdjustmentLine): Html[] {
+  if (corrections.length === 0) return []
+  const [shown, more] = [corrections.slice(0, CORRECTIONS_SHOWN), corrections.length - CORRECTIONS_SHOWN]
+  return [html`By correction ${shown.join(', ')}${more > 0 ? html`, and ${more} more` : nothing}`]
 }
 
 function feeCells(line: FeeLine | ProrationLine, invoice: Invoice, timezone: string): Cells {

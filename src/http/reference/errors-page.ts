@@ -17,6 +17,14 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   already_priced:
     'At any time one subscription of a customer prices a meter. The answer names the other one.',
   state_conflict: 'The answer says why, and what is possible instead.',
+  effect_changed:
+    'Nothing was changed. Read the correction, which has the new figures, and apply it again if they are right.',
+  before_the_log:
+    'Least, greatest, latest and unique values are counted anew from the log, which must have all events of the hour. Take later hours.',
+  hours_gone:
+    'Usage is kept by the hour for some months, and by the day after that. Ask for windows and periods of whole days; issued invoices stay as they are.',
+  events_erased: 'What was erased can’t be counted anew, or given back.',
+  too_much_at_once: 'Narrow the filter, by time or customer, and make several corrections of it.',
   event_conflict:
     'Nothing of the batch was counted, or with `Prefer: handling=lenient` nothing of that event. Another event needs another `id`.',
   idempotency_in_progress: 'Send the same request again after `Retry-After` seconds.',
@@ -27,7 +35,12 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   batch_too_large: 'Nothing was counted. Send it in parts.',
   body_too_large: 'Send less at once: a body has at most 1 MiB.',
   unsupported_media_type: 'The answer says which Content-Type is taken.',
-  backlog_full: 'Nothing was counted. Send the same request again after `Retry-After` seconds.',
+  backlog_full:
+    'Nothing was counted. Send the same request again after `Retry-After` seconds: counters are settled every minute. If it stays, whoever runs the server sees in `GET /api/v1/flush` what keeps them from it.',
+  log_backlog_full:
+    'Nothing was counted. Send the same request again after `Retry-After` seconds: events are written every minute. If it stays, whoever runs the server sees in `GET /api/v1/flush` what keeps them from it.',
+  memory_full:
+    'Send the same request again after `Retry-After` seconds. The memory holds the ids of events, each for its window: whoever runs the server gives it more, or makes windows shorter: `PATCH /api/v1/tenants/{id} {"dedupe_window_hours": 6}`.',
   too_many_counters: 'Ask for a shorter period or for fewer customers at once.',
   store_unavailable:
     'Whether it took effect may be unknown. Send the same request again after `Retry-After` seconds: an event that has an `id` is counted once.',

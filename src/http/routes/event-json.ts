@@ -7,8 +7,9 @@ import { decimalOutput } from '../../kernel/decimal-schema.ts'
 import { TollgateError } from '../../kernel/errors.ts'
 import { encodeCursor, type Page } from '../../kernel/page.ts'
 import { rfc3339 } from '../../kernel/time.ts'
+import { correctionActions } from '../../log/act.ts'
 import { type DescribedEvent, describeEvents } from '../../log/describe-event.ts'
-import type { LogEntry, Position } from '../../log/entry.ts'
+import type { EventCorrection, LogEntry, Position } from '../../log/entry.ts'
 import type { LogServices } from '../../log/find-events.ts'
 import type { TenantConfig } from '../../metering/meter.ts'
 import type { Deps } from '../env.ts'
@@ -36,6 +37,15 @@ const countingSchema = z
   })
   .meta({ id: 'EventCounting' })
 
+const markSchema = z
+  .object({
+    id: z.string().meta({ example: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11' }),
+    action: z.enum(correctionActions).meta({ 'x-name': 'CorrectionAction', example: 'void' }),
+    reason: z.string().meta({ example: 'sent twice by a broken retry' }),
+    at: instant('When it was applied.'),
+  })
+  .meta({ id: 'EventCorrection' })
+
 export const loggedEventSchema = z
   .object({
     id: z.string().meta({ example: 'req_8f14e45f' }),
@@ -49,9 +59,17 @@ export const loggedEventSchema = z
       example: '2026-11-22T10:00:00.123456Z',
     }),
     meters: z.array(countingSchema).meta({ description: 'The meters that count it, perhaps none.' }),
+    history: z.boolean().optional().meta({
+      description: 'It was imported as history: usage has it, and no bill. Absent of others.',
+      example: true,
+    }),
     invoice_line: lineSchema
       .optional()
       .meta({ description: 'The first of its meters’ lines. Absent: no issued invoice bills it yet.' }),
+    correction: markSchema.optional().meta({
+      description:
+        'The correction that voided it, or else the last one that changed it: it is shown as it is by now, and one that is voided as it was before. Absent: it stands as it was sent.',
+    }),
   })
   .meta({ id: 'LoggedEvent' })
 
@@ -73,9 +91,18 @@ function eventJson(event: DescribedEvent, lineOf: LineOf): z.input<typeof logged
     properties: event.properties,
     received_at: receivedAt(event.receivedMicros),
     meters,
+    ...(event.history && { history: true as const }),
     ...(first && { invoice_line: first }),
+    ...(event.correction && { correction: markJson(event.correction) }),
   }
 }
+
+const markJson = ({ id, action, reason, atMs }: EventCorrection): z.input<typeof markSchema> => ({
+  id,
+  action,
+  reason,
+  at: rfc3339(atMs),
+})
 
 const lineJson = ({ invoice, line }: EventLine): z.input<typeof lineSchema> => ({
   invoice_id: invoice.id,
@@ -111,7 +138,7 @@ export const eventPage = async (
 })
 
 /** Throws where there is no log. */
-export function logOf(deps: Deps): LogServices {
+export function logOf(deps: Deps): Deps & LogServices {
   if (deps.blocks !== null) return { ...deps, blocks: deps.blocks }
   throw new TollgateError('not_found', 'This server keeps no event log: it runs with EVENT_LOG=off.')
 }

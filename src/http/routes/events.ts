@@ -29,7 +29,7 @@ export const eventRoutes: Routes = (router, deps) => {
     summary: 'List accepted events',
     description: `Newest first by arrival, those of a moment ago too. \`property.<name>=\` asks for events with this value of a property, which may be a path (\`property.usage.model=large\`); several must all hold.
 
-A page looks through a bounded part of the log: it may hold fewer events than \`limit\`, or none, and still have a \`next_cursor\`.`,
+A page looks through a bounded part of the log: it may hold fewer events than \`limit\`, or none, and still have a \`next_cursor\`. \`log_since\` in the settings says how far the log reaches back.`,
     access,
     query: eventQuery({
       ...eventParameters,
@@ -97,17 +97,20 @@ A page looks through a bounded part of the log: it may hold fewer events than \`
     handle: async (c, { params }) => {
       const { tenant } = c.var
       const event = await findEvent(logOf(deps), tenant.tenantId, params.id)
-      if (event === null) throw noEvent(params.id)
+      if (event === null) {
+        const found = await deps.access.findTenant(tenant.tenantId)
+        throw noEvent(params.id, found?.logSince ?? null)
+      }
       const [shown] = await eventsJson(deps, tenant, [event])
       return reply(c, 200, shown)
     },
   })
 }
 
-const noEvent = (id: string) =>
+const noEvent = (id: string, since: Date | null) =>
   new TollgateError(
     'not_found',
-    `No event with the id ${JSON.stringify(id)} was accepted, as far as the log goes. Whether one was refused, or never came, can’t be told: what is refused leaves no trace but its answer.`,
+    `No event with the id ${JSON.stringify(id)} was accepted, as far as the log goes${since === null ? '' : `, which has everything since ${since.toISOString()}`}. Whether one was refused, or never came, can’t be told: what is refused leaves no trace but its answer.`,
   )
 
 const PLACE = /^\d{1,16} /

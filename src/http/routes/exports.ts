@@ -5,92 +5,44 @@ import { creditRows } from '../../billing/export/credit-rows.ts'
 import { invoiceRows } from '../../billing/export/invoice-rows.ts'
 import { periodOf } from '../../billing/period.ts'
 import { type Issue, TollgateError } from '../../kernel/errors.ts'
-import { instantInZoneMs, instantOrDateSchema } from '../../kernel/instant.ts'
-import { knownFields } from '../../kernel/object-schema.ts'
-import { keySchema } from '../../kernel/text.ts'
+import { instantInZoneMs } from '../../kernel/instant.ts'
+import { pageOf, pageParameters, pageRequest } from '../../kernel/page.ts'
 import { begun } from '../../log/export/chunks.ts'
+import { eventRows } from '../../log/export/event-rows.ts'
+import type { ExportState } from '../../log/export/export-state.ts'
+import { bucketOf, exportToBucket } from '../../log/export/export-to-bucket.ts'
 import { exportFormats, formats } from '../../log/export/formats.ts'
 import type { Row, Table } from '../../log/export/table.ts'
 import { tables } from '../../log/export/tables.ts'
 import { usageRows } from '../../log/export/usage-rows.ts'
-import { customerIdSchema } from '../../metering/event.ts'
-import { GROUP_BY_PROPERTIES, PROPERTY_PATH_CHARS } from '../../metering/limits.ts'
 import { boundariesOf } from '../../metering/windows.ts'
 import type { Deps, Env } from '../env.ts'
-import { answerHeaders } from '../reply.ts'
+import { answerHeaders, reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
-import { periodParameters } from './period-parameters.ts'
+import { pageSchema } from '../schemas.ts'
+import { logOf } from './event-json.ts'
+import { eventFilterOf } from './event-parameters.ts'
+import { type Export, exportSchema } from './export-input.ts'
+import { exportedSchema, exportJson } from './export-json.ts'
 
-const format = z
-  .enum(exportFormats)
-  .meta({ 'x-name': 'ExportFormat', description: 'Parquet has types.', example: 'csv' })
-const customer_id = customerIdSchema.optional()
-
-const usageExport = knownFields('An export of usage', {
-  what: z.literal('usage'),
-  format,
-  filter: knownFields('A filter of usage', {
-    ...periodParameters,
-    customer_id,
-    meter: keySchema.optional().meta({ description: 'A meter’s key; all meters if absent.' }),
-    window: z
-      .enum(['hour', 'day', 'month'])
-      .meta({ 'x-name': 'Window' })
-      .optional()
-      .meta({ description: 'Cuts the period; one window if absent.', example: 'day' }),
-    group_by: z
-      .array(z.string().max(PROPERTY_PATH_CHARS))
-      .max(GROUP_BY_PROPERTIES)
-      .optional()
-      .meta({
-        description: 'Properties of the meter’s group_by to keep apart. Needs `meter`.',
-        example: ['model'],
-      }),
-  })
-    .refine((filter) => filter.group_by === undefined || filter.meter !== undefined, {
-      path: ['meter'],
-      message: 'is required with group_by',
-    })
-    .default({}),
-}).meta({ id: 'UsageExport' })
-
-const between = (what: string) =>
-  knownFields(`A filter of ${what}`, {
-    customer_id,
-    from: instantOrDateSchema('2026-10-01T00:00:00Z').optional().meta({
-      description: 'From this instant on; a date is the midnight that it begins with in your time zone.',
-    }),
-    to: instantOrDateSchema('2026-11-01T00:00:00Z').optional().meta({ description: 'Before this instant.' }),
-  }).default({})
-
-const invoiceExport = knownFields('An export of invoices', {
-  what: z.literal('invoices'),
-  format,
-  filter: between('invoices').meta({ description: '`from` and `to` are of when they were issued.' }),
-}).meta({ id: 'InvoiceExport' })
-
-const creditExport = knownFields('An export of credit entries', {
-  what: z.literal('credit_entries'),
-  format,
-  filter: between('credit entries').meta({ description: '`from` and `to` are of when they were written.' }),
-}).meta({ id: 'CreditEntryExport' })
-
-const exportSchema = z
-  .discriminatedUnion('what', [usageExport, invoiceExport, creditExport])
-  .meta({ id: 'Export' })
-type Export = z.output<typeof exportSchema>
+const PATH = '/api/v1/exports'
+const LIST = 'exports'
+const tag = 'Exports'
+const access = 'tenant'
 
 export const exportRoutes: Routes = (router, deps) => {
   router.add({
     method: 'post',
-    path: '/api/v1/exports',
+    path: PATH,
     id: 'export',
-    tag: 'Exports',
-    summary: 'Export usage, invoices or the credit ledger',
-    description: `The answer is the file, as a stream: NDJSON, CSV or Parquet, of any length. \`usage\` is a row for each customer, meter, window and group, each customer exact at the instant when it is read; \`invoices\` a row for each line of each issued invoice; \`credit_entries\` a row for each movement.
+    tag,
+    summary: 'Export events, usage, invoices or the credit ledger',
+    description: `The answer is the file, as a stream: NDJSON, CSV or Parquet, of any length. \`events\` is a row for each event that was accepted before it began, in the order of arrival; \`usage\` a row for each customer, meter, window and group, each customer exact at the instant when it is read; \`invoices\` a row for each line of each issued invoice; \`credit_entries\` a row for each movement.
 
-An answer that breaks off has no proper end, which every HTTP client reports.`,
-    access: 'tenant',
+An answer that breaks off has no proper end, which every HTTP client reports.
+
+With \`destination: "bucket"\` the same file is written into the bucket, or the folder, that has the event log, and the answer comes when it is there: as a whole, or not at all. \`GET ${PATH}\` tells meanwhile how far it is.`,
+    access,
     onlyReads: true,
     body: exportSchema,
     responses: {
@@ -99,17 +51,69 @@ An answer that breaks off has no proper end, which every HTTP client reports.`,
         schema: z.string(),
         contentType: exportFormats.map((name) => formats[name].contentType.split(';')[0]!),
       },
+      201: { description: 'The file is in the bucket.', schema: exportedSchema },
     },
-    errors: ['not_found', 'too_many_counters'],
-    handle: async (c, { body }) => {
+    errors: ['not_found', 'too_many_counters', 'hours_gone', 'quantity_out_of_range'],
+    handle: async (c, { body, sent }) => {
       const { contentType, extension, write } = formats[body.format]
+      const files = body.destination === 'bucket' ? bucketOf(deps) : null
       const pages = await inFilter(() => begun<Row[]>(rowsOf(deps, c.var, body)))
+      if (files !== null) {
+        const { what, format } = body
+        const { filter = {} } = sent as { filter?: object }
+        const asked = { id: c.get('newId')(), what, format, filter, pages }
+        const createdMs = deps.clock()
+        const state = await exportToBucket(deps, files, c.var.tenant.tenantId, asked)
+        const updatedMs = deps.clock()
+        return reply(c, 201, exportJson({ id: asked.id, state, createdMs, updatedMs }, updatedMs))
+      }
       return new Response(write(tables[body.what] as Table, pages), {
         headers: {
           ...answerHeaders(c.var.requestId, contentType),
           'content-disposition': `attachment; filename="${body.what}.${extension}"`,
         },
       })
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: PATH,
+    id: 'listExports',
+    tag,
+    summary: 'List exports into the bucket',
+    description: 'Newest first, those under way too. Downloads are not among them.',
+    access,
+    query: z.strictObject(pageParameters),
+    responses: { 200: { description: 'A page of exports.', schema: pageSchema(exportedSchema) } },
+    handle: async (c, { query }) => {
+      const page = pageRequest(LIST, query, z.uuid())
+      const { tenantId } = c.var.tenant
+      const found = await deps.transfers.listTransfers<ExportState>(tenantId, 'export', page)
+      const { data, next_cursor } = pageOf(LIST, found, page.limit, ({ id }) => id)
+      return reply(c, 200, { data: data.map((one) => exportJson(one, deps.clock())), next_cursor })
+    },
+  })
+
+  router.add({
+    method: 'get',
+    path: `${PATH}/{id}`,
+    id: 'getExport',
+    tag,
+    summary: 'Read an export into the bucket: is it there?',
+    description:
+      'Where its file is, or why there is none. One that has said nothing for two minutes is `failed`: its server ended, or the request did.',
+    access,
+    params: z.strictObject({
+      id: z.uuid().meta({ description: 'The export’s id.', example: '0b9f6a0e-4c1d-4f7e-9d55-0d8f3a0a8f11' }),
+    }),
+    responses: { 200: { description: 'The export.', schema: exportedSchema } },
+    errors: ['not_found'],
+    handle: async (c, { params: { id } }) => {
+      const found = await deps.transfers.findTransfer<ExportState>(c.var.tenant.tenantId, 'export', id)
+      if (found === null)
+        throw new TollgateError('not_found', `There is no export ${id}. GET ${PATH} lists yours.`)
+      return reply(c, 200, exportJson(found, deps.clock()))
     },
   })
 }
@@ -119,6 +123,10 @@ function rowsOf(
   { tenant }: Pick<Env['Variables'], 'tenant'>,
   asked: Export,
 ): AsyncGenerator<Row[]> {
+  if (asked.what === 'events') {
+    const filter = eventFilterOf(asked.filter, tenant.timezone)
+    return eventRows({ ...deps, ...logOf(deps) }, tenant, filter)
+  }
   if (asked.what === 'usage') {
     const { customer_id: customerId, meter = null, window, group_by: groupBy = [] } = asked.filter
     const { startMs, endMs } = periodOf(asked.filter, tenant.timezone, deps.clock())

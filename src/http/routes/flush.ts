@@ -2,7 +2,11 @@
 
 import { z } from 'zod'
 import { rfc3339 } from '../../kernel/time.ts'
+import { reofferErasures } from '../../log/ask-erasure.ts'
+import { type EnterReport, enterAllWanted } from '../../log/enter-wanted.ts'
+import { type EraseReport, eraseEvents } from '../../log/erase-events.ts'
 import { type FillReport, fillMeters } from '../../log/fill-meters.ts'
+import { reofferActs } from '../../log/offer-acts.ts'
 import { type FlushReport, flush } from '../../metering/flush.ts'
 import type { PartitionState } from '../../metering/ports.ts'
 import { reoffer } from '../../metering/reoffer.ts'
@@ -35,6 +39,9 @@ const reportSchema = z
     leased_partitions: z
       .array(z.number().int())
       .meta({ description: 'Partitions that another run is at work on.' }),
+    unreachable_databases: z.array(z.string()).meta({
+      description: 'Databases of counters that can’t be reached: what is in them waits for the next run.',
+    }),
     filling: z
       .object({
         counted_blocks: count('Blocks that were counted.'),
@@ -42,10 +49,48 @@ const reportSchema = z
         failed_meters: count('Meters that could not be filled now. The next run tries again.'),
       })
       .meta({ description: 'Of meters that are filled from the event log.' }),
+    correcting: z
+      .object({
+        entered_corrections: count(
+          'Corrections that waited for their event to be settled: those that are applied now, or refused.',
+        ),
+        failed_corrections: count('Corrections that could not be entered now. The next run tries again.'),
+        refused_corrections: z
+          .array(
+            z
+              .object({
+                id: z.string(),
+                kind: z.enum(['apply', 'revert']).meta({ 'x-name': 'CorrectionActKind' }),
+                reason: z.string(),
+              })
+              .meta({ id: 'CorrectionRefused' }),
+          )
+          .meta({
+            description:
+              'Corrections that Postgres had forgotten, was offered again, and can’t have again: `revert`, where they could not be taken back again.',
+          }),
+      })
+      .meta({
+        description:
+          'Of events that were not settled when they were corrected, and of corrections that were offered again.',
+      }),
+    erasing: z
+      .object({
+        blocks: count('Blocks of the event log that were rewritten.'),
+        events: count('Events that are out of it.'),
+        done_erasures: count('Erasures of which nothing is left.'),
+      })
+      .meta({ description: 'Of events that are to be erased.' }),
   })
   .meta({ id: 'FlushReport' })
 
-const reofferedSchema = z.object({ offered_segments: count('Segments.') }).meta({ id: 'Reoffered' })
+const reofferedSchema = z
+  .object({
+    offered_segments: count('Segments.'),
+    offered_erasures: count('Erasures that Redis knows.'),
+    offered_acts: count('Corrections, and reverts of corrections, that Postgres had forgotten.'),
+  })
+  .meta({ id: 'Reoffered' })
 
 const stateSchema = z
   .object({
@@ -99,7 +144,9 @@ export const flushRoutes: Routes = (router, deps) => {
             retryQuarantined: query.retry_quarantined,
             dropMissing: query.drop_missing,
           }),
+          await enterAllWanted(deps),
           await fillMeters(deps),
+          await eraseEvents(deps),
         ),
       ),
   })
@@ -111,7 +158,7 @@ export const flushRoutes: Routes = (router, deps) => {
     tag: 'Operations',
     summary: 'Offer settled segments again, after Postgres was put back to an earlier point',
     description:
-      'Redis keeps settled segments for a while (KEEP_SETTLED_MINUTES). Those that Postgres has lost count again at once, in every bill; the next flush settles them. Those that it has are recognised, and change nothing.',
+      'Redis keeps settled segments for a while (KEEP_SETTLED_MINUTES). Those that Postgres has lost count again at once, in every bill; the next flush settles them. Those that it has are recognised, and change nothing. Erasures that it has lost are done again. Corrections and reverts of that time which it has lost are entered again, in their order, by the next flushes, each when its events are settled.',
     access: 'admin',
     responses: {
       200: {
@@ -119,7 +166,18 @@ export const flushRoutes: Routes = (router, deps) => {
         schema: reofferedSchema,
       },
     },
-    handle: async (c) => reply(c, 200, { offered_segments: await reoffer(deps) }),
+    handle: async (c) => {
+      // First of all what changes figures, then what erases it; and what is settled again may have events that are to be erased.
+      const acts = await reofferActs(deps)
+      const erasures = await reofferErasures(deps)
+      const segments = await reoffer(deps)
+      await enterAllWanted(deps)
+      return reply(c, 200, {
+        offered_segments: segments,
+        offered_erasures: erasures,
+        offered_acts: acts,
+      })
+    },
   })
 
   router.add({
@@ -133,14 +191,18 @@ export const flushRoutes: Routes = (router, deps) => {
     responses: { 200: { description: 'The state of every partition.', schema: stateSchema } },
     handle: async (c) => {
       const states: PartitionState[] = []
-      for (let partition = 0; partition < deps.counters.partitions; partition++)
-        states.push(await deps.counters.state(partition))
+      for (const { id } of await deps.counters.listPartitions()) states.push(await deps.counters.state(id))
       return reply(c, 200, { partitions: states.map(stateJson) })
     },
   })
 }
 
-const reportJson = (report: FlushReport, { blocks, filled, failed }: FillReport) => ({
+const reportJson = (
+  report: FlushReport,
+  corrected: EnterReport,
+  { blocks, filled, failed }: FillReport,
+  erased: EraseReport,
+) => ({
   settled_segments: report.settledSegments,
   settled_counters: report.settledCounters,
   already_settled: report.alreadySettled,
@@ -150,7 +212,14 @@ const reportJson = (report: FlushReport, { blocks, filled, failed }: FillReport)
   quarantined: report.quarantined,
   failed: report.failed,
   leased_partitions: report.leased,
+  unreachable_databases: report.unreachable,
   filling: { counted_blocks: blocks, filled_meters: filled.length, failed_meters: failed.length },
+  correcting: {
+    entered_corrections: corrected.entered,
+    failed_corrections: corrected.failed.length,
+    refused_corrections: corrected.refused,
+  },
+  erasing: { blocks: erased.blocks, events: erased.events, done_erasures: erased.done },
 })
 
 function stateJson({ partition, nowMs, open, sealed, unsettledCounters, lastFlushMs }: PartitionState) {

@@ -1,6 +1,7 @@
 // Whether the service is alive, and whether it can do its work.
 
 import { z } from 'zod'
+import { TollgateError } from '../../kernel/errors.ts'
 import type { PartitionState } from '../../metering/ports.ts'
 import type { Deps } from '../env.ts'
 import { reply } from '../reply.ts'
@@ -49,7 +50,7 @@ export const healthRoutes: Routes = (router, deps) => {
     },
     handle: async (c) => {
       const [redis, postgres, backlog] = await Promise.all([
-        reachable(() => deps.counters.ping()),
+        databasesCheck(deps),
         reachable(() => deps.usage.ping()),
         backlogCheck(deps),
       ])
@@ -74,18 +75,27 @@ async function reachable(ping: () => Promise<void>): Promise<Check> {
   }
 }
 
+/** Names those that are away, and nothing of their addresses. */
+async function databasesCheck({ counters }: Deps): Promise<Check> {
+  const names = await counters.unreachable().catch(() => ['they'])
+  return names.length === 0 ? { ok: true } : { ok: false, detail: `${names.join(', ')} can’t be reached` }
+}
+
 async function backlogCheck({ counters, limits }: Deps): Promise<Check> {
-  try {
-    const partitions = Array.from({ length: counters.partitions }, (_, partition) =>
-      counters.state(partition),
-    )
-    const wrong = (await Promise.all(partitions))
-      .map((state) => tooMuch(state, limits.backlogMaxCounters))
-      .filter(Boolean)
-    return wrong.length === 0 ? { ok: true } : { ok: false, detail: wrong.join('; ') }
-  } catch {
-    return { ok: false, detail: 'unknown: Redis can’t be reached' }
-  }
+  const partitions = await counters.listPartitions().catch(() => null)
+  if (partitions === null) return { ok: false, detail: 'unknown: Postgres can’t be reached' }
+  const wrong = await Promise.all(
+    partitions.map(async ({ id, database }) => {
+      try {
+        return tooMuch(await counters.state(id), limits.backlogMaxCounters)
+      } catch (error) {
+        const missing = error instanceof TollgateError && error.code === 'misconfigured'
+        return `unknown of partition ${id}: its database ${database} ${missing ? 'is not configured' : 'can’t be reached'}`
+      }
+    }),
+  )
+  const told = wrong.filter((one) => one !== null)
+  return told.length === 0 ? { ok: true } : { ok: false, detail: told.join('; ') }
 }
 
 /** Quarantined segments are left out: they wait for a person, and everything else goes on. */

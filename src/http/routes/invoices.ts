@@ -57,6 +57,20 @@ const hourSchema = z
   })
   .meta({ id: 'LineHour' })
 
+const hourPageSchema = z
+  .object({
+    data: z.array(hourSchema),
+    next_cursor: z.string().nullable().meta({
+      description: 'Send it as `cursor` to get the next page; null: this is the last.',
+    }),
+    incomplete: z.boolean().optional().meta({
+      description:
+        'The meter is being filled from the event log (its `filling`): usage may still come that was accepted before.',
+      example: false,
+    }),
+  })
+  .meta({ id: 'LineHourPage' })
+
 const moves: { to: Move; verb: string; id: string; summary: string; description: string }[] = [
   {
     to: 'paid',
@@ -124,7 +138,7 @@ export const invoiceRoutes: Routes = (router, deps) => {
     access,
     body: subscriptionInputSchema,
     responses: { 200: { description: 'The invoice.', schema: invoiceSchema } },
-    errors: ['too_many_counters'],
+    errors: ['too_many_counters', 'hours_gone'],
     handle: async (c, { body }) =>
       reply(c, 200, invoiceJson(await previewInvoice(deps, c.var, body), deps.clock())),
   })
@@ -139,7 +153,7 @@ export const invoiceRoutes: Routes = (router, deps) => {
     access,
     params,
     responses: { 200: { description: 'The invoice.', schema: invoiceSchema } },
-    errors: ['not_found', 'too_many_counters'],
+    errors: ['not_found', 'too_many_counters', 'hours_gone'],
     handle: async (c, { params }) =>
       reply(c, 200, invoiceJson(await readInvoice(deps, c.var, params), deps.clock())),
   })
@@ -155,11 +169,11 @@ export const invoiceRoutes: Routes = (router, deps) => {
     access,
     params: lineParams,
     query: pageQuerySchema,
-    responses: { 200: { description: 'A page of hours that have usage.', schema: pageSchema(hourSchema) } },
-    errors: ['not_found', 'too_many_counters'],
+    responses: { 200: { description: 'A page of hours that have usage.', schema: hourPageSchema } },
+    errors: ['not_found', 'too_many_counters', 'hours_gone'],
     handle: async (c, { params, query }) => {
       const page = pageRequest(HOURS, query, z.string().regex(/^\d{1,15}$/))
-      const hours = await lineUsage(deps, c.var, { ...params, page })
+      const { hours, incomplete } = await lineUsage(deps, c.var, { ...params, page })
       const { data, next_cursor } = pageOf(HOURS, hours, page.limit, ({ bucketMs }) => String(bucketMs))
       return reply(c, 200, {
         data: data.map((hour) => ({
@@ -169,6 +183,7 @@ export const invoiceRoutes: Routes = (router, deps) => {
           events: text(hour.events),
         })),
         next_cursor,
+        incomplete,
       })
     },
   })
@@ -185,7 +200,7 @@ export const invoiceRoutes: Routes = (router, deps) => {
     params: lineParams,
     query: pageQuerySchema,
     responses: { 200: { description: 'A page of events.', schema: pageSchema(loggedEventSchema) } },
-    errors: ['not_found', 'too_many_counters'],
+    errors: ['not_found', 'too_many_counters', 'hours_gone'],
     handle: async (c, { params, query }) => {
       const { after, limit } = pageRequest(LINE_EVENTS, query, positionSchema)
       const wanted = { ...params, order: 'desc', after: positionOf(after), limit } as const

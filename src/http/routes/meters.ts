@@ -3,18 +3,21 @@
 import { z } from 'zod'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { keySchema } from '../../kernel/text.ts'
-import { REPLAY_BLOCKS_SHOWN } from '../../log/limits.ts'
 import type { FillProgress } from '../../log/replay-ports.ts'
 import { archiveMeter } from '../../metering/archive-meter.ts'
-import { changeMeter, noMeter } from '../../metering/change-meter.ts'
+import { changeMeter } from '../../metering/change-meter.ts'
 import { countsFromSchema, countsFromText } from '../../metering/counts-from.ts'
 import { createMeter } from '../../metering/create-meter.ts'
 import { filterTermOutputSchema } from '../../metering/filter-schema.ts'
-import { aggregations, type Meter, missingChoices } from '../../metering/meter.ts'
+import { aggregations, type Meter, meterCountsFromMs, missingChoices, noMeter } from '../../metering/meter.ts'
 import { meterChangeSchema, meterInputSchema } from '../../metering/meter-input.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
 import { instant, pageQuerySchema, pageSchema } from '../schemas.ts'
+import { dryRunSchema } from './dry-run-json.ts'
+import { dryRunOfMeter } from './dry-runs.ts'
+import { fillingSchema } from './filling.ts'
+import { revisionJson, revisionSchema } from './revisions.ts'
 
 const meterSchema = z
   .object({
@@ -34,28 +37,26 @@ const meterSchema = z
       example: [{ property: 'status', op: 'eq', value: 'ok' }],
     }),
     counts_from: countsFromSchema,
-    filling: z
-      .object({
-        done: z
-          .int()
-          .meta({ description: 'Blocks of the event log that are counted into it.', example: 120 }),
-        of: z.int().meta({
-          description: `… of so many that it knows of, or ${REPLAY_BLOCKS_SHOWN.toLocaleString('en')} more.`,
-          example: 365,
-        }),
-      })
-      .nullable()
-      .meta({
-        description:
-          'How far it is filled from the event log, while it is; bills and usage that read it say `incomplete` until then. null: it has counted all.',
-        example: null,
-      }),
+    filling: fillingSchema.nullable().meta({
+      description:
+        'How far it is filled from the event log, while it is; bills and usage that read it say `incomplete` until then. null: it has counted all.',
+      example: null,
+    }),
+    revision: revisionSchema.nullable().meta({
+      description:
+        'What it is being revised to: until that has counted all, everything is read as before. null: nothing.',
+      example: null,
+    }),
     created_at: instant('When it was created.'),
     archived_at: instant('When it was archived; null: it counts.').nullable(),
   })
   .meta({ id: 'Meter' })
 
-const meterJson = (meter: Meter, filling: FillProgress | null): z.input<typeof meterSchema> => ({
+const meterJson = (
+  meter: Meter,
+  revision: Meter | undefined,
+  filling: ReadonlyMap<string, FillProgress>,
+): z.input<typeof meterSchema> => ({
   key: meter.key,
   name: meter.name,
   resource_type: meter.resourceType,
@@ -64,8 +65,9 @@ const meterJson = (meter: Meter, filling: FillProgress | null): z.input<typeof m
   group_by: meter.groupBy,
   missing: meter.missing,
   filter: meter.filter,
-  counts_from: countsFromText(meter.countsFromMs),
-  filling,
+  counts_from: countsFromText(meterCountsFromMs(meter)),
+  filling: filling.get(meter.id) ?? null,
+  revision: revision === undefined ? null : revisionJson(revision, filling),
   created_at: meter.createdAt.toISOString(),
   archived_at: meter.archivedAt?.toISOString() ?? null,
 })
@@ -84,9 +86,12 @@ const access = 'tenant'
 
 export const meterRoutes: Routes = (router, deps) => {
   const shown = async (tenantId: string, meters: Meter[]) => {
-    const reaching = meters.filter(({ countsFromMs }) => countsFromMs !== null).map(({ id }) => id)
-    const filling = await deps.replays.progress(tenantId, reaching)
-    return meters.map((meter) => meterJson(meter, filling.get(meter.id) ?? null))
+    const keys = meters.filter(({ archivedAt }) => archivedAt === null).map((meter) => meter.key)
+    const revisions = keys.length === 0 ? [] : await deps.catalog.fillingRevisions(tenantId, keys)
+    const ids = [...meters.filter(({ archivedAt }) => archivedAt === null), ...revisions].map(({ id }) => id)
+    const filling = await deps.replays.progress(tenantId, ids)
+    const revisionOf = new Map(revisions.map((one) => [one.key, one]))
+    return meters.map((meter) => meterJson(meter, revisionOf.get(meter.key), filling))
   }
   const one = async (tenantId: string, meter: Meter) => (await shown(tenantId, [meter]))[0]!
 
@@ -97,15 +102,19 @@ export const meterRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Create a meter',
     description:
-      'Events count from now on, or with `counts_from` those of the event log, too: it is filled in the background, and says how far. Sending the same meter again is answered with the one that there is.',
+      'Events count from now on, or with `counts_from` those of the event log, too: it is filled in the background, and says how far. Sending the same meter again is answered with the one that there is. With `dry_run`, nothing is made, and the answer says what it would count.',
     access,
     body: bodies.create,
     responses: {
       201: { description: 'The meter.', schema: meterSchema },
-      200: { description: 'The same meter was there already.', schema: meterSchema },
+      200: {
+        description: 'The same meter was there already; or, with `dry_run`, what it would do.',
+        schema: z.union([meterSchema, dryRunSchema]),
+      },
     },
-    errors: ['already_exists'],
+    errors: ['already_exists', 'not_found', 'too_much_at_once', 'too_many_counters'],
     handle: async (c, { body }) => {
+      if (body.dry_run) return reply(c, 200, await dryRunOfMeter(deps, c.var.tenant, body))
       const { meter, created } = await createMeter(deps, c.var, body)
       return reply(c, created ? 201 : 200, await one(c.var.tenant.tenantId, meter))
     },
@@ -154,7 +163,7 @@ export const meterRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Change a meter',
     description:
-      'Its name can change, and `missing`, for events from now on. Nothing else can: what was counted keeps its meaning. To count otherwise, create another meter and archive this one.',
+      'Its name can change, and `missing`, for events from now on. Nothing else can: what was counted keeps its meaning. To count otherwise from an hour on, revise it (POST /api/v1/meters/{key}/revisions).',
     access,
     params,
     body: bodies.change,

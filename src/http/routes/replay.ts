@@ -6,6 +6,7 @@ import { invoiceLineSchema, lineJson } from '../../billing/invoices/invoice-json
 import { periodOf } from '../../billing/period.ts'
 import { type Replayed, replayPlan } from '../../billing/replay-plan.ts'
 import { planNamed } from '../../billing/subscriptions/create-subscription.ts'
+import { planVersionSchema } from '../../billing/subscriptions/subscription-input.ts'
 import { type Terms, termsInputFields, termsOf } from '../../billing/terms.ts'
 import { currencySchema, roundedAmount } from '../../kernel/currency.ts'
 import { decimal } from '../../kernel/decimal.ts'
@@ -28,7 +29,7 @@ const LIST = 'replay'
 
 const inputSchema = knownFields('A replay', {
   plan: keySchema.optional().meta({ description: 'Key of a plan; or send `terms`.', example: 'pro' }),
-  version: z.int().min(1).optional().meta({ description: 'Of the plan; absent: the newest.', example: 2 }),
+  version: planVersionSchema.optional(),
   terms: knownFields('Terms', { currency: currencySchema, ...termsInputFields })
     .optional()
     .meta({ description: 'A plan that is not made yet.' }),

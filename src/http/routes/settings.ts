@@ -26,7 +26,8 @@ export const settingsRoutes: Routes = (router, deps) => {
     id: 'getSettings',
     tag,
     summary: 'Read your settings',
-    description: 'Name, time zone and currency are as whoever runs the server has made them.',
+    description:
+      'Name, time zone, currency, `event_log_days` and `dedupe_window_hours` are as whoever runs the server has made them. `log_since` says how far the event log reaches back.',
     access: 'tenant',
     responses: { 200: { description: 'The settings.', schema: settingsSchema } },
     handle: async (c) => {

@@ -110,7 +110,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
     params,
     body: planChangeInputSchema,
     responses: answer,
-    errors: ['not_found', 'already_priced', 'state_conflict', 'too_many_counters'],
+    errors: ['not_found', 'already_priced', 'state_conflict', 'too_many_counters', 'hours_gone'],
     handle: async (c, { params, body }) =>
       reply(c, 200, shown(await changeSubscription(deps, c.var, { id: params.id, change: body }), c.var)),
   })
@@ -140,7 +140,7 @@ export const subscriptionRoutes: Routes = (router, deps) => {
           .meta({ id: 'ChangePreview' }),
       },
     },
-    errors: ['not_found', 'already_priced', 'state_conflict', 'too_many_counters'],
+    errors: ['not_found', 'already_priced', 'state_conflict', 'too_many_counters', 'hours_gone'],
     handle: async (c, { params, body }) => {
       const preview = await previewChange(deps, c.var, { id: params.id, change: body })
       return reply(c, 200, {

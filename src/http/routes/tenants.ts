@@ -5,7 +5,14 @@ import type { ApiKey } from '../../access/api-key.ts'
 import { changeTenant } from '../../access/change-tenant.ts'
 import { noTenant } from '../../access/create-key.ts'
 import { createTenant } from '../../access/create-tenant.ts'
-import { type Tenant, tenantChangeSchema, tenantInputSchema, unmeteredSchema } from '../../access/tenant.ts'
+import {
+  dedupeWindowHoursSchema,
+  eventLogDaysSchema,
+  type Tenant,
+  tenantChangeSchema,
+  tenantInputSchema,
+  unmeteredSchema,
+} from '../../access/tenant.ts'
 import { pageOf, pageRequest } from '../../kernel/page.ts'
 import { reply } from '../reply.ts'
 import type { Routes } from '../router.ts'
@@ -22,6 +29,11 @@ export const tenantSchema = z
       .nullable()
       .meta({ description: 'Key of the plan of customers who have no other.', example: 'default' }),
     unmetered: unmeteredSchema,
+    event_log_days: eventLogDaysSchema,
+    dedupe_window_hours: dedupeWindowHoursSchema,
+    log_since: instant(
+      'From when on the event log has everything that arrived. Of what came before, it may lack some or all: for its age, or because there was no log yet. null: not known.',
+    ).nullable(),
     created_at: instant('When it was made.'),
   })
   .meta({ id: 'Tenant' })
@@ -52,6 +64,9 @@ export const tenantJson = (tenant: Tenant): z.input<typeof tenantSchema> => ({
   currency: tenant.currency,
   default_plan: tenant.defaultPlan,
   unmetered: tenant.unmetered,
+  event_log_days: tenant.eventLogDays,
+  dedupe_window_hours: tenant.dedupeWindowHours,
+  log_since: tenant.logSince?.toISOString() ?? null,
   created_at: tenant.createdAt.toISOString(),
 })
 
@@ -136,7 +151,7 @@ export const tenantRoutes: Routes = (router, deps) => {
     tag,
     summary: 'Change a tenant',
     description:
-      'Its name, its default plan, and `unmetered`, for events from now on. Its time zone and its currency stay.',
+      'Its name, its default plan, `unmetered`, for events from now on, how long its events are kept, and how long their ids are known (`dedupe_window_hours`). Its time zone and its currency stay.',
     access: 'admin',
     params: z.strictObject({ id: idSchema }),
     body: changeSchema,

@@ -122,6 +122,8 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
       'quantity_out_of_range',
       'batch_too_large',
       'backlog_full',
+      'log_backlog_full',
+      'memory_full',
     ],
     handle: async (c, { body, mediaType }) => {
       const lenient = handlingOf(c.req.header('prefer') ?? '') === 'lenient'
@@ -176,7 +178,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
         schema: usagePageSchema,
       },
     },
-    errors: ['not_found', 'too_many_counters'],
+    errors: ['not_found', 'too_many_counters', 'hours_gone'],
     handle: async (c, { query }) => {
       const tenant = c.get('tenant')
       const { startMs, endMs } = periodOf(query, tenant.timezone, deps.clock())
@@ -192,6 +194,7 @@ A batch counts as a whole or not at all. With \`Prefer: handling=lenient\` the g
         meter: query.meter ?? null,
         boundariesMs,
         groupBy: query.group_by ?? [],
+        history: true,
       })
       return reply(c, 200, {
         data: quantities.map((one) => usageRow(one, boundariesMs)),

@@ -14,5 +14,8 @@ export const ROW_GROUP_CHARS = 8_000_000
 export const DECIMAL_PRECISION = 38
 export const DECIMAL_SCALE = 12
 
+/** Events that are read at once: of as many blocks as are read for a page. */
+export const EVENTS_PER_EXPORT_PAGE = 3_500
+
 /** Customers whose usage is read at once. */
 export const CUSTOMERS_PER_PAGE = 100

@@ -16,6 +16,8 @@ const events = {
   received_at: 'timestamp',
   /** keys of the meters that it counted for */
   meters: 'json',
+  /** whether it was imported as history, which no bill has */
+  history: 'boolean',
 } as const satisfies Columns
 
 /** A row is a total: one customer, meter, window and group. */

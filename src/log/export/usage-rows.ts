@@ -37,7 +37,7 @@ async function* readFitting(
   query: UsageQuery,
 ): AsyncGenerator<UsageRow[]> {
   const { customerIds } = query
-  const found = await readUsage(services, tenant, query).catch((error: unknown) => {
+  const found = await readUsage(services, tenant, { ...query, history: true }).catch((error: unknown) => {
     if (customerIds.length > 1 && isTooMuch(error)) return null
     throw error
   })

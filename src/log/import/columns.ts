@@ -7,7 +7,8 @@ import { type Separator, separators } from './csv-records.ts'
 import { COLUMN_NAME_CHARS, COLUMNS, COLUMNS_NAMED } from './limits.ts'
 
 const FIELDS = ['id', 'customer_id', 'resource_type', 'quantity', 'timestamp', 'properties'] as const
-const REQUIRED = ['customer_id', 'resource_type'] as const
+/** An import counts once by its ids, and is of the past: nothing stands in for an id or a time. */
+const REQUIRED = ['id', 'customer_id', 'resource_type', 'timestamp'] as const
 const PROPERTY = 'properties.'
 
 const severalTimes = z.union([z.string(), z.array(z.string())]).optional()
@@ -25,12 +26,17 @@ export const csvParameters = {
     example: 'resource_type:api_call',
   }),
   rest: z.enum(['ignore', 'properties']).default('ignore').meta({
+    'x-name': 'OtherColumns',
     description: 'What becomes of columns that are no field: nothing, or each a property of its name.',
+  }),
+  times: z.enum(['rfc3339', 'seconds', 'milliseconds']).default('rfc3339').meta({
+    'x-name': 'TimeFormat',
+    description: 'How timestamps are written: as RFC 3339 has it, or since 1970, with a fraction perhaps.',
   }),
   separator: z
     .enum(Object.keys(separators) as [Separator, ...Separator[]])
     .default('comma')
-    .meta({ description: 'What is between cells.' }),
+    .meta({ 'x-name': 'Separator', description: 'What is between cells.' }),
 }
 
 const csvQuery = z.object(csvParameters)
@@ -127,6 +133,8 @@ function refuse(issues: Issue[]): void {
 function wrongPairs(pointer: 'columns' | 'values', sent: Pair[], example: string): Issue[] {
   return sent.flatMap(({ field, given }) => {
     if (field === `${PROPERTY}__proto__`) return [{ ...PROTO, pointer }]
+    if (pointer === 'values' && field === 'id')
+      return [{ pointer, detail: 'can’t be the same id for every event: name its column in columns' }]
     if (pointer === 'values' && field === 'properties')
       return [{ pointer, detail: 'takes one property at a time, as properties.NAME:value' }]
     if (!isField(field)) {
@@ -168,7 +176,7 @@ const unknownColumns = (columns: Pair[], names: string[]): Issue[] =>
 const missingFields = (said: Map<string, number>, constant: Set<string>, names: string[]): Issue[] =>
   REQUIRED.filter((field) => !said.has(field) && !constant.has(field)).map((field) => ({
     pointer: 'columns',
-    detail: `must say where ${field} is: no column has this name; ${listed(names)}. Write "${field}:COLUMN", or the same value for all lines as values=${field}:VALUE`,
+    detail: `must say where ${field} is: no column has this name; ${listed(names)}. Write "${field}:COLUMN"${field === 'id' ? '' : `, or the same value for all lines as values=${field}:VALUE`}`,
   }))
 
 const listed = (names: string[]): string => {

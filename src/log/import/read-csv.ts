@@ -1,8 +1,9 @@
 // CSV: a header row that names the columns, and an event on each line.
 
+import { decimal } from '../../kernel/decimal.ts'
 import { TollgateError } from '../../kernel/errors.ts'
 import { type ColumnPlan, type CsvQuery, planColumns } from './columns.ts'
-import { cellsOf, RecordEnds, type Separator } from './csv-records.ts'
+import { cellsOf, RecordEnds } from './csv-records.ts'
 import { parsedJson } from './json.ts'
 import type { Line, SentLine } from './line.ts'
 import { readLines } from './read-lines.ts'
@@ -27,7 +28,7 @@ export async function readCsv(chunks: AsyncIterable<Uint8Array>, query: CsvQuery
     if (header === undefined) throw refused('it is empty: its first line must name its columns')
     if ('wrong' in header) throw refused(`line ${header.line}, which names its columns, ${header.wrong}`)
     const plan = planColumns(query, cellsOf(header.text, query.separator))
-    return { ignored: plan.ignored, lines: sentLines(others, batches, plan, query.separator) }
+    return { ignored: plan.ignored, lines: sentLines(others, batches, plan, query) }
   } catch (error) {
     await batches.return(undefined)
     throw error
@@ -38,9 +39,9 @@ async function* sentLines(
   first: Line[],
   others: AsyncGenerator<Line[]>,
   plan: ColumnPlan,
-  separator: Separator,
+  query: CsvQuery,
 ): AsyncGenerator<SentLine[]> {
-  const sent = (lines: Line[]) => lines.map((one) => ('text' in one ? sentLine(one, plan, separator) : one))
+  const sent = (lines: Line[]) => lines.map((one) => ('text' in one ? sentLine(one, plan, query) : one))
   try {
     if (first.length > 0) yield sent(first)
     for await (const lines of others) yield sent(lines)
@@ -53,7 +54,7 @@ async function* sentLines(
 function sentLine(
   { line, text }: { line: number; text: string },
   plan: ColumnPlan,
-  separator: Separator,
+  { separator, times }: CsvQuery,
 ): SentLine {
   const cells = cellsOf(text, separator)
   if (cells.length !== plan.names.length)
@@ -66,7 +67,18 @@ function sentLine(
   const sent: Record<string, unknown> = { ...plan.constants.fields }
   for (const { field, at } of plan.fields) if (cells[at] !== '') sent[field] = cells[at]
   if (Object.keys(properties).length > 0) sent.properties = properties
+  if (times !== 'rfc3339' && 'timestamp' in sent) sent.timestamp = since1970(sent.timestamp as string, times)
   return { line, sent }
+}
+
+const NUMBER = /^\d{1,14}(\.\d{1,12})?$/
+
+/** What is no number stays, and is no time either: the event's schema says so. */
+function since1970(text: string, unit: 'seconds' | 'milliseconds'): string {
+  if (!NUMBER.test(text)) return text
+  const ms = decimal(text).times(unit === 'seconds' ? '1000' : '1')
+  const date = new Date(Math.floor(Number(ms.toString())))
+  return Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 ? text : date.toISOString()
 }
 
 function objectOf(cell: string): { object: Record<string, unknown> } | { wrong: string } {

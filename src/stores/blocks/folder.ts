@@ -9,6 +9,7 @@ import type { BlockStore, NewBlock, StoredBlock } from '../../log/block-store.ts
 import { atOnce } from './at-once.ts'
 import { fileOf, filesAfter, generationsIn, type Place, placeOf } from './block-files.ts'
 import { checkAfter, checkBlocks, checkContent, checkName } from './block-name.ts'
+import { sync, unlessGone } from './folder-sync.ts'
 import { DRAFT_KEPT_MS, FILES_AT_ONCE, FOLDER_LOOKS } from './limits.ts'
 import { outOfReach } from './out-of-reach.ts'
 
@@ -184,7 +185,7 @@ export class FolderBlockStore implements BlockStore {
   }
 }
 
-const draftsIn = (root: string): string => join(root, '~drafts')
+export const draftsIn = (root: string): string => join(root, '~drafts')
 
 /** No block is from 1970. */
 const isEmptied = ({ size, mtimeMs }: { size: number; mtimeMs: number }): boolean =>
@@ -194,16 +195,6 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 
 async function isThere(place: Place): Promise<boolean> {
   return (await generationsIn(place.folder)).has(place.part)
-}
-
-/** null for a file or folder that is not there any more. */
-async function unlessGone<Result>(work: Promise<Result>): Promise<Result | null> {
-  try {
-    return await work
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw error
-  }
 }
 
 async function linked(draft: string, file: string): Promise<'made' | 'there' | 'no folder'> {
@@ -223,18 +214,6 @@ async function removeEmpty(folder: string): Promise<void> {
     await rmdir(folder)
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error)!)) throw error
-  }
-}
-
-/** Brings a folder's names to the disk; Windows keeps them by itself, and opens no folder. */
-async function sync(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const opened = await unlessGone(open(folder, 'r'))
-  if (opened === null) return
-  try {
-    await opened.sync()
-  } finally {
-    await opened.close()
   }
 }
 

@@ -28,3 +28,9 @@ export const NAMES_PER_REQUEST = 1_000
 /** Characters of an answer that lists a bucket, and of one that says what went wrong. */
 export const ANSWER_CHARS = 4_000_000
 export const REASON_CHARS = 300
+
+/** Bytes of a part of an export's file: S3 takes 5 MiB and more, and 10,000 of them. One is in memory, and the next. */
+export const PART_BYTES = 8_388_608
+export const PART_TIMEOUT_MS = 60_000
+/** Characters of such a file's name. */
+export const EXPORT_NAME_CHARS = 300

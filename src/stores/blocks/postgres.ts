@@ -2,9 +2,11 @@
 // answer are bounded in bytes.
 
 import { sql } from 'drizzle-orm'
+import { base64, bytesOfBase64 } from '../../kernel/base64.ts'
 import type { BlockStore, NewBlock, StoredBlock } from '../../log/block-store.ts'
 import type { Db } from '../postgres/db.ts'
 import { query } from '../postgres/failure.ts'
+import { lines } from '../postgres/lines.ts'
 import { checkAfter, checkBlocks, checkContent, checkName } from './block-name.ts'
 import { NAMES_PER_STATEMENT, STATEMENT_BYTES } from './limits.ts'
 
@@ -21,7 +23,7 @@ export class PostgresBlockStore implements BlockStore {
 
   async put(blocks: NewBlock[]): Promise<void> {
     checkBlocks(blocks)
-    // In the order of their names: two that lock the same names in different orders would deadlock.
+    // In the order of their names, as they are unnested: two that lock the same names in different orders would deadlock.
     for (const some of statements(blocks, this.#names))
       await query(
         this.#db,
@@ -32,7 +34,6 @@ export class PostgresBlockStore implements BlockStore {
           unnest(${lines(some.map(({ name }) => name))}) as name,
           unnest(${lines(some.map(({ content }) => base64(content)))}) as content
         ) as sent
-        order by name collate "C"
         on conflict (name) do nothing`,
       )
   }
@@ -46,7 +47,7 @@ export class PostgresBlockStore implements BlockStore {
       const left: string[] = []
       for (const { name, version, content } of await this.#read(some)) {
         if (content === null) left.push(name)
-        else found.set(name, { content: bytesOf(content), version })
+        else found.set(name, { content: bytesOfBase64(content), version })
       }
       asked = [...left, ...asked.slice(this.#names)]
     }
@@ -128,15 +129,4 @@ function statements(blocks: NewBlock[], names: number): NewBlock[][] {
     }
   }
   return runs
-}
-
-/** None has a line break. A text without a character has no line, where it should have an empty one: hence the coalesce. */
-const lines = (values: string[]) => sql`string_to_array(${values.join('\n')}::text, chr(10))`
-
-const base64 = (content: Uint8Array): string =>
-  Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64')
-
-function bytesOf(text: string): Uint8Array {
-  const { buffer, byteOffset, byteLength } = Buffer.from(text, 'base64')
-  return new Uint8Array(buffer, byteOffset, byteLength)
 }

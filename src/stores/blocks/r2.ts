@@ -5,8 +5,9 @@ import type { BlockStore, NewBlock, StoredBlock } from '../../log/block-store.ts
 import { atOnce } from './at-once.ts'
 import { checkAfter, checkBlocks, checkContent, checkName, isBlockName } from './block-name.ts'
 import { NAMES_PER_REQUEST, REQUEST_TIMEOUT_MS, REQUESTS_AT_ONCE } from './limits.ts'
-import { outOfReach } from './out-of-reach.ts'
+import type { ExportBucket } from './r2-exports.ts'
 import { withTries } from './tries.ts'
+import { within } from './within.ts'
 
 type Listed = { key: string; uploaded: Date }
 
@@ -28,10 +29,10 @@ export type Bucket = {
 }
 
 /** Whether a binding of the Worker is a bucket. */
-export const isBucket = (binding: unknown): binding is Bucket =>
+export const isBucket = (binding: unknown): binding is Bucket & ExportBucket =>
   typeof binding === 'object' &&
   binding !== null &&
-  ['get', 'put', 'delete', 'list'].every(
+  ['get', 'put', 'delete', 'list', 'createMultipartUpload'].every(
     (method) => typeof (binding as Record<string, unknown>)[method] === 'function',
   )
 
@@ -75,7 +76,7 @@ export class R2BlockStore implements BlockStore {
   async replace(name: string, version: string, content: Uint8Array): Promise<boolean> {
     checkName(name)
     checkContent(content)
-    const replaced = await this.#once(() =>
+    const replaced = await within(this.#timeoutMs, () =>
       this.#bucket.put(name, content, { onlyIf: { etagMatches: version } }),
     )
     return replaced !== null
@@ -105,25 +106,7 @@ export class R2BlockStore implements BlockStore {
   #again<Result>(work: () => Promise<Result>): Promise<Result> {
     return withTries(
       () => true,
-      () => this.#once(work),
+      () => within(this.#timeoutMs, work),
     )
-  }
-
-  /** The binding throws plain errors, and waits for ever. */
-  async #once<Result>(work: () => Promise<Result>): Promise<Result> {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`R2 did not answer within ${this.#timeoutMs} ms`)),
-        this.#timeoutMs,
-      )
-    })
-    try {
-      return await Promise.race([work(), late])
-    } catch (error) {
-      throw outOfReach(error)
-    } finally {
-      clearTimeout(timer)
-    }
   }
 }

@@ -4,6 +4,7 @@
 import { AwsClient } from 'aws4fetch'
 import { sha256Hex } from '../../kernel/digest.ts'
 import { ANSWER_CHARS, BLOCK_BYTES, REASON_CHARS, REQUEST_TIMEOUT_MS } from './limits.ts'
+import { outOfReach } from './out-of-reach.ts'
 import { readFailure } from './s3-xml.ts'
 
 export type S3Options = {
@@ -17,7 +18,7 @@ export type S3Options = {
 }
 
 export type S3Request = {
-  method: 'GET' | 'PUT' | 'DELETE'
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** '' is the bucket itself. */
   key: string
   query?: Record<string, string>
@@ -39,6 +40,15 @@ export class S3Failure extends Error {
     this.code = code
   }
 }
+
+/** It may take the same request in a moment. */
+export const isBusy = (error: unknown): boolean =>
+  error instanceof S3Failure &&
+  (error.status === 0 || error.status === 429 || (error.status >= 500 && error.status !== 501))
+
+/** What a store throws for it. */
+export const storeFailure = (error: unknown): unknown =>
+  error instanceof S3Failure ? outOfReach(error) : error
 
 export class S3Requests {
   readonly #client: AwsClient

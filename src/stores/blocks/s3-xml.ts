@@ -1,4 +1,4 @@
-// The two answers of S3 that are XML: what is in a bucket, and what went wrong. Read strictly: an answer that is anything
+// The answers of S3 that are XML: what is in a bucket, what went wrong, and what becomes of an upload in parts. Read strictly: an answer that is anything
 // else (a proxy's page, a part that was cut off) is an error, and never an empty list.
 
 import { REASON_CHARS } from './limits.ts'
@@ -17,6 +17,23 @@ export function readListing(xml: string): ListedPage {
   const truncated = textIn(root, 'IsTruncated')
   if (truncated !== 'true' && truncated !== 'false') throw new Error(`IsTruncated is ${truncated}`)
   return { objects, next: truncated === 'true' ? textIn(root, 'NextContinuationToken') : null }
+}
+
+/** Throws an Error for what is no answer to the beginning of an upload in parts. */
+export function readUploadId(xml: string): string {
+  const root = rootOf(xml)
+  if (root.name !== 'InitiateMultipartUploadResult') throw new Error(`It begins no upload: <${root.name}>`)
+  return textIn(root, 'UploadId')
+}
+
+/** Throws an Error for what does not say that an upload in parts is completed. */
+export function readUpload(xml: string): void {
+  const root = rootOf(xml)
+  if (root.name === 'CompleteMultipartUploadResult') return
+  const failure = readFailure(xml)
+  throw new Error(
+    failure === null ? `It completes no upload: <${root.name}>` : `${failure.code} ${failure.message}`,
+  )
 }
 
 /** The code of an error and what S3 says about it; null for an answer that says neither, as one to HEAD or of a proxy. */

@@ -9,11 +9,13 @@ import { checkAfter, checkBlocks, checkContent, checkName, isBlockName } from '.
 import { NAMES_PER_REQUEST, REQUESTS_AT_ONCE } from './limits.ts'
 import { outOfReach } from './out-of-reach.ts'
 import {
+  isBusy,
   type S3Answer,
   S3Failure,
   type S3Options,
   type S3Request,
   S3Requests,
+  storeFailure,
   textOf,
 } from './s3-requests.ts'
 import { type ListedPage, readListing } from './s3-xml.ts'
@@ -179,11 +181,6 @@ function pageIn(xml: string): ListedPage {
 /** Two conditional writes of one name at one instant. */
 const isConflict = (error: unknown): boolean => error instanceof S3Failure && error.status === 409
 
-const isPassing = (error: unknown): boolean =>
-  isConflict(error) ||
-  (error instanceof S3Failure &&
-    (error.status === 0 || error.status === 429 || (error.status >= 500 && error.status !== 501)))
+const isPassing = (error: unknown): boolean => isConflict(error) || isBusy(error)
 
 const isNoBucket = ({ code }: S3Failure): boolean => code === 'NoSuchBucket'
-
-const storeFailure = (error: unknown): unknown => (error instanceof S3Failure ? outOfReach(error) : error)

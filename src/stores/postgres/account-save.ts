@@ -76,13 +76,24 @@ export function saveStatement(tenantId: string, changes: AccountChange[]): SQL {
       from ${sent(changes.flatMap(({ customerId, entries }) => entries.map((entry) => ({ c: customerId, id: entry.id, granted: entry.grantId, amount: entry.amount, made: at(entry.createdMs), state: entry }))))}
         as sent (c text, id uuid, granted uuid, amount numeric, made timestamptz, state jsonb)
       join account on account.customer_id = c
-    )
+    )${takenIn(tenant, changes)}
     select customer_id, (
       select jsonb_object_agg(id, number) from (
         select customer_id, id, number from saved_invoices where number is not null
         union all select customer_id, id, number from saved_notes) as numbered
       where numbered.customer_id = account.customer_id)::text as numbers
     from account`
+}
+
+/** Only of what was read: what has come since waits. Where nothing was, none of it is in the statement. */
+function takenIn(tenant: SQL, changes: AccountChange[]): SQL {
+  const ids = changes.flatMap(({ customerId, recounts }) => recounts.map((id) => ({ c: customerId, id })))
+  if (ids.length === 0) return sql``
+  return sql`, taken_in as (
+      delete from recounts
+      using json_to_recordset(${JSON.stringify(ids)}::json) as sent (c text, id bigint) join account on account.customer_id = sent.c
+      where recounts.tenant_id = ${tenant} and recounts.customer_id = sent.c and recounts.id = sent.id
+    )`
 }
 
 const subscriptionRows = (changes: AccountChange[]) =>
@@ -115,7 +126,7 @@ const invoiceRows = (changes: AccountChange[]) =>
       total: invoice.totals?.total ?? null,
       due: invoice.totals?.amountDue ?? null,
       issued: at(invoice.issuedMs),
-      final: invoice.usageFinal,
+      final: invoice.usageFinal && !invoice.reopened,
       made: at(invoice.createdMs),
       state: invoice,
     }))

@@ -9,18 +9,31 @@ import type {
   ExportedEntry,
   ExportFilter,
   InvoiceFilter,
+  ReachedSpan,
   Saved,
 } from '../../billing/account-ports.ts'
 import type { CreditEntry, OpenGrant, StoredNote } from '../../billing/credit/credit.ts'
 import type { Invoice } from '../../billing/invoices/invoice.ts'
+import type { Because } from '../../billing/invoices/recount.ts'
 import type { Subscription } from '../../billing/subscriptions/subscription.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import { rfc3339 } from '../../kernel/time.ts'
+import type { TouchedSpan } from '../../log/effect.ts'
 import { accountFrom } from './account-rows.ts'
 import { saveStatement } from './account-save.ts'
+import {
+  accountsStatement,
+  dueStatement,
+  grantState,
+  invoiceState,
+  noteState,
+  reachedStatement,
+  recountedStatement,
+} from './account-statements.ts'
 import type { Db } from './db.ts'
 import { exportedEntries, exportedInvoices } from './exported.ts'
 import { query, violates } from './failure.ts'
+import { recountStatement } from './recounted.ts'
 
 type Table = 'subscriptions' | 'invoices' | 'credit_grants' | 'credit_entries' | 'credit_notes'
 
@@ -42,6 +55,16 @@ export class PostgresAccountStore implements AccountStore {
       select tenant_id, customer_id, row_number() over (order by min(due_at), customer_id) as place
       from (${dueStatement(nowMs, limit)}) as due group by tenant_id, customer_id`
     const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, {}))
+    return found.length === 0 ? null : found.map(accountFrom)
+  }
+
+  async recount(tenantId: string, spans: TouchedSpan[], because: Because): Promise<void> {
+    if (spans.length > 0) await query(this.#db, recountStatement(tenantId, spans, because))
+  }
+
+  async recountedAccounts(limit: number, tenantId?: string): Promise<Account[] | null> {
+    const statement = accountsStatement(recountedStatement(limit, tenantId), { recounted: true })
+    const found = await query<{ account: string }>(this.#db, statement)
     return found.length === 0 ? null : found.map(accountFrom)
   }
 
@@ -119,6 +142,12 @@ export class PostgresAccountStore implements AccountStore {
         order by number`,
     )
     return found.map((row) => JSON.parse(row.state) as Invoice)
+  }
+
+  async invoicesReached(tenantId: string, spans: ReachedSpan[]): Promise<Invoice[]> {
+    if (spans.length === 0) return []
+    const found = await query<{ state: string }>(this.#db, reachedStatement(tenantId, spans))
+    return found.map(({ state }) => JSON.parse(state) as Invoice)
   }
 
   listGrants(tenantId: string, customerId: string, page: PageRequest): Promise<OpenGrant[]> {
@@ -208,83 +237,3 @@ export class PostgresAccountStore implements AccountStore {
 
 const of = (column: SQL, value: string | undefined): SQL =>
   value === undefined ? sql`true` : sql`${column} = ${value}::text`
-
-/** Numbers are given by Postgres, and so stand in columns of their own. */
-const invoiceState = sql`state || jsonb_build_object('number', number)`
-const noteState = sql`state || jsonb_build_object('number', number)`
-const remaining = sql`(select coalesce(sum(entries.amount), 0)::text from credit_entries as entries
-  where entries.tenant_id = credit_grants.tenant_id and entries.grant_id = credit_grants.id)`
-const grantState = sql`state || jsonb_build_object('remaining', ${remaining})`
-
-/** Subscriptions that are due, in the order of the index subscriptions_due_order: nothing is sorted, however many are. */
-export function dueStatement(nowMs: number, limit: number): SQL {
-  const now = sql`${rfc3339(nowMs)}::timestamptz`
-  return sql`
-    select tenant_id, customer_id, due_at from subscriptions
-    where due_at <= ${now} and tenant_id = (
-      select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
-    order by due_at, customer_id, id limit ${limit}::int`
-}
-
-/** One that was taken back before its start has never lasted. */
-const endedAfter = (ms: number): SQL =>
-  sql`(state ->> 'cancelAtMs')::bigint > greatest(${ms}::bigint, (state ->> 'startMs')::bigint)`
-
-const ofWanted = sql`tenant_id = wanted.tenant_id and customer_id = wanted.customer_id`
-const nothing = sql`'[]'::jsonb`
-
-/** Of the invoices that are asked for, and of what follows them. Where none are, none of it is in the statement: planning it costs, for every batch that is closed. */
-function ofAsked(invoiceIds: string[]): { subscription: SQL; invoices: SQL; notes: SQL } {
-  if (invoiceIds.length === 0) return { subscription: sql`false`, invoices: nothing, notes: nothing }
-  const asked = sql`(select value::uuid from json_array_elements_text(${JSON.stringify(invoiceIds)}::json))`
-  const after = sql`(select later.subscription_id, later.sequence from invoices as one join invoices as later
-    on later.tenant_id = one.tenant_id and later.subscription_id = one.subscription_id and later.sequence > one.sequence
-    where one.tenant_id = wanted.tenant_id and one.customer_id = wanted.customer_id and one.id in ${asked}
-      and not exists (select 1 from invoices as between_them
-        where between_them.tenant_id = one.tenant_id and between_them.subscription_id = one.subscription_id
-          and between_them.sequence > one.sequence and between_them.sequence < later.sequence
-          and between_them.state ->> 'kind' <> 'change'))`
-  return {
-    subscription: sql`id in (select subscription_id from invoices where ${ofWanted} and id in ${asked})`,
-    invoices: sql`(select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
-        where ${ofWanted} and status <> 'draft' and usage_final
-          and (id in ${asked} or (subscription_id, sequence) in ${after}))`,
-    notes: sql`(select coalesce(jsonb_agg(${noteState} order by number), '[]') from credit_notes
-        where ${ofWanted} and invoice_id in ${asked})`,
-  }
-}
-
-/** `wanted`: tenant_id, customer_id and place of the accounts. */
-function accountsStatement(wanted: SQL, { invoiceIds = [], endedAfterMs }: Asked): SQL {
-  const mine = ofWanted
-  const asked = ofAsked(invoiceIds)
-  const ended = endedAfterMs === undefined ? sql`false` : endedAfter(endedAfterMs)
-  const theirs = sql`${mine} and (due_at is not null or ${asked.subscription} or ${ended})`
-  return sql`
-    with wanted as (${wanted})
-    select jsonb_build_object(
-      'tenantId', wanted.tenant_id,
-      'customerId', wanted.customer_id,
-      'version', coalesce(accounts.version, 0),
-      'currency', accounts.currency,
-      'subscriptions', (select coalesce(jsonb_agg(state order by created_at, id), '[]') from subscriptions
-        where ${theirs}),
-      'invoices', (select coalesce(jsonb_agg(${invoiceState} order by created_at, sequence, id), '[]') from invoices
-        where ${mine} and (status = 'draft' or not usage_final)),
-      'asked', ${asked.invoices},
-      'grants', (select coalesce(jsonb_agg(${grantState} order by created_at, id), '[]') from credit_grants
-        where ${mine} and ${remaining}::numeric <> 0),
-      'creditNotes', ${asked.notes},
-      'terms', (select coalesce(jsonb_agg(jsonb_build_object('plan', plan, 'version', version, 'terms', terms)), '[]')
-        from plan_versions where tenant_id = wanted.tenant_id and (plan, version) in (
-          select phase ->> 'plan', (phase ->> 'version')::int
-          from subscriptions, jsonb_array_elements(state -> 'phases') as phase where ${theirs})),
-      'coupons', (select coalesce(jsonb_agg(to_jsonb(coupons)), '[]') from coupons
-        where tenant_id = wanted.tenant_id and key in (
-          select attached ->> 'coupon' from subscriptions, jsonb_array_elements(state -> 'coupons') as attached
-          where ${theirs})),
-      'customer', (select jsonb_build_object('name', name, 'email', email, 'taxRates', tax_rates) from customers where ${mine})
-    )::text as account
-    from wanted left join accounts on accounts.tenant_id = wanted.tenant_id and accounts.customer_id = wanted.customer_id
-    order by wanted.place`
-}

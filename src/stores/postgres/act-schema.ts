@@ -1,6 +1,7 @@
 // The tables of corrections: what was asked for, and the ledger of what was entered.
 
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instant } from './schema.ts'
 
 export const corrections = pgTable(
@@ -8,7 +9,7 @@ export const corrections = pgTable(
   {
     id: uuid('id').primaryKey(),
     tenantId: uuid('tenant_id').notNull(),
-    /** draft, wanted (it waits for its event to be settled), applied, reverted, cancelled, refused */
+    /** draft, wanted (it waits for its event to be settled), offered (it was applied, and Postgres forgot it), applied, reverted, cancelled, refused */
     state: text('state').notNull(),
     /** void, amend, move */
     action: text('action').notNull(),
@@ -21,6 +22,8 @@ export const corrections = pgTable(
     events: integer('events').notNull(),
     /** what it changes: log/effect.ts */
     effect: jsonb('effect').notNull(),
+    /** what is less than was billed is to be a credit note at once */
+    asCreditNote: boolean('as_credit_note').notNull().default(false),
     /** why it was refused, when that was noticed only after it was asked for */
     refusal: text('refusal'),
     createdAt: instant('created_at').notNull().defaultNow(),
@@ -29,7 +32,31 @@ export const corrections = pgTable(
   },
   (t) => [
     index('corrections_tenant').on(t.tenantId, t.createdAt, t.id),
-    index('corrections_state').on(t.state),
+    index('corrections_wanted').on(t.id).where(sql`state = 'wanted'`),
+  ],
+)
+
+/** Acts that were entered before Postgres was put back, and that it has forgotten: they wait to be entered again. */
+export const offeredActs = pgTable(
+  'offered_acts',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    /** their order within the tenant */
+    position: bigint('position', { mode: 'number' }).notNull(),
+    correctionId: uuid('correction_id').notNull(),
+    /** apply or revert */
+    kind: text('kind').notNull(),
+    /** names of the blocks that it took, and ids of their segments */
+    blocks: text('blocks').array().notNull(),
+    segments: text('segments').array().notNull(),
+    /** stands for the events that it took; null: not known */
+    taken: text('taken'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.correctionId, t.kind] }),
+    index('offered_acts_order').on(t.tenantId, t.position),
+    index('offered_acts_segments').using('gin', t.segments),
   ],
 )
 

@@ -143,3 +143,30 @@ export const numbering = pgTable('numbering', {
   invoices: bigint('invoices', { mode: 'number' }).notNull(),
   creditNotes: bigint('credit_notes', { mode: 'number' }).notNull(),
 })
+
+/**
+ * Usage that was counted otherwise than by events as they came. A row is written by the statement that changes the usage, and goes
+ * when the customer's invoices were opened again for it.
+ */
+export const recounts = pgTable(
+  'recounts',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    id: bigint('id', { mode: 'number' }).generatedAlwaysAsIdentity(),
+    /** a meter's key */
+    meter: bytewise('meter').notNull(),
+    fromAt: instant('from_at').notNull(),
+    /** null: all that comes after, as with a level that other hours begin from */
+    toAt: instant('to_at'),
+    /** null: it was filled from the log */
+    correctionId: uuid('correction_id'),
+    /** What is less than was billed is to be a credit note at once. */
+    asCreditNote: boolean('as_credit_note').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.customerId, t.id] }),
+    index('recounts_order').on(t.createdAt, t.tenantId, t.customerId),
+  ],
+)

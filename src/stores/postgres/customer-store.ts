@@ -113,7 +113,8 @@ export class PostgresCustomerStore implements CustomerStore {
         select
           (select to_jsonb(customers)::text from customers
             where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}::text) as customer,
-          exists (select 1 from usage where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}::text)::text as used`,
+          (exists (select 1 from usage where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}::text)
+            or exists (select 1 from usage_days where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}::text))::text as used`,
     )
     return {
       customer: row!.customer === null ? null : customerFrom(row!.customer),

@@ -63,6 +63,13 @@ export function violates(error: unknown, index: string): boolean {
   return false
 }
 
+/** Whether a statement ended itself by a failure that says this: `('…' || n)::int`. */
+export const saysOf = (error: unknown, text: string): boolean =>
+  [...chain(error)].some(
+    ({ message }) =>
+      typeof message === 'string' && !message.startsWith('Failed query') && message.includes(`"${text}`),
+  )
+
 /** Whether Postgres could not be reached, or could not finish: the same statement may well succeed later. */
 export function isUnavailable(error: unknown): boolean {
   const state = sqlState(error)

@@ -11,11 +11,17 @@ import type { Db } from './db.ts'
 import { query } from './failure.ts'
 import { apiKeyFrom, configFrom } from './rows.ts'
 
-/** A tenant with all its meters, in their keys' order: a row of `tenants` must be in scope. */
-const configJson: SQL = sql`jsonb_build_object(
+/**
+ * A tenant with all its meters, in their keys' order, and their revisions but those that were cancelled: a row of `tenants` must
+ * be in scope. A day after it was replaced, nobody reads from a revision what its successor counts.
+ */
+export const configJson: SQL = sql`jsonb_build_object(
   'tenant', to_jsonb(tenants),
+  'placement', (select placement from placements where placements.tenant_id = tenants.id),
   'meters', coalesce(
-    (select jsonb_agg(to_jsonb(meters) order by meters.key) from meters where meters.tenant_id = tenants.id),
+    (select jsonb_agg(to_jsonb(meters) || jsonb_build_object('retired', replaced_at < now() - interval '1 day')
+      order by meters.key, meters.revision)
+      from meters where meters.tenant_id = tenants.id and meters.state <> 'cancelled'),
     '[]'::jsonb
   ))::text`
 

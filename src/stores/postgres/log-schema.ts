@@ -1,6 +1,7 @@
 // The tables of the event log: the index of blocks, which is here wherever they are, and what is in them, where Postgres is
 // their store.
 
+import { sql } from 'drizzle-orm'
 import {
   bigint,
   customType,
@@ -67,9 +68,44 @@ export const logCustomers = pgTable(
     customer: int8('customer').notNull(),
     receivedTo: int8('received_to').notNull(),
     blockId: int8('block_id').notNull(),
+    /** µs: of the customer's events in the block, those that had arrived by then were erased */
+    erasedTo: int8('erased_to').notNull().default(sql`0`),
   },
   (t) => [
     primaryKey({ columns: [t.customer, t.receivedTo, t.blockId] }),
     index('log_customers_block').on(t.blockId),
+  ],
+)
+
+/** How far each store of blocks was looked through for those that nothing names. */
+export const logSweeps = pgTable('log_sweeps', {
+  store: text('store').primaryKey(),
+  sweptTo: bytewise('swept_to').notNull(),
+})
+
+/** Whose events were to be erased, and what became of it. A row stays: it is what tells that it happened. */
+export const erasures = pgTable(
+  'erasures',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    /** what stands for the customer in log_customers */
+    customer: int8('customer').notNull(),
+    /** µs: it covers what had arrived by then */
+    byMicros: int8('by_micros').notNull(),
+    /** Goes up whenever a segment is settled that may have such events. */
+    seq: int8('seq').notNull().default(sql`0`),
+    /** blocks that were rewritten, and events that were taken out of them */
+    blocks: integer('blocks').notNull().default(0),
+    events: int8('events').notNull().default(sql`0`),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    /** null: something is left, or may be on its way to Postgres */
+    doneAt: instant('done_at'),
+  },
+  (t) => [
+    index('erasures_tenant').on(t.tenantId, t.createdAt, t.id),
+    index('erasures_by').on(t.tenantId, t.byMicros),
+    index('erasures_open').on(t.tenantId).where(sql`done_at is null`),
   ],
 )

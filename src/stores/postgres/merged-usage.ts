@@ -36,29 +36,36 @@ export type MergedRow = {
   settled_ab: string | null
 }
 
-/** Of groups by `merge` of rows with bucket, distinct_value, a, b, and whether they are settled. */
+/** A counter's a, weighted with its time; of days it is kept. */
+export const weighted = (bucket: SQL): SQL => sql`a * (extract(epoch from ${bucket}) * 1000)::bigint`
+
+/** Of groups by `merge` of rows with distinct_value, a, b, ab, and whether they are settled. */
 export const mergedColumns: SQL = columnsOf()
 
 function columnsOf(): SQL {
   const settled = sql`settled`
   const all = sql`true`
-  return sql`${mergedA(all)} as a, sum(b)::text as b, ${aTimesBucket(all)} as ab,
+  return sql`${mergedA(all)} as a, sum(b)::text as b, ${weightedSum(all)} as ab,
     (count(*) filter (where settled))::text as settled_rows,
-    ${mergedA(settled)} as settled_a, (sum(b) filter (where settled))::text as settled_b, ${aTimesBucket(settled)} as settled_ab`
+    ${mergedA(settled)} as settled_a, (sum(b) filter (where settled))::text as settled_b, ${weightedSum(settled)} as settled_ab`
 }
 
-/** Postgres computes every branch, whatever the merge is: what has to sort takes only its own rows. */
+/**
+ * Postgres computes every branch, whatever the merge is: what has to sort takes only its own rows. A row of `once` without a value
+ * has a number of them in `a`, none of which is in another row.
+ */
 function mergedA(which: SQL): SQL {
   return sql`(case merge
     when 'add' then sum(a) filter (where ${which})
     when 'min' then min(a) filter (where ${which})
     when 'max' then max(a) filter (where ${which})
     when 'latest' then (array_agg(a order by b desc, a desc) filter (where ${which} and merge = 'latest'))[1]
-    else count(distinct distinct_value) filter (where ${which} and merge = 'once') end)::text`
+    else count(distinct distinct_value) filter (where ${which} and merge = 'once')
+      + coalesce(sum(a) filter (where ${which} and merge = 'once' and distinct_value is null), 0) end)::text`
 }
 
-function aTimesBucket(which: SQL): SQL {
-  return sql`(sum(a * (extract(epoch from bucket) * 1000)::bigint) filter (where ${which}))::text`
+function weightedSum(which: SQL): SQL {
+  return sql`(sum(ab) filter (where ${which}))::text`
 }
 
 export const mergedOf = (row: MergedRow): { all: MergedValue; settled: MergedValue | null } => ({

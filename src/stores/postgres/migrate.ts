@@ -9,6 +9,7 @@ import { migrate as migrateOverTcp } from 'drizzle-orm/node-postgres/migrator'
 import { migrate as migrateInProcess } from 'drizzle-orm/pglite/migrator'
 import pg from 'pg'
 import { type Db, rows } from './db.ts'
+import { fillDays } from './fill-days.ts'
 
 const migrationsFolder = fileURLToPath(new URL('../../../migrations', import.meta.url))
 
@@ -45,6 +46,7 @@ export const migratePglite = (db: Db): Promise<Migrated> =>
 async function migrated(db: Db, migrate: () => Promise<void>): Promise<Migrated> {
   const before = await newestApplied(db)
   await migrate()
+  await fillDays(db)
   const { entries } = JSON.parse(await readFile(`${migrationsFolder}/meta/_journal.json`, 'utf8')) as {
     entries: { when: number; tag: string }[]
   }

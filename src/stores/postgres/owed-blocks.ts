@@ -1,5 +1,6 @@
 // Which blocks of the log a meter owes, as SQL: those with events of its type whose list lacks its id. By type alone: an
-// amendment may move any event into what it counts.
+// amendment may move any event into what it counts. Of a meter that does not reach back, those alone that begin after it was
+// made: a server may have recorded their events by a configuration from before.
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { BlockRow } from '../../metering/ports.ts'
@@ -12,13 +13,22 @@ export const replaySegment = (meterId: SQL, block: SQL): SQL =>
 export const lacks = (lists: SQL, meter: { type: SQL; id: SQL }): SQL =>
   sql`exists (select 1 from jsonb_array_elements(${lists} -> ${meter.type}) as list where not list ? ${meter.id})`
 
+/** Of the meter of the row around: whether a block that begins then (µs) is any of its business. */
+export const reaches = (receivedFrom: SQL): SQL =>
+  sql`(meters.counts_from is not null or meters.reads_from is not null or ${receivedFrom} > meters.born_micros)`
+
+/** Whether the meter of the row around owes block `b`. */
+export const owes: SQL = sql`(b.tenant_id = meters.tenant_id and ${reaches(sql`b.received_from`)} and b.types @> array[meters.resource_type]
+    and ${lacks(sql`b.lists`, { type: sql`meters.resource_type`, id: sql`meters.id` })}
+    and not exists (select 1 from segments where segments.id = ${replaySegment(sql`meters.id`, sql`b.name`)}))`
+
 /**
  * The meters that owe a block of this segment. Their rows are locked before anything else is, here and wherever blocks are
  * counted into them: so none can wait for the other in a circle, and blocks that a meter owes come one after the other.
  */
 export const owingMeters: SQL = sql`
   select meters.tenant_id, meters.id from meters join sent_blocks on meters.tenant_id = t
-  where meters.counts_from is not null and meters.archived_at is null
+  where meters.archived_at is null and ${reaches(sql`rf`)}
     and l ? meters.resource_type and ${lacks(sql`l`, { type: sql`meters.resource_type`, id: sql`meters.id` })}
   order by meters.tenant_id, meters.id
   for no key update of meters`

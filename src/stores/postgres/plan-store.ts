@@ -196,16 +196,20 @@ export class PostgresPlanStore implements PlanStore {
   }
 
   async planOfCustomer(tenantId: string, customerId: string): Promise<TenantPlan | null> {
-    const [row] = await query<{ plan: string; is_default: string }>(
+    return (await this.plansOfCustomers(tenantId, [customerId])).get(customerId) ?? null
+  }
+
+  async plansOfCustomers(tenantId: string, customerIds: string[]): Promise<Map<string, TenantPlan>> {
+    const found = await query<{ customer: string; plan: string; is_default: string }>(
       this.#db,
       sql`
-        select ${selected}
-        from tenants
-        left join customers on customers.tenant_id = tenants.id and customers.customer_id = ${customerId}::text
+        select asked.customer, ${selected}
+        from tenants cross join json_array_elements_text(${JSON.stringify(customerIds)}::json) as asked (customer)
+        left join customers on customers.tenant_id = tenants.id and customers.customer_id = asked.customer
         join plans on plans.tenant_id = tenants.id and plans.key = coalesce(customers.plan, tenants.default_plan)
         where tenants.id = ${tenantId}::uuid`,
     )
-    return row ? tenantPlan(row) : null
+    return new Map(found.map((row) => [row.customer, tenantPlan(row)]))
   }
 }
 

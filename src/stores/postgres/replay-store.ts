@@ -11,9 +11,13 @@ import type {
   OwedPosition,
   ReplayStore,
 } from '../../log/replay-ports.ts'
+import { historyOf } from '../../metering/history.ts'
 import type { Db } from './db.ts'
+import { erasedSince } from './erased-hours.ts'
 import { query } from './failure.ts'
-import { lacks, replaySegment } from './owed-blocks.ts'
+import { lines } from './lines.ts'
+import { owes, replaySegment } from './owed-blocks.ts'
+import { changedBy, recountedParts } from './recounted.ts'
 import { meterFrom } from './rows.ts'
 import { mergedUsage } from './settle-statement.ts'
 
@@ -96,11 +100,13 @@ export class PostgresReplayStore implements ReplayStore {
     { seq, blocks: seen }: Filling,
     { blocks, counters, filledTo, ledger }: Parameters<ReplayStore['enter']>[2],
   ): Promise<boolean> {
+    // A revision that is being filled is in no bill.
+    const isRead = sql`(select count(*) from merged) > 0 and exists (select 1 from moved where state <> 'filling')`
     const [row] = await query<{ moved: string }>(
       this.#db,
       sql`
       with named as (
-        select name from unnest(string_to_array(${blocks.join('\n')}::text, chr(10))) as sent (name) join log_blocks using (name)
+        select name from unnest(${lines(blocks)}) as sent (name) join log_blocks using (name)
         where tenant_id = ${tenantId}::uuid
       ), same_ledger as (
         select id from tenants where id = ${tenantId}::uuid and ledger = ${ledger}::uuid for share
@@ -110,7 +116,7 @@ export class PostgresReplayStore implements ReplayStore {
         where tenant_id = ${tenantId}::uuid and id = ${meterId}::text and filling and filled_blocks = ${seen}::int8
           and (select count(*) from named) = ${blocks.length}::int
           and (${ledger === null}::boolean or exists (select 1 from same_ledger))
-        returning id
+        returning id, state
       ), applied as (
         insert into segments (id, partition, counters)
         select ${replaySegment(sql`moved.id`, sql`name`)}, ${NO_PARTITION}::int, ${counters.length}::int
@@ -119,7 +125,7 @@ export class PostgresReplayStore implements ReplayStore {
       ), merged as (
         ${mergedUsage(counters, sql`exists (select 1 from applied)`)}
         returning 1
-      )
+      )${counters.length === 0 ? sql`` : sql`, ${recountedParts(tenantId, changedBy(counters, isRead))}`}
       select moved::text as moved,
         case when moved = 1 and (applied <> ${blocks.length}::int or merged <> ${counters.length}::int)
           then (applied || ' blocks and ' || merged || ' counters entered, not all')::int end as entered
@@ -129,16 +135,67 @@ export class PostgresReplayStore implements ReplayStore {
     return row!.moved === '1'
   }
 
+  /** Counters that an act had taken from before they were counted come to nothing, and go. */
   async filled({ tenantId, meterId }: Named, { seq, blocks }: Filling): Promise<boolean> {
     const filled = await query(
       this.#db,
       sql`
-      update meters set filling = false
-      where tenant_id = ${tenantId}::uuid and id = ${meterId}::text and filling
-        and filling_seq = ${seq}::int8 and filled_blocks = ${blocks}::int8
-      returning '1' as one`,
+      with filled as (
+        update meters set filling = false
+        where tenant_id = ${tenantId}::uuid and id = ${meterId}::text and filling
+          and filling_seq = ${seq}::int8 and filled_blocks = ${blocks}::int8
+        returning tenant_id, id, born_act
+      ), emptied as (
+        delete from usage using filled join tenants on tenants.id = filled.tenant_id
+        where acts > born_act and usage.tenant_id = ${tenantId}::uuid
+          and usage.meter in (filled.id, ${historyOf(meterId)}::text)
+          and usage.merge = 'add' and usage.a = 0 and usage.b = 0
+      )
+      select '1' as one from filled`,
     )
     return filled.length > 0
+  }
+
+  /**
+   * As in every change of a catalog, the tenant's row is locked first. Nothing changes in what is counted; whatever invoices bill of
+   * its hours may be another quantity now, and is looked at again. One that is cancelled replaces nothing.
+   */
+  async switchOver(
+    { tenantId, meterId }: Named,
+    { seq, blocks }: Filling,
+  ): ReturnType<ReplayStore['switchOver']> {
+    const filled = sql`state = 'filling' and filling and filling_seq = ${seq}::int8 and filled_blocks = ${blocks}::int8`
+    const [row] = await query<{ version: string | null; switched: string }>(
+      this.#db,
+      sql`
+      with moved as (
+        update tenants set config_version = config_version + 1
+        where id = ${tenantId}::uuid and exists (
+          select 1 from meters where tenant_id = ${tenantId}::uuid and id = ${meterId}::text and ${filled})
+        returning id, config_version
+      ), seen as (
+        select moved.id as tenant, ${erasedSince(sql`moved.id`, sql`meters.reads_from`)} is not null as erased
+        from moved join meters on tenant_id = moved.id and meters.id = ${meterId}::text
+      ), done as (
+        update meters set filling = false, state = case when erased then 'cancelled' else 'current' end,
+          switched_at = case when erased then null else now() end, archived_at = case when erased then now() end
+        from seen where tenant_id = tenant and meters.id = ${meterId}::text and ${filled}
+        returning meters.tenant_id, meters.id, meters.key, meters.reads_from, meters.state
+      ), switched as (
+        select * from done where state = 'current'
+      ), replaced as (
+        update meters set state = 'replaced', reads_to = least(reads_to, switched.reads_from),
+          replaced_at = coalesce(replaced_at, now())
+        from switched where meters.tenant_id = switched.tenant_id and meters.key = switched.key
+          and meters.state in ('current', 'replaced')
+        returning 1
+      ), ${recountedParts(tenantId, billedHours)}
+      select (select config_version from moved, done)::text as version, (select count(*) from switched)::text as switched,
+        (select count(*) from replaced)::text as replaced,
+        (select count(*) from recounted)::text as recounted`,
+    )
+    const { version, switched } = row!
+    return version === null ? null : { version: Number(version), isSwitched: switched === '1' }
   }
 
   async progress(tenantId: string, meterIds: string[]): Promise<Map<string, FillProgress>> {
@@ -159,8 +216,13 @@ export class PostgresReplayStore implements ReplayStore {
   }
 }
 
+/** Hours of `switched` that issued invoices have lines of, as `recountedParts` takes them. */
+const billedHours = sql`
+  select customer_id, switched.id as meter,
+    unnest(array[greatest(reads_from, period_start), greatest(reads_from, period_end - interval '1 hour')]) as bucket
+  from switched join invoices on invoices.tenant_id = switched.tenant_id
+    and status not in ('draft', 'void') and period_end > reads_from
+    and invoices.state -> 'lines' @> jsonb_build_array(jsonb_build_object('kind', 'usage', 'meter', switched.key))`
+
 /** Blocks `b` that the meter of the row around owes. */
-const owedBy = (beyond: SQL): SQL => sql`log_blocks as b
-  where b.tenant_id = meters.tenant_id and ${beyond} and b.types @> array[meters.resource_type]
-    and ${lacks(sql`b.lists`, { type: sql`meters.resource_type`, id: sql`meters.id` })}
-    and not exists (select 1 from segments where segments.id = ${replaySegment(sql`meters.id`, sql`b.name`)})`
+const owedBy = (beyond: SQL): SQL => sql`log_blocks as b where ${beyond} and ${owes}`

@@ -6,7 +6,8 @@ import type { Tenant } from '../../access/tenant.ts'
 import type { Coupon } from '../../billing/coupon.ts'
 import type { Plan } from '../../billing/plan.ts'
 import { filterTerms } from '../../metering/filter-schema.ts'
-import type { Aggregation, Meter, TenantConfig, Unmetered } from '../../metering/meter.ts'
+import type { Aggregation, Meter, RevisionState, TenantConfig, Unmetered } from '../../metering/meter.ts'
+import type { Placement } from '../../metering/placement/placement.ts'
 
 type Row = Record<string, unknown>
 const parse = (json: string): Row => JSON.parse(json) as Row
@@ -25,6 +26,9 @@ const tenant = (row: Row): Tenant => ({
   currency: row.currency as string,
   defaultPlan: row.default_plan as string | null,
   unmetered: row.unmetered as Unmetered,
+  eventLogDays: row.event_log_days as number | null,
+  dedupeWindowHours: row.dedupe_window_hours as number | null,
+  logSince: dateOrNull(row.log_since),
   createdAt: date(row.created_at),
 })
 
@@ -37,6 +41,21 @@ const apiKey = (row: Row): ApiKey => ({
   revokedAt: dateOrNull(row.revoked_at),
 })
 
+/** What is read from a meter that was revised, and from what; `retired`: as configJson has it. */
+function revision(row: Row): Meter['revision'] {
+  const [number, state] = [row.revision as number, row.state as RevisionState]
+  if (number === 0 && state === 'current') return null
+  return {
+    number,
+    state,
+    fromMs: instantMsOrNull(row.reads_from) ?? Number.NEGATIVE_INFINITY,
+    toMs: instantMsOrNull(row.reads_to),
+    isRetired: row.retired === true,
+    meterCountsFromMs: instantMsOrNull(row.counts_from),
+    switchedAt: dateOrNull(row.switched_at),
+  }
+}
+
 const meter = (row: Row): Meter => ({
   id: row.id as string,
   key: row.key as string,
@@ -48,7 +67,8 @@ const meter = (row: Row): Meter => ({
   missing: row.missing as Meter['missing'],
   // Postgres keeps the keys in another order than the API has them.
   filter: filterTerms(row.filter as Meter['filter']),
-  countsFromMs: instantMsOrNull(row.counts_from),
+  countsFromMs: instantMsOrNull(row.reads_from ?? row.counts_from),
+  revision: revision(row),
   createdAt: date(row.created_at),
   archivedAt: dateOrNull(row.archived_at),
 })
@@ -85,16 +105,25 @@ export const couponFromRow = (row: Row): Coupon => ({
   archivedAt: dateOrNull(row.archived_at),
 })
 
-/** `{tenant, meters}`, as `configJson` selects them. */
+/** `{tenant, placement, meters}`, as `configJson` selects them. */
 export function configFrom(json: string): TenantConfig {
-  const { tenant, meters } = JSON.parse(json) as { tenant: Row; meters: Row[] }
+  const {
+    tenant,
+    placement,
+    meters: rows,
+  } = JSON.parse(json) as { tenant: Row; placement: Placement | null; meters: Row[] }
+  const meters = rows.map(meter)
+  const isCurrent = ({ revision }: Meter) => revision === null || revision.state === 'current'
   return {
     tenantId: tenant.id as string,
     timezone: tenant.timezone as string,
     currency: tenant.currency as string,
     unmetered: tenant.unmetered as Unmetered,
+    dedupeWindowHours: tenant.dedupe_window_hours as number | null,
     version: tenant.config_version as number,
-    meters: meters.map(meter),
+    placement,
+    meters: meters.filter(isCurrent),
+    revisions: meters.filter((one) => !isCurrent(one)),
   }
 }
 

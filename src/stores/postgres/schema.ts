@@ -6,6 +6,7 @@ import {
   bigint,
   boolean,
   customType,
+  date,
   index,
   integer,
   jsonb,
@@ -35,8 +36,14 @@ export const tenants = pgTable('tenants', {
   ledger: uuid('ledger').notNull().defaultRandom(),
   /** how many acts there are */
   acts: bigint('acts', { mode: 'number' }).notNull().default(0),
-  /** What arrived from then on is in the log; null: nothing is known to be. */
-  logSince: instant('log_since').defaultNow(),
+  /** How long its events are kept; 0: for ever; null: as long as EVENT_LOG_DAYS says. */
+  eventLogDays: integer('event_log_days'),
+  /** How long an event's id is known at least; null: as long as DEDUPE_WINDOW_HOURS says. */
+  dedupeWindowHours: integer('dedupe_window_hours'),
+  /** What arrived from then on is in the log; null: nothing is known to be. Where it is the tenant's beginning, all is. */
+  logSince: instant('log_since'),
+  /** Usage has its hours since then, and before that only its days: a first of a month; null: since the beginning. */
+  hoursFrom: instant('hours_from'),
   createdAt: instant('created_at').notNull().defaultNow(),
 })
 
@@ -88,13 +95,24 @@ export const meters = pgTable(
     filledTo: bigint('filled_to', { mode: 'number' }).notNull().default(0),
     /** The tenant's number of acts when it was made. */
     bornAct: bigint('born_act', { mode: 'number' }).notNull().default(0),
+    /** µs by the counter store's clock, before it was made: later events are its own. null: nobody knows. */
+    bornMicros: bigint('born_micros', { mode: 'number' }),
+    /** 0: as the meter was made; each revision of it is a row of its own */
+    revision: integer('revision').notNull().default(0),
+    /** current: the meter as it counts now; filling, replaced, cancelled */
+    state: text('state').notNull().default('current'),
+    /** Of a revision, from which hour on it counts and, once it is switched to, is read; null: of all. */
+    readsFrom: instant('reads_from'),
+    /** Hours from then on are read from what replaced it; null: it has not been replaced. */
+    readsTo: instant('reads_to'),
+    switchedAt: instant('switched_at'),
+    replacedAt: instant('replaced_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
     archivedAt: instant('archived_at'),
   },
   (t) => [
-    primaryKey({ columns: [t.tenantId, t.key] }),
+    primaryKey({ columns: [t.tenantId, t.key, t.revision] }),
     uniqueIndex('meters_id').on(t.tenantId, t.id),
-    index('meters_reaching_back').on(t.tenantId).where(sql`counts_from is not null and archived_at is null`),
     index('meters_filling').on(t.tenantId).where(sql`filling`),
   ],
 )
@@ -171,6 +189,56 @@ export const usage = pgTable(
     b: numeric('b').notNull(),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.customerId, t.meter, t.bucket, t.groups, t.distinctValue] })],
+)
+
+/**
+ * What `usage` holds, by the day of the tenant's zone, a month of days a row, and never anything else, as triggers on `usage` write
+ * it within the same statement, whoever makes that. Rows of tallies are left out.
+ */
+export const usageDays = pgTable(
+  'usage_days',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    meter: bytewise('meter').notNull(),
+    /** its first day */
+    month: date('month').notNull(),
+    groups: bytewise('groups').notNull(),
+    merge: text('merge').notNull(),
+    /** Bit 0 is the first of the month: days that have usage. */
+    days: integer('days').notNull(),
+    /** Whether `usage` may have hours of it. */
+    hasHours: boolean('has_hours').notNull().default(true),
+    /** Of the month; of once: b is the number of its distinct values, and a says nothing. */
+    a: numeric('a').notNull(),
+    b: numeric('b').notNull(),
+    /** add: the sum of each hour's a times its start in ms since 1970; else 0 */
+    ab: numeric('ab').notNull(),
+    /** The same of each day, by its number in the month; of once: a is the number of the day's distinct values, and b says nothing. */
+    dayA: numeric('day_a').array().notNull(),
+    dayB: numeric('day_b').array().notNull(),
+    dayAb: numeric('day_ab').array().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.customerId, t.meter, t.month, t.groups] }),
+    index('usage_days_hours').on(t.tenantId, t.month).where(sql`has_hours`),
+  ],
+)
+
+/** The distinct values of each month, and the days of it that each was seen on. Written as `usage_days` is. */
+export const usageValues = pgTable(
+  'usage_values',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    customerId: bytewise('customer_id').notNull(),
+    meter: bytewise('meter').notNull(),
+    month: date('month').notNull(),
+    groups: bytewise('groups').notNull(),
+    /** the 16 bytes of the digest */
+    value: uuid('value').notNull(),
+    days: integer('days').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.customerId, t.meter, t.month, t.groups, t.value] })],
 )
 
 /** The ledger: every segment that `usage` contains. It outlives every backup of Redis. */

@@ -4,6 +4,8 @@ import { type SQL, sql } from 'drizzle-orm'
 import { rfc3339 } from '../../kernel/time.ts'
 import type { Counter } from '../../metering/counter.ts'
 import type { BlockRow, SegmentRef } from '../../metering/ports.ts'
+import { lines } from './lines.ts'
+import { loggedTenants, sinceWhen } from './logged-tenants.ts'
 import { owingMeters, reopened } from './owed-blocks.ts'
 
 /** `applied`: 1, or 0 where it was settled before. `lacking`: blocks that Postgres should have and has not; then nothing is applied. */
@@ -16,10 +18,12 @@ export type SettledRow = { applied: string; lacking: string }
 export function settleStatement(segment: SegmentRef, counters: Counter[], blocks: BlockRow[]): SQL {
   const logs = blocks.length > 0
   return sql`
-    with lacking as (${lackingBlocks(blocks)}), ${logs ? sentBlocks(blocks) : sql``} applied as (
+    with lacking as (${lackingBlocks(blocks)}), ${logs ? sentBlocks(blocks) : sql``} since as (
+      ${sinceWhen(loggedTenants(counters, blocks))}
+    ), applied as (
       insert into segments (id, partition, counters)
       select ${segment.id}, ${segment.partition}::int, ${counters.length}::int
-      where (select number from lacking) = 0 ${logs ? sql`and (select count(*) from owing) >= 0` : sql``}
+      where (select number from lacking) = 0 and (select count(*) from since) >= 0 ${logs ? sql`and (select count(*) from owing) >= 0` : sql``}
       on conflict (id) do nothing returning id
     ), merged as (
       ${mergedUsage(counters, sql`exists (select 1 from applied)`)}
@@ -33,10 +37,7 @@ export function settleStatement(segment: SegmentRef, counters: Counter[], blocks
 
 /** Merges counters, each of which is sent once, into `usage`, in key order. */
 export function mergedUsage(counters: Counter[], condition: SQL): SQL {
-  // A column a text, its values on lines (none can hold a line break): Postgres takes that apart three times as fast as JSON.
-  // A text without a character has no line, where it should have an empty one: hence the coalesce.
-  const column = (of: (counter: Counter) => string | number) =>
-    sql`string_to_array(${counters.map(of).join('\n')}::text, chr(10))`
+  const column = (of: (counter: Counter) => string | number) => lines(counters.map((one) => String(of(one))))
   return sql`
       insert into usage (tenant_id, customer_id, meter, bucket, groups, distinct_value, merge, a, b)
       select t, coalesce(c, ''), m, to_timestamp(k), g, coalesce(d, ''), o, a, b
@@ -70,7 +71,7 @@ export function mergedUsage(counters: Counter[], condition: SQL): SQL {
 function lackingBlocks(blocks: BlockRow[]): SQL {
   const names = blocks.filter(({ store }) => store === 'postgres').map(({ name }) => name)
   if (names.length === 0) return sql`select 0 as number`
-  return sql`select count(*) as number from unnest(string_to_array(${names.join('\n')}::text, chr(10))) as named (name)
+  return sql`select count(*) as number from unnest(${lines(names)}) as named (name)
     where not exists (select 1 from log_contents where log_contents.name = named.name)`
 }
 
@@ -107,4 +108,13 @@ const enteredBlocks = (segment: SegmentRef, blocks: BlockRow[]): SQL => sql`, en
       select unnest(string_to_array(c, ',')::int8[]), received_to, id from entered join sent_blocks on n = name
       on conflict do nothing
       returning 1
-    ), reopened as (${reopened(blocks)})`
+    ), reopened as (${reopened(blocks)}), to_erase as (${erasuresOf(blocks)})`
+
+/** Erasures that may cover some of these events: something is left of them, whether it was or not. */
+const erasuresOf = (blocks: BlockRow[]): SQL => sql`
+      update erasures set seq = seq + 1, done_at = null
+      where exists (select 1 from applied) and id in (
+        select id from erasures
+        where by_micros >= ${Math.min(...blocks.map(({ receivedMicros }) => receivedMicros[0]))}::int8
+          and tenant_id = any(array(select t from sent_blocks))
+        order by id for no key update)`

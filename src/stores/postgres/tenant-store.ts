@@ -9,6 +9,7 @@ import type { PageRequest } from '../../kernel/page.ts'
 import { changing } from './changing.ts'
 import type { Db } from './db.ts'
 import { query } from './failure.ts'
+import { placeNewTenant } from './placement-store.ts'
 import { apiKeyFrom, tenantFrom } from './rows.ts'
 
 type TenantChanged = Awaited<ReturnType<TenantStore['changeTenant']>>
@@ -32,9 +33,11 @@ export class PostgresTenantStore implements TenantStore {
       this.#db,
       sql`
         with tenant as (
-          insert into tenants (id, name, timezone, currency, default_plan, unmetered)
+          insert into tenants (id, name, timezone, currency, default_plan, unmetered, event_log_days,
+            dedupe_window_hours, log_since)
           values (${tenant.id}::uuid, ${tenant.name}::text, ${tenant.timezone}::text, ${tenant.currency}::text, ${defaultPlan}::text,
-            ${tenant.unmetered}::text)
+            ${tenant.unmetered}::text, ${tenant.eventLogDays ?? null}::int,
+            ${tenant.dedupeWindowHours ?? null}::int, now())
           on conflict (id) do nothing
           returning *
         ), key as (
@@ -47,6 +50,7 @@ export class PostgresTenantStore implements TenantStore {
         ), published as (
           insert into plan_versions (tenant_id, plan, version, terms)
           select tenant.id, ${defaultPlan}::text, 1, ${JSON.stringify(onlyPrices([]))}::text::jsonb from tenant
+        ), placed as (${placeNewTenant(tenant.partition ?? null)}
         )
         select to_jsonb(tenant)::text as tenant, to_jsonb(key)::text as key from tenant, key
         union all
@@ -65,7 +69,8 @@ export class PostgresTenantStore implements TenantStore {
     return row ? tenantFrom(row.tenant) : null
   }
 
-  async changeTenant(id: string, { name, defaultPlan, unmetered }: TenantPatch): Promise<TenantChanged> {
+  async changeTenant(id: string, patch: TenantPatch): Promise<TenantChanged> {
+    const { name, defaultPlan, unmetered, eventLogDays, dedupeWindowHours } = patch
     const [row] = await query<{ tenant: string | null }>(
       this.#db,
       sql`
@@ -77,7 +82,10 @@ export class PostgresTenantStore implements TenantStore {
         ), moved as (
           update tenants set config_version = config_version + 1, name = coalesce(${name ?? null}::text, name),
             default_plan = coalesce(${defaultPlan ?? null}::text, default_plan),
-            unmetered = coalesce(${unmetered ?? null}::text, unmetered)
+            unmetered = coalesce(${unmetered ?? null}::text, unmetered),
+            event_log_days = case when ${eventLogDays !== undefined}::boolean then ${eventLogDays ?? null}::int else event_log_days end,
+            dedupe_window_hours = case when ${dedupeWindowHours !== undefined}::boolean
+              then ${dedupeWindowHours ?? null}::int else dedupe_window_hours end
           from seen where tenants.id = seen.id and has_plan
           returning tenants.*
         )

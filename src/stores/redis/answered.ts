@@ -1,4 +1,4 @@
-// How far this process knows the accounts of its slot, by tenant and meter's id: what Redis answered last. It is sent along with
+// How far this process knows the accounts of its slot, by partition, tenant and meter's id: what Redis answered last. It is sent along with
 // the next call, and Redis compares it with what it holds: the only way to notice that it has lost what it had acknowledged.
 // Bounded; it forgets the oldest.
 
@@ -18,14 +18,14 @@ export class Answered {
   readonly #accounts = new Map<string, { events: number; text: string }>()
 
   /** "events quantity", or nothing */
-  of(tenantId: string, meter: string): string {
-    return this.#accounts.get(`${tenantId} ${meter}`)?.text ?? ''
+  of(partition: number, tenantId: string, meter: string): string {
+    return this.#accounts.get(`${partition} ${tenantId} ${meter}`)?.text ?? ''
   }
 
   /** `account`: "events quantity", or nothing. Replies may overtake each other; an account only grows. */
-  add(tenantId: string, meter: string, account: string): void {
+  add(partition: number, tenantId: string, meter: string, account: string): void {
     if (account === '') return
-    const key = `${tenantId} ${meter}`
+    const key = `${partition} ${tenantId} ${meter}`
     const events = Number(account.slice(0, account.indexOf(' ')))
     if ((this.#accounts.get(key)?.events ?? 0) > events) return
     this.#accounts.delete(key)

@@ -1,11 +1,18 @@
-// The CounterStore over Redis: one script a method. Which client carries it there is the connection's affair.
+// The CounterStore over Redis: one script a method and partition. Which client carries it there is the connection's affair, and in
+// which partitions a tenant is, its placement's.
 
-import { TollgateError } from '../../kernel/errors.ts'
 import { compareUtf8 } from '../../kernel/page.ts'
-import { parseCounter, TALLY_CUSTOMER } from '../../metering/counter.ts'
-import { LIVE_CHARS_PER_READ, LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
+import type { ErasureNotes, NewErasure } from '../../log/erasure-ports.ts'
+import type { ActNotes } from '../../log/offered-ports.ts'
+import { TALLY_CUSTOMER } from '../../metering/counter.ts'
+import { LIVE_COUNTERS_PER_READ, type Limits } from '../../metering/limits.ts'
+import { MAIN } from '../../metering/placement/partition-list.ts'
+import { everUsed, everywhere, type Placement, whereabouts } from '../../metering/placement/placement.ts'
+import type { Partition, Placements } from '../../metering/placement/ports.ts'
+import type { PlacedBatch, PlacedOutcome } from '../../metering/placement/record-placed.ts'
+import { recordPlaced } from '../../metering/placement/record-placed.ts'
+import { oneDatabase, unmovedTenants } from '../../metering/placement/unmoved.ts'
 import type {
-  Accepted,
   AcceptedRead,
   CounterStore,
   LiveCounter,
@@ -18,58 +25,106 @@ import type {
   SegmentContent,
   SegmentRef,
 } from '../../metering/ports.ts'
-import { Answered, accountOf, slots } from './answered.ts'
-import { coalesced } from './coalesce.ts'
+import { actNotes } from './act-notes.ts'
+import { Answered, slots } from './answered.ts'
+import { asking, tellPlacements } from './asking.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
-import { metaKey } from './keys.ts'
-import { partitionOf } from './partition.ts'
-import { orEndless, recordArguments, recordCall, recordOutcomes } from './record-call.ts'
-import { runScript, scriptFailed } from './script.ts'
+import { Databases } from './databases.ts'
+import { acceptedIn, joinedAccepted, joinedLive, joinedLog } from './joined-reads.ts'
+import { erasuresIn, notedArguments } from './noted-erasures.ts'
+import { orEndless } from './record-call.ts'
+import { lookingUp, recordTogether } from './record-together.ts'
+import { type Recording, recordingOver } from './recording.ts'
+import { notedErasures, noteErasure } from './scripts/erasures.ts'
 import { forgetIds } from './scripts/ids.ts'
-import { liveCustomers, noteDrift, publishConfig, readAccepted, readLive } from './scripts/live.ts'
+import {
+  clock,
+  filledMeters,
+  liveCustomers,
+  noteDrift,
+  publishConfig,
+  readAccepted,
+  readLive,
+} from './scripts/live.ts'
 import { readLog } from './scripts/log.ts'
-import { record } from './scripts/record.ts'
-import { partitionsOf, release, seal, state } from './scripts/seal.ts'
-import { discard, dropMissing, markMissing, quarantine, readSegment, reoffer } from './scripts/segment.ts'
+import { release, seal, state } from './scripts/seal.ts'
+import {
+  discard,
+  dropMissing,
+  knownSegments,
+  markMissing,
+  quarantine,
+  readSegment,
+  reoffer,
+} from './scripts/segment.ts'
+import { partitionState, partitionsOpened, sealOutcome } from './seal-reply.ts'
 import { fieldsIn, liveLog, segmentContent, sharesOf } from './segment-content.ts'
 
 const REOFFERED_AT_ONCE = 500
 /** Some milliseconds of Redis's time. */
 const BUCKETS_FORGOTTEN_AT_ONCE = 5_000
 
-export class RedisCounterStore implements CounterStore {
-  readonly #connection: RedisConnection
+export class RedisCounterStore implements CounterStore, ErasureNotes, ActNotes {
+  readonly #databases: Databases
+  readonly #placements: Placements
   readonly #limits: Limits
   readonly #answered = new Answered()
-  #verified = false
-  readonly partitions: number
+  /** Counts what is new in one partition, unless that knows a later placement. */
+  readonly recordIn: (batch: PlacedBatch) => Promise<PlacedOutcome>
+  readonly #lookUp: ReturnType<typeof lookingUp>
+  readonly #asked: ReturnType<typeof asking>
+  readonly actsNoted: ActNotes['actsNoted']
+  readonly noteActs: ActNotes['noteActs']
+  readonly offerActs: ActNotes['offerActs']
+  readonly notedActs: ActNotes['notedActs']
 
-  /** `coalesce`: sends what arrives at once as one call; only where requests may share I/O. */
-  constructor(
+  constructor(databases: Databases, placements: Placements, limits: Limits, recording: Recording = {}) {
+    this.#databases = databases
+    this.#placements = placements
+    this.#limits = limits
+    const send = (batches: PlacedBatch[]) =>
+      recordTogether({ databases, limits, answered: this.#answered }, batches)
+    const sending = recordingOver(send, recording)
+    // Whoever may send it on knows no partitions.
+    this.recordIn = async ({ at, ...batch }) => {
+      const database = at.database ?? (await databases.directory.databaseOf(at.partition))
+      return await sending({ ...batch, at: { ...at, database } })
+    }
+    this.#lookUp = lookingUp(databases, limits)
+    this.#asked = asking(databases, placements)
+    const acts = actNotes(databases, this.#asked, limits)
+    this.actsNoted = acts.actsNoted
+    this.noteActs = acts.noteActs
+    this.offerActs = acts.offerActs
+    this.notedActs = acts.notedActs
+  }
+
+  /** In one database, where no tenant is ever moved. */
+  static inOne(
     connection: RedisConnection,
     limits: Limits,
     partitions: number,
-    { coalesce = false }: { coalesce?: boolean } = {},
-  ) {
-    this.#connection = connection
-    this.#limits = limits
-    this.partitions = partitions
-    const send = (batches: RecordBatch[]) => this.#record(batches)
-    this.record = coalesce ? coalesced(send, isOfTheCall) : async (batch) => (await send([batch]))[0]!
+    recording: Recording = {},
+  ): RedisCounterStore {
+    const databases = new Databases({ [MAIN]: { connection } }, oneDatabase(partitions), partitions)
+    return new RedisCounterStore(databases, unmovedTenants(partitions), limits, recording)
   }
 
-  readonly record: (batch: RecordBatch) => Promise<RecordOutcome>
+  listPartitions(): Promise<Partition[]> {
+    return this.#databases.directory.list()
+  }
 
-  async #record(batches: RecordBatch[]): Promise<RecordOutcome[]> {
-    const call = recordCall(batches)
-    const partition = partitionOf(call.tenantId, this.partitions)
-    // Before the arguments are made, not after: they say how far this process knows the accounts when the call goes out.
-    if (!this.#verified) await this.#verifyPartitions()
-    const args = recordArguments(call, this.#limits, this.partitions, this.#answered)
-    const reply = await this.#run(record, partition, args)
-    const outcomes = recordOutcomes(reply, call, this.#answered)
-    if ('wrongPartitions' in outcomes) throw this.#wrongPartitions(outcomes.wrongPartitions)
-    return outcomes
+  findPartitions(): Promise<Partition[]> {
+    return this.#databases.directory.findAll()
+  }
+
+  tellPlacements(partition: number): Promise<void> {
+    return tellPlacements(this.#databases, this.#placements, partition)
+  }
+
+  record(batch: RecordBatch): Promise<RecordOutcome> {
+    const partitions = { recordIn: this.recordIn, lookUp: this.#lookUp }
+    return recordPlaced({ placements: this.#placements, partitions }, batch)
   }
 
   async seal(partition: number, lease: { owner: string; ms: number }): Promise<SealOutcome> {
@@ -77,18 +132,14 @@ export class RedisCounterStore implements CounterStore {
       lease.owner,
       orEndless(lease.ms),
       orEndless(this.#limits.settleAfterMs),
-      String(this.partitions),
+      String(this.#databases.first),
     ]
-    const reply = (await this.#run(seal, partition, args)) as [string, string, Reply[], string, number]
-    const [kind, detail, listed, offer, idsToForget] = reply
-    if (kind === 'leased') return { kind, untilMs: Number(detail) }
-    if (kind !== 'sealed') throw this.#wrongPartitions(detail)
-    return {
-      kind,
-      nowMs: Number(detail),
-      segments: segmentRefs(partition, listed, offer),
-      idsToForget: idsToForget === 1,
-    }
+    const reply = await this.#run(seal, partition, args)
+    const outcome = sealOutcome(partition, reply)
+    if ('wrongPartitions' in outcome) throw this.#databases.wrongPartitions(outcome.wrongPartitions)
+    // Some were opened, by another instance: the next run has them.
+    if (outcome.kind === 'sealed') this.#databases.directory.thereAre(partitionsOpened(reply))
+    return outcome
   }
 
   async readSegment(segment: SegmentRef): Promise<SegmentContent> {
@@ -131,6 +182,18 @@ export class RedisCounterStore implements CounterStore {
     return offered
   }
 
+  async knownSegments(asked: { segment: string; tenantId: string }[]): Promise<Set<string>> {
+    // In whichever partition it was: one that its tenant has left may hold it still.
+    const byPartition = new Map<number, Set<string>>()
+    for (const { segment, tenantId } of asked)
+      for (const partition of everUsed(await this.#placements.of(tenantId)))
+        byPartition.set(partition, (byPartition.get(partition) ?? new Set()).add(segment))
+    const known = await Promise.all(
+      [...byPartition].map(([partition, ids]) => this.#run(knownSegments, partition, [...ids])),
+    )
+    return new Set((known as string[][]).flat())
+  }
+
   async release(partition: number, owner: string): Promise<void> {
     await this.#run(release, partition, [owner])
   }
@@ -144,42 +207,22 @@ export class RedisCounterStore implements CounterStore {
     customerIds: string[],
   ): Promise<{ configVersion: number | null; counters: LiveCounter[] }> {
     const args = [tenantId, String(LIVE_COUNTERS_PER_READ), ...customerIds]
-    const reply = (await this.#run(readLive, partitionOf(tenantId, this.partitions), args)) as Reply[]
-    if (reply[0] === 'too_many') throw tooManyLive()
-    const counters: LiveCounter[] = []
-    let chars = 0
-    for (const [segment, flat] of reply[2] as [string, string[]][]) {
-      for (const [field, value] of fieldsOf(flat)) {
-        counters.push({ segment, ...parseCounter(field, value) })
-        chars += field.length
-      }
-    }
-    if (chars > LIVE_CHARS_PER_READ) throw tooManyLive()
-    return { configVersion: Number(reply[1]), counters }
+    // Tallies are no customer's: they are in all homes.
+    const of = (placement: Placement) =>
+      customerIds.includes(TALLY_CUSTOMER) ? everywhere(placement) : whereabouts(placement, customerIds)
+    const replies = await this.#asked(readLive, tenantId, args, of)
+    return joinedLive(replies.map(({ reply }) => reply))
   }
 
   async readAccepted(tenantId: string, meters: string[]): Promise<AcceptedRead> {
-    const partition = partitionOf(tenantId, this.partitions)
-    const [amounts, segments] = (await this.#run(readAccepted, partition, [
-      tenantId,
-      TALLY_CUSTOMER,
-      slots.join(' '),
-      ...meters,
-    ])) as [(string | null)[], [string, string, string[]][]]
-    const ofMeters = meters.map((meter, i): [string, Accepted[]] => [
-      meter,
-      slots.flatMap((slot, s) => {
-        const known = slot === this.#answered.slot ? this.#answered.of(tenantId, meter) : ''
-        return accountOf(slot, amounts[i * slots.length + s] ?? '', known) ?? []
-      }),
-    ])
-    const quarantined = new Set<string>()
-    const counters: LiveCounter[] = []
-    for (const [segment, reason, flat] of segments) {
-      if (reason !== '') quarantined.add(segment)
-      for (const [field, value] of fieldsOf(flat)) counters.push({ segment, ...parseCounter(field, value) })
-    }
-    return { meters: new Map(ofMeters), counters, quarantined }
+    const args = [tenantId, TALLY_CUSTOMER, slots.join(' '), ...meters]
+    const known = (partition: number) => meters.map((meter) => this.#answered.of(partition, tenantId, meter))
+    const replies = await this.#asked(readAccepted, tenantId, args, everUsed, known)
+    const { slot } = this.#answered
+    return joinedAccepted(
+      meters,
+      replies.map(({ reply, noted }) => acceptedIn(reply, meters, { slot, accounts: noted })),
+    )
   }
 
   async readLog(
@@ -188,106 +231,69 @@ export class RedisCounterStore implements CounterStore {
   ): Promise<LiveLog> {
     const span = [fromMicros, toMicros].map((micros) => String(micros).padStart(16, '0'))
     const args = [tenantId, order, ...span, String(bytes), containing]
-    const reply = await this.#run(readLog, partitionOf(tenantId, this.partitions), args)
-    return liveLog(reply as [string[], string[], string[], string])
+    const replies = await this.#asked(readLog, tenantId, args)
+    return joinedLog(
+      replies.map(({ reply }) => liveLog(tenantId, reply as Parameters<typeof liveLog>[1])),
+      order,
+    )
   }
 
   async noteDrift(tenantId: string, drifts: boolean): Promise<number | null> {
-    const partition = partitionOf(tenantId, this.partitions)
-    const since = (await this.#run(noteDrift, partition, [tenantId, drifts ? 'yes' : 'no'])) as string | null
-    return since === null ? null : Number(since)
+    const placement = await this.#placements.of(tenantId)
+    const since = await Promise.all(
+      everUsed(placement).map((partition) =>
+        this.#run(noteDrift, partition, [tenantId, drifts ? 'yes' : 'no']),
+      ),
+    )
+    const known = since.filter((one) => one !== null).map(Number)
+    return known.length === 0 ? null : Math.min(...known)
   }
 
   async liveCustomers(tenantId: string, after: string, limit: number): Promise<string[]> {
-    const partition = partitionOf(tenantId, this.partitions)
-    const found = (await this.#run(liveCustomers, partition, [tenantId, after, String(limit)])) as string[]
+    const replies = await this.#asked(liveCustomers, tenantId, [tenantId, after, String(limit)])
+    const found = replies.flatMap(({ reply }) => reply as string[])
     return [...new Set(found)].sort(compareUtf8).slice(0, limit)
   }
 
-  async publishConfig(tenantId: string, version: number): Promise<void> {
-    await this.#run(publishConfig, partitionOf(tenantId, this.partitions), [tenantId, String(version)])
+  async publishConfig(tenantId: string, version: number, { fills = false } = {}): Promise<void> {
+    await this.#asked(publishConfig, tenantId, [tenantId, String(version), fills ? '1' : ''])
+  }
+
+  async filledMeters(partition: number, asked: string): Promise<void> {
+    await this.#run(filledMeters, partition, [asked])
+  }
+
+  /** Of several homes, by the clock that is furthest behind. */
+  async clockMicros(tenantId: string): Promise<number> {
+    return Math.min(...(await this.#clocks(tenantId, ({ home }) => home)))
+  }
+
+  /** By the one that is furthest ahead: nothing of the customer that was accepted before is later. */
+  async arrivedMicros(tenantId: string, customerId: string): Promise<number> {
+    return Math.max(...(await this.#clocks(tenantId, (placement) => whereabouts(placement, [customerId]))))
+  }
+
+  async noteErasure(erasure: NewErasure): Promise<void> {
+    await this.#asked(noteErasure, erasure.tenantId, notedArguments(erasure), everUsed)
+  }
+
+  async notedErasures(partition: number, skip: number, limit: number): Promise<NewErasure[]> {
+    return erasuresIn((await this.#run(notedErasures, partition, [String(skip), String(limit)])) as string[])
   }
 
   async state(partition: number): Promise<PartitionState> {
-    const [nowMs, open, sealed, unsettled, lastFlush, offer] = (await this.#run(state, partition, [])) as [
-      string,
-      (string | null)[],
-      Reply[],
-      string,
-      string | null,
-      string,
-    ]
-    return {
-      partition,
-      nowMs: Number(nowMs),
-      open: open[0]
-        ? { id: open[0], bornMs: Number(open[1]), counters: Number(open[2]), bytes: Number(open[3]) }
-        : null,
-      sealed: segmentRefs(partition, sealed, offer),
-      unsettledCounters: Number(unsettled),
-      lastFlushMs: lastFlush === null ? null : Number(lastFlush),
-    }
+    return partitionState(partition, await this.#run(state, partition, []))
   }
 
-  async ping(): Promise<void> {
-    await this.#guard(() => this.#connection.ping())
+  unreachable(): Promise<string[]> {
+    return this.#databases.unreachable()
   }
 
-  async #run(script: Script, partition: number, args: string[]): Promise<Reply> {
-    if (!this.#verified) await this.#verifyPartitions()
-    return this.#guard(() => runScript(this.#connection, script, [metaKey(partition)], args))
+  async #clocks(tenantId: string, of: (placement: Placement) => number[]): Promise<number[]> {
+    return (await this.#asked(clock, tenantId, [tenantId], of)).map(({ reply }) => Number(reply))
   }
 
-  /** Once: with another number of partitions, a tenant's counters would be looked for, and counted, elsewhere. */
-  async #verifyPartitions(): Promise<void> {
-    const mine = String(this.partitions)
-    const stored = await this.#guard(() => runScript(this.#connection, partitionsOf, [metaKey(0)], [mine]))
-    if (stored !== mine) throw this.#wrongPartitions(String(stored))
-    this.#verified = true
-  }
-
-  /** Whatever goes wrong on the way: the caller may try the same call again, every script bears it. */
-  async #guard<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await call()
-    } catch (error) {
-      throw new TollgateError(
-        'store_unavailable',
-        'The counters can’t be reached at present, and whether they took this is unknown. Send the same request again: an event with an id counts once.',
-        {
-          retryAfterSeconds: 5,
-          internal: error,
-        },
-      )
-    }
-  }
-
-  #wrongPartitions(stored: string): TollgateError {
-    return new TollgateError('misconfigured', 'The service is not configured for its data.', {
-      internal: `PARTITIONS is ${this.partitions}, but the counters in Redis were written with ${stored}. Set it to ${stored}.`,
-    })
+  #run(script: Script, partition: number, args: string[]): Promise<Reply> {
+    return this.#databases.run(script, partition, args)
   }
 }
-
-/** What store_unavailable hides: whether the script failed on what was in the call. */
-const isOfTheCall = (error: unknown): boolean => error instanceof TollgateError && scriptFailed(error.cause)
-
-function* fieldsOf(flat: string[]): Generator<[field: string, value: string]> {
-  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!]
-}
-
-const segmentRefs = (partition: number, listed: Reply[], offer: string): SegmentRef[] =>
-  (listed as [string, string, string | null][]).map(([id, bornMs, quarantined]) => ({
-    id,
-    partition,
-    bornMs: Number(bornMs),
-    quarantined: quarantined ?? null,
-    offer,
-  }))
-
-const tooManyLive = () =>
-  new TollgateError(
-    'too_many_counters',
-    `More than ${LIVE_COUNTERS_PER_READ} counters of these customers wait to be settled, or very long ones. Ask for fewer customers, or again in a minute.`,
-    { retryAfterSeconds: 60 },
-  )

@@ -4,6 +4,10 @@
 //   tg:{p}:meta         hash   the partition's state (fields: see luaKeys)
 //   tg:{p}:sealed       zset   ids of sealed segments, scored by their birth
 //   tg:{p}:kept         zset   ids of settled segments whose counters are kept for a while, scored by when they were discarded
+//   tg:{p}:erased       zset   "<tenant>\x1f<customer>\x1f<id>" of erasures, scored by what they cover (µs)
+//   tg:{p}:acting       zset   tenants with corrections that are noted, scored by when the last one was
+//   tg:{p}:acts:<tenant>        hash   of corrections, in case Postgres is put back: slot → what became of it (noted-acts.ts); "to", "bytes"
+//   tg:{p}:acts-order:<tenant>  zset   the slots, in the order of the tenant's ledger
 //   tg:{p}:quarantine   hash   id of a segment that Postgres refuses → why
 //   tg:{p}:seg:<id>     hash   a segment's counters: field (metering/counter.ts) → "a" or "a b"; the log of its events, a field a
 //                              call: "~<tenant>\x1f<µs>-<nonce>" → lists and lines (metering/logged.ts); and in a settled one, in
@@ -26,16 +30,24 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter (its id) took from the callers in this slot; and if some of it is known
  *                              to be lost, " events quantity since_ms" of that
  *   d:<tenant>                 since when its accounts disagree (ms)
+ *   p:<tenant>                 the newest placement that it was told of: "version nonce text" (scripts/placement.ts)
+ *   database                   of a partition that was opened later: the name of its database
+ *   opened                     in partition 0: how many partitions there are, once some were opened
  *   lease_owner, lease_until   who is settling at present
  *   last_flush                 when the aggregator last looked (ms)
  *   looked_for_ids             when it last looked for ids to be forgotten, and found none (ms)
  *   offer                      when kept segments were last offered again
+ *   acts_offer                 when noted acts were
+ *   fill                       when it was last said that a meter is to be filled from the log, until some run has filled all
  */
 export const luaKeys = `
 local META = KEYS[1]
 local BASE = string.sub(META, 1, -5)
 local SEALED, KEPT, QUARANTINE, FORGETTING = BASE .. 'sealed', BASE .. 'kept', BASE .. 'quarantine', BASE .. 'forgetting'
+local ERASED, ACTING = BASE .. 'erased', BASE .. 'acting'
 local function segment_key(id) return BASE .. 'seg:' .. id end
+local function acts_key(tenant) return BASE .. 'acts:' .. tenant end
+local function acts_order_key(tenant) return BASE .. 'acts-order:' .. tenant end
 local function index_key(id) return BASE .. 'idx:' .. id end
 local function dedupe_key(tenant, n) return BASE .. 'dd:' .. tenant .. ':' .. n end
 local function integer(n) return string.format('%.0f', n) end

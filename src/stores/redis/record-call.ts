@@ -3,10 +3,12 @@
 import { LOG_METER, type Merge, tallyField } from '../../metering/counter.ts'
 import type { Limits } from '../../metering/limits.ts'
 import { noLists } from '../../metering/logged.ts'
-import type { CountedEvent, RecordBatch, RecordOutcome, Verdict } from '../../metering/ports.ts'
+import { placementText } from '../../metering/placement/placement.ts'
+import type { PlacedBatch, PlacedOutcome } from '../../metering/placement/record-placed.ts'
+import type { CountedEvent, RecordBatch, Verdict } from '../../metering/ports.ts'
 import type { Answered } from './answered.ts'
 import type { Reply } from './connection.ts'
-import { recordHeader } from './scripts/record.ts'
+import { recordHeader } from './scripts/record-header.ts'
 
 const MERGE_LETTERS: Record<Merge, string> = { add: 'a', min: 'n', max: 'x', latest: 'l', once: 'o' }
 const VERDICTS: Record<string, Verdict> = {
@@ -19,15 +21,15 @@ const HANDLING_LETTERS: Record<RecordBatch['handling'], string> = { strict: 's',
 
 /** What goes out in one call: meters and counters named once, and the events of every batch, in order. */
 export type RecordCall = Pick<
-  RecordBatch,
-  'tenantId' | 'configVersion' | 'meters' | 'counters' | 'log' | 'events'
+  PlacedBatch,
+  'tenantId' | 'configVersion' | 'dedupeWindowMs' | 'meters' | 'counters' | 'log' | 'events' | 'at'
 > & {
   groups: Pick<RecordBatch, 'handling' | 'events'>[]
 }
 
-/** `batches`: of one tenant and configuration. */
-export function recordCall(batches: RecordBatch[]): RecordCall {
-  const [first] = batches as [RecordBatch]
+/** `batches`: of one tenant, configuration and place. */
+export function recordCall(batches: PlacedBatch[]): RecordCall {
+  const [first] = batches as [PlacedBatch]
   if (batches.length === 1) return { ...first, groups: batches }
   const meters = new Map<string, number>()
   const positions = new Map<string, number>()
@@ -43,17 +45,20 @@ export function recordCall(batches: RecordBatch[]): RecordCall {
   }
   const events = batches.flatMap((batch) =>
     batch.events.map(
-      ({ idDigest, fingerprint, line, deltas }): CountedEvent => ({
-        idDigest,
-        fingerprint,
-        line,
+      ({ deltas, ...event }): CountedEvent => ({
+        ...event,
         deltas: deltas.map(({ counter, a, b }) => ({ counter: position(batch, counter), a, b })),
       }),
     ),
   )
-  const { tenantId, configVersion } = first
+  const { tenantId, configVersion, dedupeWindowMs, at } = first
   const log = first.log && joinedLog(batches)
-  return { tenantId, configVersion, meters: [...meters.keys()], counters, log, events, groups: batches }
+  return {
+    ...{ tenantId, configVersion, dedupeWindowMs, at },
+    meters: [...meters.keys()],
+    ...{ counters, log, events },
+    groups: batches,
+  }
 }
 
 /** Of one configuration, so that a type has one list, and one counter, whichever batch it is in. */
@@ -72,7 +77,8 @@ export function recordArguments(
   partitions: number,
   answered: Answered,
 ): string[] {
-  const { tenantId, configVersion, counters, log, events, groups } = call
+  const { tenantId, configVersion, dedupeWindowMs, counters, log, events, groups } = call
+  const { placement } = call.at
   const meters = metersOf(call)
   const ofLists = log === null ? [] : log.fields
   const merges = counters.map((counter) => MERGE_LETTERS[counter.merge])
@@ -80,6 +86,9 @@ export function recordArguments(
     tenant: tenantId,
     version: String(configVersion),
     partitions: String(partitions),
+    placement_version: String(placement.version),
+    placement_nonce: placement.nonce,
+    placement: placement.version === 0 ? '' : placementText(placement),
     groups: groups.map((group) => HANDLING_LETTERS[group.handling] + group.events.length).join(','),
     nonce: crypto.randomUUID().slice(0, 8),
     slot: answered.slot,
@@ -90,7 +99,7 @@ export function recordArguments(
     backlog_max_counters_of_tenant: String(limits.backlogMaxCountersPerTenant),
     backlog_max_log_bytes: String(limits.backlogMaxLogBytes),
     backlog_max_log_bytes_of_tenant: String(limits.backlogMaxLogBytesPerTenant),
-    dedupe_window_ms: orEndless(limits.dedupeWindowMs),
+    dedupe_window_ms: orEndless(dedupeWindowMs ?? limits.dedupeWindowMs),
     dedupe_max_ids: orEndless(limits.dedupeMaxIds),
     dedupe_bucket_ids: String(limits.dedupeBucketIds),
     meters: String(meters.length),
@@ -100,7 +109,7 @@ export function recordArguments(
     list_counters: String(ofLists.length),
   }
   const args: string[] = recordHeader.map((name) => header[name])
-  for (const meter of meters) args.push(meter, answered.of(tenantId, meter))
+  for (const meter of meters) args.push(meter, answered.of(call.at.partition, tenantId, meter))
   for (const meter of meters) args.push(tallyField(tenantId, meter, answered.slot))
   for (const counter of counters) args.push(counter.field)
   args.push(...ofLists)
@@ -116,27 +125,36 @@ export function recordOutcomes(
   reply: Reply,
   call: RecordCall,
   answered: Answered,
-): RecordOutcome[] | { wrongPartitions: string } {
+): PlacedOutcome[] | { wrongPartitions: string } {
   const { tenantId, groups } = call
   const meters = metersOf(call)
-  const [kind, detail, taken = []] = reply as [string, string, string[]?]
+  const [kind, detail, third = []] = reply as [string, string, (string[] | 'counters' | 'log')?]
   switch (kind) {
     case 'done':
-      for (const [i, account] of taken.entries()) answered.add(tenantId, meters[i]!, account)
+      for (const [i, account] of (third as string[]).entries())
+        answered.add(call.at.partition, tenantId, meters[i]!, account)
       return detail.split(',').map(outcomeOf)
     case 'stale':
       return groups.map(() => ({ kind: 'stale_config', version: Number(detail) }))
+    case 'moved':
+      return groups.map(() => ({ kind: 'moved', known: detail }))
     case 'backlog':
-      return groups.map(() => ({ kind: 'backlog_full', scope: detail as 'tenant' | 'partition' }))
+      return groups.map(() => ({
+        kind: 'backlog_full',
+        scope: detail as 'tenant' | 'partition',
+        of: third as 'counters' | 'log',
+      }))
     default:
       return { wrongPartitions: detail }
   }
 }
 
-const outcomeOf = (letters: string): RecordOutcome => ({
+const outcomeOf = (letters: string): PlacedOutcome => ({
   kind: letters[0] === 'x' ? 'refused' : 'recorded',
-  verdicts: [...letters.slice(1)].map((letter) => VERDICTS[letter]!),
+  verdicts: [...letters.slice(1)].map(verdictOf),
 })
+
+export const verdictOf = (letter: string): Verdict => VERDICTS[letter]!
 
 /** As a script takes a number that may be infinite; as milliseconds that is 285,000 years. */
 export const orEndless = (count: number): string =>

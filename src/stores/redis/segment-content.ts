@@ -3,6 +3,7 @@
 import { parseCounters } from '../../metering/counter.ts'
 import type { LoggedCall } from '../../metering/logged.ts'
 import type { LiveLog, SegmentContent } from '../../metering/ports.ts'
+import { erasuresIn } from './noted-erasures.ts'
 
 const KEPT = '!kept'
 const LOG = '~'
@@ -31,8 +32,19 @@ function loggedCall(field: string, text: string): LoggedCall {
 }
 
 /** As scripts/log.ts gives it. */
-export function liveLog([segments, calls, kept, next]: [string[], string[], string[], string]): LiveLog {
-  const live: LiveLog = { segments, calls: [], kept: [], nextMicros: next === '' ? null : Number(next) }
+export function liveLog(
+  tenantId: string,
+  [segments, calls, kept, next, erased, since]: [string[], string[], string[], string, string[], string],
+): LiveLog {
+  const micros = (text: string) => (text === '' ? null : Number(text))
+  const live: LiveLog = {
+    segments,
+    calls: [],
+    kept: [],
+    nextMicros: micros(next),
+    erased: erasuresIn(erased).filter((one) => one.tenantId === tenantId),
+    sinceMicros: micros(since),
+  }
   for (let i = 0; i < calls.length; i += 3)
     live.calls.push({ segment: calls[i]!, ...loggedCall(calls[i + 1]!, calls[i + 2]!) })
   for (let i = 0; i < kept.length; i += 2) live.kept.push({ segment: kept[i]!, kept: kept[i + 1]! })
@@ -60,3 +72,7 @@ export function sharesOf({ counters, log }: SegmentContent): string[] {
 }
 
 const encoder = new TextEncoder()
+
+export function* fieldsOf(flat: string[]): Generator<[field: string, value: string]> {
+  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!]
+}

@@ -1,6 +1,6 @@
 // RedisConnection over an ioredis client: a server by TCP (or TLS), or the embedded one.
 
-import { Command, Redis } from 'ioredis'
+import { type Cluster, Command, Redis } from 'ioredis'
 import type { RedisConnection, Reply } from './connection.ts'
 
 /** Commands that may wait for a lost connection to come back; more are refused at once. */
@@ -9,8 +9,36 @@ const MAX_WAITING = 1_000
 const TIMED_OUT = 'Command timed out'
 const RECONNECT_AFTER_MS = [50, 100, 200, 500, 1_000, 2_000]
 
+export type TcpOptions = {
+  timeoutMs: number
+  log?: (message: string) => void
+  /** what outages are told of */
+  called?: string
+}
+
+export const redisOptions = (timeoutMs: number) => ({
+  commandTimeout: timeoutMs,
+  connectTimeout: timeoutMs,
+  keepAlive: 30_000,
+})
+
+export function tellOutages(
+  client: Redis | Cluster,
+  { log, called }: { log: (message: string) => void; called: string },
+): void {
+  let reported = ''
+  client.on('error', (error: Error) => {
+    if (error.message !== reported) log(`${called}: ${error.message || String(error)}`)
+    reported = error.message
+  })
+  client.on('ready', () => {
+    if (reported !== '') log(`${called}: connected again`)
+    reported = ''
+  })
+}
+
 /** `close` ends the client, too. */
-export function tcpConnection(client: Redis): RedisConnection {
+export function tcpConnection(client: Redis | Cluster): RedisConnection {
   let waiting = 0
   const send = async (name: string, args: (string | string[])[]): Promise<Reply> => {
     if (client.status === 'ready') return await reply(client, name, args)
@@ -46,8 +74,9 @@ function inOneWrite({ stream, status }: Redis): void {
   setImmediate(() => stream.uncork())
 }
 
-async function reply(client: Redis, name: string, args: (string | string[])[]): Promise<Reply> {
-  inOneWrite(client)
+async function reply(client: Redis | Cluster, name: string, args: (string | string[])[]): Promise<Reply> {
+  // A cluster's client chooses the connection itself.
+  if (client instanceof Redis) inOneWrite(client)
   try {
     // An upper-case name, or ioredis would reshape the replies of some commands.
     return (await client.sendCommand(new Command(name, args, { replyEncoding: 'utf8' }))) as Reply
@@ -65,27 +94,17 @@ async function reply(client: Redis, name: string, args: (string | string[])[]): 
  */
 export function openTcpRedis(
   url: string,
-  { timeoutMs, log = () => {} }: { timeoutMs: number; log?: (message: string) => void },
-): { connection: RedisConnection; client: Redis; close(): Promise<void> } {
+  { timeoutMs, log = () => {}, called = 'Redis' }: TcpOptions,
+): { connection: RedisConnection; client: Redis; where: string; close(): Promise<void> } {
   const client = new Redis(url, {
-    commandTimeout: timeoutMs,
-    connectTimeout: timeoutMs,
-    keepAlive: 30_000,
+    ...redisOptions(timeoutMs),
     maxRetriesPerRequest: 2,
     retryStrategy: (attempt) => RECONNECT_AFTER_MS[Math.min(attempt, RECONNECT_AFTER_MS.length) - 1],
     // After a failover the old primary answers READONLY: look for the new one, and ask it.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
     autoResubscribe: false,
   })
-  let reported = ''
-  client.on('error', (error: Error) => {
-    if (error.message !== reported) log(`Redis: ${error.message || String(error)}`)
-    reported = error.message
-  })
-  client.on('ready', () => {
-    if (reported !== '') log('Redis: connected again')
-    reported = ''
-  })
+  tellOutages(client, { log, called })
   const connection = tcpConnection(client)
-  return { connection, client, close: () => connection.close() }
+  return { connection, client, where: new URL(url).host, close: () => connection.close() }
 }

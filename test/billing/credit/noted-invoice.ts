@@ -83,8 +83,10 @@ export class NotedInvoice {
       timezone: 'UTC',
       currency: 'USD',
       unmetered: 'refuse' as const,
+      dedupeWindowHours: null,
       version: 1,
       meters: [],
+      revisions: [],
     }
     const parsed = creditNoteInputSchema.parse({ reason: 'Outage', ...input })
     return (await createCreditNote(services, { tenant, newId }, { invoiceId: invoice.id, input: parsed }))

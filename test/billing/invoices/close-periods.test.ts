@@ -167,6 +167,7 @@ describe('a run', () => {
       counters: { readLive: async () => ({ configVersion: 1, counters: [] }) },
       usage: { spanTotals: async () => [] },
       accounts: {
+        recountedAccounts: async () => null,
         dueAccounts: async () => {
           const due = accounts().filter(isDue)
           return due.length === 0 ? null : due
@@ -205,6 +206,7 @@ describe('a run', () => {
         incomplete: async () => new Set(filling ? [reaching.id] : []),
       },
       accounts: {
+        recountedAccounts: async () => null,
         dueAccounts: async () => {
           const found = account.account()
           const due = found.subscriptions.some(({ dueMs }) => dueMs !== null && dueMs <= account.nowMs)

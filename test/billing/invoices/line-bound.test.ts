@@ -113,7 +113,9 @@ describe('the usage of one account', () => {
     timezone: 'UTC',
     currency: 'USD',
     unmetered: 'refuse' as const,
+    dedupeWindowHours: null,
     version: 1,
+    revisions: [],
     meters: [meter('m0', 'sum', ['model'])],
   }
   const spans = Array.from({ length: 300 }, (_, i) => ({

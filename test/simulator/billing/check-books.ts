@@ -45,7 +45,15 @@ function numbersWithoutGaps(what: string, items: { number: number | null }[]): v
 
 /** But for its status, for what credit notes take off what is due, and for what it knows of later invoices. */
 function checkFrozen(year: Year, { notes }: Books, invoice: Invoice): void {
-  const { status: _, movedMs: __, usageFinal: ___, adjustedBy: ____, totals, ...rest } = invoice
+  const {
+    status: _,
+    movedMs: __,
+    usageFinal: ___,
+    adjustedBy: ____,
+    reopened: _____,
+    totals,
+    ...rest
+  } = invoice
   const taken = notes.filter((note) => note.invoiceId === invoice.id && note.settlement === 'invoice')
   const due = sum(
     [totals!.amountDue, ...taken.map(({ amount }) => amount)].map((one) => minorOf(one, invoice.currency)),
@@ -58,7 +66,7 @@ function checkFrozen(year: Year, { notes }: Books, invoice: Invoice): void {
 }
 
 /** What it knows of later invoices is what they bill for it. */
-function checkAdjusted({ invoices }: Books, { adjustedBy, ...invoice }: Invoice): void {
+function checkAdjusted({ invoices, notes }: Books, { adjustedBy, ...invoice }: Invoice): void {
   const billed = invoices.filter(isBilled).flatMap(({ id, lines }) =>
     lines.flatMap((line) =>
       line.kind === 'adjustment' && line.adjusts.invoiceId === invoice.id
@@ -75,7 +83,20 @@ function checkAdjusted({ invoices }: Books, { adjustedBy, ...invoice }: Invoice)
     ),
   )
   const text = (all: object[]) => all.map(canonical).sort().join('\n')
-  if (text(adjustedBy) !== text(billed))
+  const [byNotes, byInvoices] = [
+    adjustedBy.filter(({ invoiceId }) => invoiceId === null),
+    adjustedBy.filter(({ invoiceId }) => invoiceId !== null),
+  ]
+  const given = notes
+    .filter(({ invoiceId, reason }) => invoiceId === invoice.id && reason.startsWith('Correction'))
+    .flatMap(({ id, lines }) => lines.map(({ line }) => `${id} line ${line}`))
+  const known = byNotes.map(({ creditNoteId, line }) => `${creditNoteId} line ${line}`)
+  if (canonical(known.sort()) !== canonical(given.sort()))
+    throw new Violation(
+      laws.once,
+      `${label({ adjustedBy, ...invoice })} knows of what was credited at once: ${known}; and there is ${given}`,
+    )
+  if (text(byInvoices) !== text(billed))
     throw new Violation(
       laws.once,
       `${label({ adjustedBy, ...invoice })} knows of the adjustments\n${text(adjustedBy)}\nand there are\n${text(billed)}`,

@@ -56,7 +56,7 @@ export function lineNow(invoice: Invoice, number: number, events: SimEvent[]): U
   }
 }
 
-/** What was billed so far for a line of usage: by itself, and by adjustments of it on these invoices. */
+/** What was billed so far for a line of usage: by itself, by adjustments of it on these invoices, and less what credit notes gave back at once. */
 export function billedFor(
   invoice: Invoice,
   number: number,
@@ -70,7 +70,8 @@ export function billedFor(
       (one) =>
         one.kind === 'adjustment' && one.adjusts.invoiceId === invoice.id && one.adjusts.line === number,
     )
-  const all = [line, ...adjustments] as UsageLine[]
+  const notes = invoice.adjustedBy.filter((one) => one.invoiceId === null && one.line === number)
+  const all = [line, ...adjustments, ...notes] as Pick<UsageLine, 'quantity' | 'amount'>[]
   return {
     quantity: sum(all.map(({ quantity }) => unitsOf(quantity))),
     amount: sum(all.map(({ amount }) => minorOf(amount, invoice.currency))),

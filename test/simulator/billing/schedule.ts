@@ -21,6 +21,7 @@ import {
   readInCalm,
   runClosing,
 } from './operations/closing.ts'
+import { correct } from './operations/corrections.ts'
 import { deliver, kill, outage, time } from './operations/faults.ts'
 import { grant, move, note, takeBack, voidedInCalm } from './operations/money.ts'
 import { publish } from './operations/plans.ts'
@@ -40,7 +41,7 @@ export const invoicing = simulation({
   setup: setupArbitrary,
   operations: [
     ...[subscribe, change, cancel, reactivate, publish],
-    ...[send, retry, flushes],
+    ...[send, retry, flushes, correct],
     ...[grant, takeBack, move, note],
     changeInCalm,
     ...[close, closeAtOnce, closeInCalm, readInCalm, read, preview],

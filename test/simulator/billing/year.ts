@@ -43,6 +43,8 @@ export type Batch = {
   events: SimEvent[]
   answered: boolean
   firstSentMs: number
+  /** They never came as events: a correction enters them, whatever their age. */
+  correction?: { id: string; asCreditNote: boolean }
 }
 
 export class Year extends Stage<Setup> {

@@ -38,6 +38,12 @@ export const logBugs: Bug[] = [
     ...afterSettle(),
   },
   {
+    name: 'blocks after the discard',
+    what: 'the blocks are made when their segment is out of Redis already',
+    sql: lackingNothing,
+    ...afterDiscard(),
+  },
+  {
     name: 'an index of its own',
     what: 'a segment is settled in one statement, and its blocks are entered in the next',
     usage: (real) =>
@@ -87,8 +93,8 @@ export const logBugs: Bug[] = [
   },
 ]
 
-/** The blocks of an isolate wait until it has settled a segment. */
-function afterSettle(): Pick<Bug, 'blocks' | 'usage'> {
+/** The blocks of an isolate wait. `puts`: those of the isolate whose stores are made next, as they are made one after the other. */
+function waitingBlocks(): { blocks: NonNullable<Bug['blocks']>; puts: () => () => Promise<void> } {
   let newest: (() => Promise<void>)[] = []
   return {
     blocks: (real) => {
@@ -100,14 +106,44 @@ function afterSettle(): Pick<Bug, 'blocks' | 'usage'> {
         },
       })
     },
-    usage: (real) => {
-      // Of the same isolate: its stores are made one after the other.
+    puts: () => {
       const waiting = newest
+      return async () => {
+        for (const put of waiting.splice(0)) await put()
+      }
+    },
+  }
+}
+
+/** … until it has settled a segment. */
+function afterSettle(): Pick<Bug, 'blocks' | 'usage'> {
+  const { blocks, puts } = waitingBlocks()
+  return {
+    blocks,
+    usage: (real) => {
+      const put = puts()
       return replaced(real, {
-        settle: async (segment, counters, blocks) => {
-          const settled = await real.settle(segment, counters, blocks)
-          for (const put of waiting.splice(0)) await put()
+        settle: async (segment, counters, rows) => {
+          const settled = await real.settle(segment, counters, rows)
+          await put()
           return settled
+        },
+      })
+    },
+  }
+}
+
+/** … until it has discarded one. */
+function afterDiscard(): Pick<Bug, 'blocks' | 'counters'> {
+  const { blocks, puts } = waitingBlocks()
+  return {
+    blocks,
+    counters: (real) => {
+      const put = puts()
+      return replaced(real, {
+        discard: async (segment, content, kept) => {
+          await real.discard(segment, content, kept)
+          await put()
         },
       })
     },

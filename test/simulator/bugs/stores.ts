@@ -5,7 +5,6 @@ import { digest128 } from '../../../src/kernel/digest.ts'
 import { TALLY_CUSTOMER } from '../../../src/metering/counter.ts'
 import type {
   Accepted,
-  CounterStore,
   LiveCounter,
   MergedValue,
   RecordBatch,
@@ -15,7 +14,7 @@ import type {
 } from '../../../src/metering/ports.ts'
 import { readUsage, type UsageQuantity } from '../../../src/metering/read-usage.ts'
 import type { RedisConnection } from '../../../src/stores/redis/connection.ts'
-import type { Bug } from '../bug.ts'
+import type { Bug, Counters } from '../bug.ts'
 import { replaced } from './replaced.ts'
 
 const CLAIM = `local verdicts = ''
@@ -27,7 +26,7 @@ end
 return verdicts`
 
 /** First the ids, in one call, and then the counting, in another. */
-function claimingFirst(real: CounterStore, connection: RedisConnection): CounterStore {
+function claimingFirst(real: Counters, connection: RedisConnection): Counters {
   const record = async (batch: RecordBatch) => {
     const key = `tg:{0}:dd:claims:${batch.tenantId}`
     const pairs = batch.events.flatMap((event) => [event.idDigest, event.fingerprint])
@@ -105,7 +104,7 @@ const talliesInOne = (rows: Totals[]): Totals[] =>
 
 const usage = (wrong: (real: UsageStore) => Partial<UsageStore>) => (real: UsageStore) =>
   replaced(real, wrong(real))
-const counters = (wrong: (real: CounterStore) => Partial<CounterStore>) => (real: CounterStore) =>
+const counters = (wrong: (real: Counters) => Partial<Counters>) => (real: Counters) =>
   replaced(real, wrong(real))
 
 export const storeBugs: Bug[] = [

@@ -100,7 +100,8 @@ export const postgresImage = operation({
   weight: 3,
   arbitrary: fc.record({}),
   async run(world) {
-    if (!world.goesBack('postgres') || world.missingSinceMs !== null || world.redis.full) return
+    const isFull = world.databases.some(({ full }) => full)
+    if (!world.goesBack('postgres') || world.missingSinceMs !== null || isFull) return
     world.postgresImage = {
       tables: await world.postgres.image(),
       at: world.oracle.now,

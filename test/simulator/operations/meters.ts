@@ -5,7 +5,7 @@ import { TollgateError } from '../../../src/kernel/errors.ts'
 import { newId } from '../../../src/kernel/ids.ts'
 import { archiveMeter } from '../../../src/metering/archive-meter.ts'
 import { createMeter } from '../../../src/metering/create-meter.ts'
-import { EXTRA_METERS, extraMeter } from '../plan.ts'
+import { EXTRA_METERS, extraMeter, reachesBack } from '../plan.ts'
 import type { Extra } from '../world.ts'
 import { operation, pace, some } from './operation.ts'
 
@@ -36,7 +36,8 @@ export const meters = operation({
       await world.start('create-meter', isolate, input.pace, async () => {
         const config = await services.configs.load(tenant.id)
         const type = { resource_type: resourceType, aggregation, value, group_by: groupBy }
-        const made = { key, name, ...type, missing, filter, counts_from: null }
+        const countsFrom = reachesBack(input.n) ? 'beginning' : null
+        const made = { key, name, ...type, missing, filter, counts_from: countsFrom }
         await createMeter(services, { tenant: config, newId }, made).catch((error: unknown) => {
           // Another run of this has been faster, and the meter was archived since.
           if (

@@ -2,9 +2,11 @@
 // accounts agree.
 
 import fc from 'fast-check'
+import { reofferErasures } from '../../../src/log/ask-erasure.ts'
+import { reofferActs } from '../../../src/log/offer-acts.ts'
 import { reconcile as runReconcile } from '../../../src/metering/reconcile.ts'
 import { reoffer as runReoffer } from '../../../src/metering/reoffer.ts'
-import { checkNoDrift } from '../check-accounts.ts'
+import { checkLogAccount, checkNoDrift } from '../check-accounts.ts'
 import { digitsMeter, kinds } from '../plan.ts'
 import type { Pace } from '../stage.ts'
 import { laws, Violation } from '../violation.ts'
@@ -24,7 +26,12 @@ export const reoffer = operation({
 export async function offerAgain(world: World, isolate: number, pace: Pace): Promise<void> {
   const { gaps } = world
   await world.start('reoffer', world.isolate(isolate), pace, async () => {
-    await runReoffer(world.isolate(isolate).services)
+    const { services } = world.isolate(isolate)
+    await reofferActs(services)
+    const noted = world.erasures.noted()
+    await reofferErasures(services)
+    if (gaps === world.gaps) world.erasures.offered(noted)
+    await runReoffer(services)
     if (gaps === world.gaps) world.missingSinceMs = null
   })
 }
@@ -52,8 +59,10 @@ async function agree(world: World, isolate: number, number: number, pace: Pace):
   await world.start('reconcile', world.isolate(isolate), pace, async () => {
     const acknowledged = events().filter((event) => world.oracle.bounds(event).min > 0).length
     const config = await services.configs.load(tenant.id)
-    const { meters } = await runReconcile(services, config)
-    if (world.oracle.rollbacks > 0 || world.postgresRestores > 0) return
+    const { meters, log } = await runReconcile(services, config)
+    const nothingLost = world.oracle.rollbacks === 0 && world.postgresRestores === 0
+    checkLogAccount(log, name, nothingLost)
+    if (!nothingLost) return
     checkNoDrift(meters, name)
     const accepted = meters
       .filter(({ meter }) => Object.values(digitsMeter).includes(meter))

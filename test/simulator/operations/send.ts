@@ -80,7 +80,7 @@ export function newEvent(
   const value = values[drawn.value]!
   // Tenants use the same ids.
   const own = `${drawn.nameless ? 'nameless ' : 'e'}${oracle.idsOf(tenant)}`
-  const id = (drawn.nameless ? null : stolenId(world, tenant, drawn.stolen)) ?? own
+  const id = (drawn.nameless ? null : stolenId(world, { tenant, customer }, drawn.stolen)) ?? own
   const change = changes[drawn.change]!
   const timestamp = drawn.timeless && kind === 'call' ? {} : { timestamp: new Date(atMs).toISOString() }
   return oracle.newEvent(
@@ -109,11 +109,16 @@ export function newEvent(
 const ratingOf = (user: string, value: string): { rated?: string | null } =>
   isRated(user) ? { rated: value } : user === 'u0' ? { rated: null } : {}
 
-function stolenId(world: World, tenant: number, which: number | null): string | null {
+function stolenId(
+  world: World,
+  { tenant, customer }: { tenant: number; customer: string },
+  which: number | null,
+): string | null {
   if (which === null) return null
   const mine = [...world.oracle.identities.values()].filter(
     (one) =>
       one.variants[0]!.tenant === tenant &&
+      world.sharesIds(one.variants[0]!.customer, customer) &&
       'id' in one.variants[0]!.sent &&
       isKnownYet(world, one.firstSentMs),
   )
@@ -158,6 +163,8 @@ async function answerOf(world: World, { services }: Isolate, batch: Batch): Prom
   } catch (error) {
     if (!(error instanceof TollgateError)) throw error
     switch (error.code) {
+      // A full Redis refuses it whole; an earlier try of the same call may have come through.
+      case 'memory_full':
       case 'store_unavailable':
         return { kind: 'unknown' }
       case 'backlog_full':

@@ -18,7 +18,7 @@ const BUCKETS_MOST = 16_777_216
  *   look_up(tenant, generations, ids) → {id → fingerprint, or its first characters}, {name → text of its bucket}
  *   to_write(current, older, layout, now) → the generation to write to from now on, and whether it is a new one
  *   claim(tenant, current, claims, texts)       claims: {id, fingerprint, …}
- *   keep_for_a_window(tenant, generations, window, now)      forget(tenant, dead)
+ *   keep_for_a_window(tenant, generations, window, now)      forget(tenant, dead, now)
  *   generations_text(current, older)
  */
 export const luaIds = `
@@ -142,9 +142,11 @@ local function keep_for_a_window(tenant, generations, window, now)
   end
   if #listed > 0 then redis.call('ZADD', FORGETTING, unpack(listed)) end
 end
-local function forget(tenant, dead)
+-- Nobody looks into them any more. A window may have been made shorter since it was said when that would be.
+local function forget(tenant, dead, now)
   for _, generation in ipairs(dead) do
-    if generation.buckets == 0 then redis.call('UNLINK', dedupe_key(tenant, generation.n)) end
+    if generation.buckets == 0 then redis.call('UNLINK', dedupe_key(tenant, generation.n))
+    else redis.call('ZADD', FORGETTING, integer(now), tenant .. ':' .. generation.n .. ':' .. integer(generation.buckets)) end
   end
 end
 local function generations_text(current, older)

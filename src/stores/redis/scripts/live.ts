@@ -1,4 +1,5 @@
 import { script } from '../script.ts'
+import { placedScript } from './placement.ts'
 
 const segmentIds = `
 local function live_segments()
@@ -20,7 +21,7 @@ local SEPARATOR, AFTER = '\\31', '\\32'
  * Returns  {'live', version or 0, {{id, {field, value, …}}, …}}   only segments that have some
  *          {'too_many'}
  */
-export const readLive = script(
+export const readLive = placedScript(
   'read-live',
   `${segmentIds}
 local tenant, room = ARGV[1], tonumber(ARGV[2])
@@ -61,7 +62,7 @@ return {'live', integer((parse_tenant(redis.call('HGET', META, 't:' .. tenant)))
  *
  * Returns  {customer, …}   may hold one twice, if two segments have it
  */
-export const liveCustomers = script(
+export const liveCustomers = placedScript(
   'live-customers',
   `${segmentIds}
 local prefix = ARGV[1] .. SEPARATOR
@@ -81,17 +82,40 @@ return result
 )
 
 /**
- * Says that a tenant's configuration is this version now; an older one than is known changes nothing.
+ * Says that a tenant's configuration is this version now; an older one than is known changes nothing. And that a meter is to be
+ * filled from the log: whoever seals next is told.
  *
- * KEYS  1  the partition's meta      ARGV  1  tenant   2  version
+ * KEYS  1  the partition's meta      ARGV  1  tenant   2  version   3  '1' if a meter is to be filled
  */
-export const publishConfig = script(
+export const publishConfig = placedScript(
   'publish-config',
   `local known, unsettled, generations, logged = parse_tenant(redis.call('HGET', META, 't:' .. ARGV[1]))
 if tonumber(ARGV[2]) > known then
   redis.call('HSET', META, 't:' .. ARGV[1], tenant_text(tonumber(ARGV[2]), unsettled, generations, logged))
 end
+if ARGV[3] == '1' then
+  local ms, rest = now_ms()
+  redis.call('HSET', META, 'fill', integer(ms) .. '.' .. rest)
+end
 return 'OK'`,
+)
+
+/**
+ * Forgets that meters are to be filled, unless it was said again since.
+ *
+ * KEYS  1  the partition's meta      ARGV  1  what seal gave
+ */
+export const filledMeters = script(
+  'filled-meters',
+  `if redis.call('HGET', META, 'fill') == ARGV[1] then redis.call('HDEL', META, 'fill') end
+return 'OK'`,
+)
+
+/** KEYS  1  the partition's meta      ARGV  1  tenant      Returns  the time in µs */
+export const clock = placedScript(
+  'clock',
+  `local time = redis.call('TIME')
+return time[1] .. string.format('%06d', tonumber(time[2]))`,
 )
 
 /**
@@ -103,7 +127,7 @@ return 'OK'`,
  * Returns  {{amounts, …}, {{id, reason or '', {field, value, …}}, …}}   amounts of each meter in each slot, or nil: "events
  *          quantity", and where some are known to be lost " events quantity since_ms" of them
  */
-export const readAccepted = script(
+export const readAccepted = placedScript(
   'read-accepted',
   `${segmentIds}
 local tenant = ARGV[1]

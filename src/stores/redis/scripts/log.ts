@@ -1,4 +1,4 @@
-import { script } from '../script.ts'
+import { placedScript } from './placement.ts'
 
 /**
  * What a tenant's calls logged and Postgres perhaps does not have yet, in the order of arrival or against it, as far as it goes.
@@ -8,10 +8,11 @@ import { script } from '../script.ts'
  * ARGV  1  tenant   2  asc or desc   3  from µs   4  to µs, both of them included   5  most bytes (one call at least)
  *       6  only calls whose text has this somewhere; '' for all
  *
- * Returns  {{segment, …}, {segment, field, text, …}, {segment, kept, …}, next}    segments: all that are not discarded; next: when
- *          the first call came that was not read, in µs, or ''. Calls of one instant are read together
+ * Returns  {{segment, …}, {segment, field, text, …}, {segment, kept, …}, next, {erasure, to µs, …}, since}    segments: all that are not discarded; next: when
+ *          the first call came that was not read, in µs, or ''. Calls of one instant are read together; erasures: those that cover some of it, of any tenant;
+ *          since: what it has arrived from then on, in µs, or ''
  */
-export const readLog = script(
+export const readLog = placedScript(
   'read-log',
   `
 local prefix, descending = '~' .. ARGV[1] .. '\\31', ARGV[2] == 'desc'
@@ -19,6 +20,13 @@ local from, to, room, part = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local segments = redis.call('ZRANGE', SEALED, 0, -1)
 local open = parse_state(redis.call('HGET', META, 's')).open
 if open then segments[#segments + 1] = open end
+local since = nil
+for _, id in ipairs(segments) do
+  local born = tonumber(string.match(id, '^%d+'))
+  if born and (not since or born < since) then since = born end
+end
+local erased = since and redis.call('ZRANGEBYSCORE', ERASED, integer(since) .. '000', '+inf', 'WITHSCORES') or {}
+since = since and integer(since) .. '000' or ''
 local names, of_segment, kept = {}, {}, {}
 for _, id in ipairs(segments) do
   for _, field in ipairs(redis.call('HKEYS', segment_key(id))) do
@@ -38,7 +46,7 @@ if descending then table.sort(names, function(a, b) return a > b end) else table
 local calls, last = {}, nil
 for _, field in ipairs(names) do
   local micros = string.sub(field, #prefix + 1, #prefix + 16)
-  if room <= 0 and micros ~= last then return {segments, calls, kept, micros} end
+  if room <= 0 and micros ~= last then return {segments, calls, kept, micros, erased, since} end
   last = micros
   local text = redis.call('HGET', segment_key(of_segment[field]), field)
   if part == '' or string.find(text, part, 1, true) then
@@ -48,6 +56,6 @@ for _, field in ipairs(names) do
     room = room - #text
   end
 end
-return {segments, calls, kept, ''}
+return {segments, calls, kept, '', erased, since}
 `,
 )

@@ -2,43 +2,9 @@ import { LOG_BYTE_WEIGHT } from '../../../metering/limits.ts'
 import { luaNamed, script } from '../script.ts'
 import { luaDecimal } from './decimal.ts'
 import { luaIds } from './ids.ts'
+import { luaPlacement } from './placement.ts'
+import { recordHeader } from './record-header.ts'
 import { luaValues } from './values.ts'
-
-/** What a call says besides its events, by name: ARGV from 1 on, in this order. */
-export const recordHeader = [
-  'tenant',
-  /** of the caller's configuration */
-  'version',
-  /** number of partitions */
-  'partitions',
-  /** the callers that share the call, in order, with commas between them: s(trict) or l(enient), and how many events are its */
-  'groups',
-  /** for a new segment's id */
-  'nonce',
-  /** the caller's */
-  'slot',
-  'segment_max_age_ms',
-  'segment_max_counters',
-  'segment_max_bytes',
-  'backlog_max_counters',
-  'backlog_max_counters_of_tenant',
-  'backlog_max_log_bytes',
-  'backlog_max_log_bytes_of_tenant',
-  'dedupe_window_ms',
-  /** how ids are laid out: scripts/ids.ts */
-  'dedupe_max_ids',
-  'dedupe_bucket_ids',
-  /** number of meters */
-  'meters',
-  /** how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce) */
-  'merges',
-  /** which meter each counter is of, by position (from 1), with commas between them */
-  'meter_of',
-  /** the lists of its events, as JSON; '': nothing is logged */
-  'lists',
-  /** How many of the counters, the last ones, are those of the lists. The last meter is the log then. */
-  'list_counters',
-] as const
 
 /**
  * Claims the ids of a call's events and counts the new ones, in one step. A script is not rolled back when it fails
@@ -62,12 +28,13 @@ export const recordHeader = [
  *                                  event; and then a letter an event: n(ew) d(uplicate) c(onflict) r(ange)
  *                                  taken: for each meter the account of the slot now, "events quantity", or '' if it took none
  *          {'stale', version}      the configuration here is newer: nothing is written
- *          {'backlog', scope}      tenant or partition is full: nothing is written
+ *          {'backlog', scope, of}  tenant or partition is full, of counters or of the log: nothing is written
  *          {'partitions', n}       the data was written with another number of partitions
+ *          {'moved', text}         a later placement of the tenant is known here: nothing is written
  */
 export const record = script(
   'record',
-  `${luaDecimal}${luaValues}${luaIds}
+  `${luaDecimal}${luaValues}${luaIds}${luaPlacement}
 ${luaNamed('call', recordHeader)}
 local tenant, version, meters = call.tenant, tonumber(call.version), tonumber(call.meters)
 local AFTER_HEADER = ${recordHeader.length}
@@ -77,9 +44,17 @@ local meta_fields = {'s', 't:' .. tenant}
 for m = 1, meters do
   meta_fields[2 + m] = 'a:' .. call.slot .. ':' .. tenant .. ':' .. ARGV[AFTER_HEADER - 1 + 2 * m]
 end
+meta_fields[3 + meters] = 'p:' .. tenant
 local meta = redis.call('HMGET', META, unpack(meta_fields))
 local partition = parse_state(meta[1])
 if partition.partitions and partition.partitions ~= call.partitions then return {'partitions', partition.partitions} end
+local placement_version, known_placement = tonumber(call.placement_version), meta[3 + meters]
+local later = overtakes(known_placement, placement_version, call.placement_nonce)
+if later then return {'moved', later} end
+local function keep_placement()
+  if not is_news(known_placement, placement_version) then return end
+  redis.call('HSET', META, 'p:' .. tenant, call.placement_version .. ' ' .. call.placement_nonce .. ' ' .. call.placement)
+end
 local newest, tenant_unsettled, generations, tenant_logged = parse_tenant(meta[2])
 if newest > version then return {'stale', integer(newest)} end
 
@@ -183,7 +158,10 @@ for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
   answers[#answers + 1] = (refused and 'x' or 'r') .. table.concat(verdicts)
 end
 answers = table.concat(answers, ',')
-if #claims == 0 then return {'done', answers, {}} end
+if #claims == 0 then
+  keep_placement()
+  return {'done', answers, {}}
+end
 
 -- What each meter took.
 local taken = {}
@@ -254,13 +232,13 @@ if call.lists ~= '' then
   writes[#writes + 1] = text
   logged = #field + #text
   added_bytes = added_bytes + math.ceil(${LOG_BYTE_WEIGHT} * logged)
-  if tenant_logged + logged > tonumber(call.backlog_max_log_bytes_of_tenant) then return {'backlog', 'tenant'} end
-  if partition.logged + logged > tonumber(call.backlog_max_log_bytes) then return {'backlog', 'partition'} end
+  if tenant_logged + logged > tonumber(call.backlog_max_log_bytes_of_tenant) then return {'backlog', 'tenant', 'log'} end
+  if partition.logged + logged > tonumber(call.backlog_max_log_bytes) then return {'backlog', 'partition', 'log'} end
 end
 local fresh = #index / 2
 if fresh > 0 then
-  if tenant_unsettled + fresh > tonumber(call.backlog_max_counters_of_tenant) then return {'backlog', 'tenant'} end
-  if partition.unsettled + fresh > tonumber(call.backlog_max_counters) then return {'backlog', 'partition'} end
+  if tenant_unsettled + fresh > tonumber(call.backlog_max_counters_of_tenant) then return {'backlog', 'tenant', 'counters'} end
+  if partition.unsettled + fresh > tonumber(call.backlog_max_counters) then return {'backlog', 'partition', 'counters'} end
 end
 
 -- Only now write. The first write is one that a full Redis refuses, so that it refuses all of them.
@@ -269,11 +247,12 @@ local function write(command, key, values)
     redis.call(command, key, unpack(values, from, math.min(from + 2 * CHUNK - 1, #values)))
   end
 end
+keep_placement()
 local rotated
 current, rotated = to_write(current, older, layout, now)
 claim(tenant, current, claims, id_texts)
 if rotated then keep_for_a_window(tenant, {current, unpack(older)}, layout.window, now) end
-forget(tenant, dead)
+forget(tenant, dead, now)
 
 -- Events that no meter counts claim their ids, and touch no segment.
 if #writes > 0 and not fits then

@@ -21,8 +21,10 @@ end
  * KEYS  1  the partition's meta
  * ARGV  1  owner of the lease   2  lease_ms, 0 for none   3  settle_after_ms   4  number of partitions
  *
- * Returns  {'sealed', now_ms, {{id, born_ms, reason or nil}, …}, offer, ids}   offer: names when kept segments were last offered
- *                               again; ids: 1 if there are some to be forgotten, which is looked for every ten minutes
+ * Returns  {'sealed', now_ms, {{id, born_ms, reason or nil}, …}, offer, ids, fill, opened}   offer: names when kept segments were
+ *                               last offered again; ids: 1 if there are some to be forgotten, which is looked for every ten
+ *                               minutes; fill: when it was said that a meter is to be filled, or ''; opened: in partition 0, how
+ *                               many partitions there are, or less
  *          {'leased', until_ms}   another owner is at work: nothing is changed
  *          {'partitions', n}      the data was written with another number of partitions
  */
@@ -30,7 +32,7 @@ export const seal = script(
   'seal',
   `${sealedList}
 local now = now_ms()
-local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until', 'offer', 'looked_for_ids')
+local meta = redis.call('HMGET', META, 's', 'lease_owner', 'lease_until', 'offer', 'looked_for_ids', 'fill', 'opened')
 local partition = parse_state(meta[1])
 if partition.partitions and partition.partitions ~= ARGV[4] then return {'partitions', partition.partitions} end
 if meta[2] and meta[2] ~= ARGV[1] and tonumber(meta[3]) > now then return {'leased', meta[3]} end
@@ -58,7 +60,7 @@ local several = segments[2] and tonumber(segments[2][2]) + tonumber(ARGV[3]) <= 
 if several and tonumber(ARGV[2]) > 0 then
   redis.call('HSET', META, 'lease_owner', ARGV[1], 'lease_until', integer(now + tonumber(ARGV[2])))
 end
-return {'sealed', integer(now), segments, meta[4] or '', ids}
+return {'sealed', integer(now), segments, meta[4] or '', ids, meta[6] or '', meta[7] or '0'}
 `,
 )
 

@@ -64,6 +64,22 @@ return 'OK'
 )
 
 /**
+ * Which of these segments are here at all: open, sealed, or settled and kept for a while.
+ *
+ * KEYS  1  the partition's meta      ARGV  1…  ids      Returns  {id, …}
+ */
+export const knownSegments = script(
+  'known-segments',
+  `
+local known = {}
+for _, id in ipairs(ARGV) do
+  if redis.call('EXISTS', segment_key(id)) == 1 then known[#known + 1] = id end
+end
+return known
+`,
+)
+
+/**
  * Marks a sealed segment that can't be settled. Its counters stay, and stay part of every bill.
  *
  * KEYS  1  the partition's meta      ARGV  1  id   2  why

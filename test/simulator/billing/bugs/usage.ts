@@ -63,10 +63,11 @@ export const usageBugs: Bug[] = [
   },
   {
     name: 'both ends of a period',
-    what: 'the hour in which a period ends is in it, and in the next one',
+    what: 'the hour, and the day, that begins when a period ends is in it, and in the next one',
     sql: (statement) =>
       statement
-        .replaceAll('bucket >= since and bucket < t', 'bucket >= since and bucket <= t')
+        .replaceAll('bucket >= i and bucket < t', 'bucket >= i and bucket <= t')
+        .replaceAll('day >= y and day < yt', 'day >= y and day <= yt')
         .replaceAll('k >= since and k < t', 'k >= since and k <= t'),
   },
   {

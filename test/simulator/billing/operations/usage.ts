@@ -12,13 +12,14 @@ import { readBooks } from '../books.ts'
 import { laws } from '../laws.ts'
 import type { SimEvent } from '../usage.ts'
 import type { Batch, Year } from '../year.ts'
+import { correctBatch } from './correct-batch.ts'
 
 const HOUR_MS = 3_600_000
 /** Events are taken for 35 days; a retry needs some hours more. */
 const OLDEST_HOURS = 34 * 24
 const changes = ['3', '-1', '12', '-12', '0.25', '100', '-100']
 
-const content = fc.record({
+export const content = fc.record({
   gauge: fc.constantFrom(false, false, true),
   quantity: fc.constantFrom('0', '1', '3', '6.5', '40', '700.123456'),
   change: fc.constantFrom(...changes),
@@ -138,7 +139,11 @@ export function newEvent(year: Year, customer: string, drawn: Drawn<typeof conte
   }
 }
 
-export async function sendBatch(year: Year, isolate: number, batch: Batch, pace: Pace): Promise<void> {
+/** Once more, until it is answered. */
+export const sendBatch = (year: Year, isolate: number, batch: Batch, pace: Pace): Promise<void> =>
+  batch.correction ? correctBatch(year, isolate, batch, pace) : recordBatch(year, isolate, batch, pace)
+
+async function recordBatch(year: Year, isolate: number, batch: Batch, pace: Pace): Promise<void> {
   const { services } = year.isolate(isolate)
   await year.start('send', year.isolate(isolate), pace, async () => {
     const config = await services.configs.load(year.tenants[batch.tenant]!.id)

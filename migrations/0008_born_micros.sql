@@ -1,0 +1,2 @@
+DROP INDEX "meters_reaching_back";--> statement-breakpoint
+ALTER TABLE "meters" ADD COLUMN "born_micros" bigint;

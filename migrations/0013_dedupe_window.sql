@@ -1,0 +1,1 @@
+ALTER TABLE "tenants" ADD COLUMN "dedupe_window_hours" integer;

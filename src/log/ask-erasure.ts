@@ -1,0 +1,56 @@
+// A customer's events are to be erased: from here on no read shows them, and what can be taken out at once is.
+
+import { TollgateError } from '../kernel/errors.ts'
+import type { CounterStore } from '../metering/ports.ts'
+import { type EraseServices, eraseEvents } from './erase-events.ts'
+import type { Erasure, ErasureNotes } from './erasure-ports.ts'
+import { ERASED_BLOCKS_AT_FIRST, NOTED_ERASURES_AT_ONCE } from './limits.ts'
+
+export type AskServices = EraseServices & {
+  counters: EraseServices['counters'] & Pick<CounterStore, 'findPartitions'> & ErasureNotes
+}
+
+export async function askErasure(
+  services: AskServices,
+  { tenantId, newId }: { tenantId: string; newId: () => string },
+  customerId: string,
+): Promise<Erasure> {
+  const { counters, erasures } = services
+  const byMicros = await counters.arrivedMicros(tenantId, customerId)
+  const erasure = { id: newId(), tenantId, customerId, byMicros }
+  await erasures.enter([erasure])
+  // Of a request that is executed again, the first one's time stands.
+  const { byMicros: standing } = (await erasures.find(tenantId, erasure.id))!
+  await counters.noteErasure({ ...erasure, byMicros: standing })
+  await eraseEvents(services, { tenantId, limit: ERASED_BLOCKS_AT_FIRST })
+  return readErasure(services, tenantId, erasure.id)
+}
+
+/** Throws not_found. */
+export async function readErasure(
+  { erasures }: Pick<EraseServices, 'erasures'>,
+  tenantId: string,
+  id: string,
+): Promise<Erasure> {
+  const erasure = await erasures.find(tenantId, id)
+  if (erasure !== null) return erasure
+  throw new TollgateError('not_found', `There is no erasure ${id}. GET /api/v1/erasures lists yours.`)
+}
+
+/** After Postgres was put back to an earlier point: what it has forgotten is to be erased again. Gives how many are known. */
+export async function reofferErasures({
+  counters,
+  erasures,
+}: Pick<AskServices, 'counters' | 'erasures'>): Promise<number> {
+  let offered = 0
+  for (const { id: partition } of await counters.findPartitions()) {
+    for (let skip = 0; ; ) {
+      const noted = await counters.notedErasures(partition, skip, NOTED_ERASURES_AT_ONCE)
+      if (noted.length > 0) await erasures.enter(noted)
+      offered += noted.length
+      skip += noted.length
+      if (noted.length < NOTED_ERASURES_AT_ONCE) break
+    }
+  }
+  return offered
+}
