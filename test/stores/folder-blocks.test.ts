@@ -82,8 +82,11 @@ describe('blocks in a folder', () => {
     await writeFile(join(drafts, 'young'), 'half of a')
     const then = (Date.now() - DRAFT_KEPT_MS - 60_000) / 1_000
     await utimes(join(drafts, 'old'), then, then)
+    // What another process is about to empty a replaced block with.
+    await writeFile(join(drafts, 'empty'), '')
+    await utimes(join(drafts, 'empty'), 0, 0)
     await openFolderBlocks(root)
-    expect(await readdir(drafts)).toEqual(['young'])
+    expect((await readdir(drafts)).sort()).toEqual(['empty', 'young'])
   })
 
   it('are listed without what others put there', async () => {

@@ -221,6 +221,9 @@ async function clearDrafts(drafts: string): Promise<void> {
   for (const name of await readdir(drafts)) {
     const file = join(drafts, name)
     const found = await unlessGone(stat(file))
-    if (found !== null && found.mtimeMs < Date.now() - DRAFT_KEPT_MS) await unlessGone(unlink(file))
+    if (found === null) continue
+    // One that is to empty another is from 1970 until it is in its place, which a process beside this one may be about to do.
+    const writtenMs = isEmptied(found) ? found.ctimeMs : found.mtimeMs
+    if (writtenMs < Date.now() - DRAFT_KEPT_MS) await unlessGone(unlink(file))
   }
 }
