@@ -96,7 +96,10 @@ export function checkIdentities(world: World, countOf: (event: SimEvent) => numb
 
 type Read = { tenant: Tenant; events: SimEvent[]; begunAt: number; filled: boolean }
 
-/** A change of meters holds from its answer on. After Redis has gone back in time an isolate may use its cache for 30 seconds. */
+/**
+ * A change of meters holds from its answer on. After Redis has gone back in time an isolate may use its cache for 30 seconds. One
+ * that is archived while it is filled has a part, and may have a correction of what it did not get to.
+ */
 function checkExtras(
   world: World,
   { tenant, events, begunAt, filled }: Read,
@@ -110,6 +113,7 @@ function checkExtras(
     if (reachesBack(extra.n) && !filled) continue
     const has = countsOf(shown.get(`extra_${extra.n}`) ?? 0n).counts
     for (const [i, event] of events.entries()) {
+      if (reachesBack(extra.n) && extra.archiveBegunAt !== null && event.id.corrected) continue
       const [count, total] = [has[i]!, counts[i]!]
       const isLoose = world.oracle.rollbacks + world.postgresRestores > 0
       const due = reachesBack(extra.n)
