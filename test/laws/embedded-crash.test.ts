@@ -9,6 +9,7 @@ import { type EmbeddedRedis, openEmbeddedRedis } from '../../src/stores/redis/em
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { temporaryFolder } from '../local/support.ts'
 import { afterCrash, handledDisk } from '../support/disks.ts'
+import { STRIDE } from '../support/effort.ts'
 import { tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { send, totals, worldOn } from '../support/world.ts'
@@ -102,7 +103,7 @@ it.each(['kill', 'power cut'] as const)(
   'a %s at any step loses nothing and counts nothing twice',
   async (how) => {
     let at = 1
-    while (await crashesOnce(at, how)) at++
+    while (await crashesOnce(at, how)) at += STRIDE
     expect(at).toBeGreaterThan(25)
   },
 )

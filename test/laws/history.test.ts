@@ -25,6 +25,7 @@ import {
   type ReplayWorld,
   replayWorld,
 } from '../log/replaying.ts'
+import { cases } from '../support/effort.ts'
 import { logOf } from '../support/log.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
@@ -157,7 +158,7 @@ describe('history', () => {
         for (const history of [true, false])
           expect(taken(history)).toBe(countedLive ? sends.filter((one) => one.history === history).length : 0)
       }),
-      { numRuns: 25 },
+      cases(8, 25),
     ))
 
   it('goes by ids as live usage does: what was one is not counted as the other', async () => {

@@ -11,6 +11,7 @@ import { aggregations, type TenantConfig } from '../../src/metering/meter.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
 import { reoffer } from '../../src/metering/reoffer.ts'
 import { dyingAt, emptied } from '../support/dying.ts'
+import { cases } from '../support/effort.ts'
 import { idsOf, logOf } from '../support/log.ts'
 import { MemoryBlockStore } from '../support/memory-blocks.ts'
 import { meter, meterId, tenantConfig } from '../support/metering.ts'
@@ -204,7 +205,7 @@ describe('the log, counted again,', () => {
   ])('is the usage of every aggregation, with blocks in %s', async (_, outside) => {
     await fc.assert(
       fc.asyncProperty(pool, ops, (contents, all) => run(contents, all as Op[], outside)),
-      { numRuns: Number(process.env.RECOUNT_RUNS ?? 10), endOnFailure: true },
+      { ...cases(4, 10), endOnFailure: true },
     )
   })
 })

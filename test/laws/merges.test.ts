@@ -7,6 +7,7 @@ import { text } from '../../src/kernel/decimal.ts'
 import { flush } from '../../src/metering/flush.ts'
 import { aggregations } from '../../src/metering/meter.ts'
 import { readUsage } from '../../src/metering/read-usage.ts'
+import { cases } from '../support/effort.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
 import { type Drawn, oracles, quantity, SCALE } from '../support/oracles.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
@@ -90,7 +91,7 @@ describe('law 5: aggregations are commutative merges', () => {
           expect(got).toEqual(want)
         },
       ),
-      { numRuns: 40 },
+      cases(12, 40),
     )
   })
 })

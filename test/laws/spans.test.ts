@@ -9,6 +9,7 @@ import { type Aggregation, aggregations, type TenantConfig } from '../../src/met
 import { type HourQuantity, type Hours, readHours } from '../../src/metering/read-hours.ts'
 import { type PartQuantity, readSpans } from '../../src/metering/read-spans.ts'
 import type { Span } from '../../src/metering/span.ts'
+import { cases } from '../support/effort.ts'
 import { interleavings, runInOrder } from '../support/interleave.ts'
 import { meter, type Sent, tenantConfig } from '../support/metering.ts'
 import { type Drawn, oracles, quantity, SCALE } from '../support/oracles.ts'
@@ -199,7 +200,7 @@ describe('every event is in exactly one part of a span, and every part is exact'
             for (const one of [...parts, rest]) expect(text(one.settledQuantity)).toBe(text(one.quantity))
         },
       ),
-      { numRuns: 25 },
+      cases(8, 25),
     )
   })
 })

@@ -7,6 +7,7 @@ import { rfc3339 } from '../../src/kernel/time.ts'
 import type { EventChange } from '../../src/log/act.ts'
 import { fillMeters } from '../../src/log/fill-meters.ts'
 import { aggregations } from '../../src/metering/meter.ts'
+import { cases } from '../support/effort.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
 import { corrected, correctedTenant, correctOne, everyMeter, reverted, settleAll } from './correcting.ts'
@@ -250,7 +251,7 @@ async function run(ops: Op[]): Promise<void> {
 describe('corrections', () => {
   it('leave the figures of the events as they stand, whatever came between', async () => {
     await fc.assert(fc.asyncProperty(fc.array(drawnOp, { minLength: 8, maxLength: 24 }), run), {
-      numRuns: Number(process.env.ACT_RUNS ?? 8),
+      ...cases(4, 8),
       endOnFailure: true,
     })
   }, 600_000)

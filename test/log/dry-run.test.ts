@@ -22,6 +22,7 @@ import { reviseMeter, revisionOf, tryRevision } from '../../src/metering/revise-
 import { revisionInputSchema } from '../../src/metering/revision-input.ts'
 import { PostgresAccountStore } from '../../src/stores/postgres/account-store.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
+import { cases } from '../support/effort.ts'
 import type { Sent } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
@@ -217,7 +218,7 @@ describe('a dry run', () => {
           await asSaid(tenantId, 'm', told, before)
         },
       ),
-      { numRuns: 5 },
+      cases(2, 5),
     )
   })
 
@@ -258,7 +259,7 @@ describe('a dry run', () => {
           expect(totals).toEqual([...after.totals].filter(([, is]) => is !== '0'))
         },
       ),
-      { numRuns: 4 },
+      cases(2, 4),
     )
   })
 })

@@ -13,6 +13,7 @@ import { reofferActs } from '../../src/log/offer-acts.ts'
 import { reoffer } from '../../src/metering/reoffer.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { Crash } from '../support/dying.ts'
+import { STRIDE } from '../support/effort.ts'
 import { idsOf, logOf } from '../support/log.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { imageOf, type PostgresImage, putBack } from '../support/postgres-image.ts'
@@ -314,7 +315,7 @@ describe.each(blockStores)('with blocks in $name', ({ open }) => {
       await send(event('small', '1'), event('large', '300'))
       await settleAll(world)
       const backup = await image()
-      for (let at = 1; ; at++) {
+      for (let at = 1; ; at += STRIDE) {
         await putBack(postgres.db, backup)
         await redis.client.del(...(await redis.client.keys('tg:*act*')), 'none')
         const { of, died } = dying(at, when)
@@ -347,7 +348,7 @@ describe.each(blockStores)('with blocks in $name', ({ open }) => {
       await correctOne(world, tenant, 'large', { quantity: '9' })
       await reverted(world, tenant, moved)
       const before = await shown()
-      for (let at = 1; ; at++) {
+      for (let at = 1; ; at += STRIDE) {
         const { of, died } = dying(at, when)
         await restored(backup, of).catch(() => {})
         await settleAll(world)

@@ -9,6 +9,7 @@ import { archiveMeter } from '../../src/metering/archive-meter.ts'
 import { flush } from '../../src/metering/flush.ts'
 import { aggregations } from '../../src/metering/meter.ts'
 import { reconcile } from '../../src/metering/reconcile.ts'
+import { cases } from '../support/effort.ts'
 import type { Sent } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
@@ -178,7 +179,7 @@ async function run(ops: Op[]): Promise<void> {
 describe('a meter that reaches back', () => {
   it('shows what it would have counted live, unless it says that it is incomplete', async () => {
     await fc.assert(fc.asyncProperty(fc.array(op, { minLength: 6, maxLength: 18 }), run), {
-      numRuns: Number(process.env.REPLAY_RUNS ?? 12),
+      ...cases(4, 12),
       endOnFailure: true,
     })
   }, 600_000)

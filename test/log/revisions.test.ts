@@ -17,6 +17,7 @@ import { reconcile } from '../../src/metering/reconcile.ts'
 import { cancelRevision, replayOf, reviseMeter, revisionOf } from '../../src/metering/revise-meter.ts'
 import { revisionInputSchema } from '../../src/metering/revision-input.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
+import { cases } from '../support/effort.ts'
 import type { Sent } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
@@ -279,7 +280,7 @@ describe('a revision', () => {
       }),
     })
     await fc.assert(fc.asyncProperty(schedule, run), {
-      numRuns: Number(process.env.REPLAY_RUNS ?? 8),
+      ...cases(3, 8),
       endOnFailure: true,
     })
   }, 600_000)

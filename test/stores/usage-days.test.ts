@@ -9,6 +9,7 @@ import type { UsageSpan } from '../../src/metering/ports.ts'
 import { daysIn, pieceDays } from '../../src/metering/span-days.ts'
 import { fillDays } from '../../src/stores/postgres/fill-days.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
+import { cases } from '../support/effort.ts'
 import { type PostgresBackend, postgresBackends, tenantIn } from '../support/postgres.ts'
 import { daysMade, daysOf, monthsMade, monthsOf } from '../support/usage-days.ts'
 
@@ -157,7 +158,7 @@ describe.each(postgresBackends)('days beside hours on $name', ({ name, open }) =
             }
           },
         ),
-        { numRuns: 20 },
+        cases(8, 20),
       )
     },
   )

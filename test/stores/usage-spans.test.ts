@@ -8,6 +8,7 @@ import type { LiveCounter, MergedValue, SegmentRef, UsageSpan } from '../../src/
 import { rows } from '../../src/stores/postgres/db.ts'
 import { spansStatement } from '../../src/stores/postgres/usage-spans.ts'
 import { PostgresUsageStore } from '../../src/stores/postgres/usage-store.ts'
+import { cases } from '../support/effort.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 
 const hour = 3_600_000
@@ -134,7 +135,7 @@ describe.each(postgresBackends)('spans of a usage store on $name', ({ open }) =>
           }
         },
       ),
-      { numRuns: 60 },
+      cases(20, 60),
     )
   })
 
@@ -188,7 +189,7 @@ describe.each(postgresBackends)('spans of a usage store on $name', ({ open }) =>
           }
         },
       ),
-      { numRuns: 30 },
+      cases(10, 30),
     )
   })
 

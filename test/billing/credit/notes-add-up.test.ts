@@ -9,9 +9,10 @@ import { takesBack } from '../../../src/billing/invoices/compute.ts'
 import type { Invoice, InvoiceLine } from '../../../src/billing/invoices/invoice.ts'
 import { minorUnits } from '../../../src/kernel/currency.ts'
 import { type Issue, TollgateError } from '../../../src/kernel/errors.ts'
+import { cases } from '../../support/effort.ts'
 import { feeOf, NotedInvoice, prorationOf, usageOf } from './noted-invoice.ts'
 
-const RUNS = { numRuns: 400 }
+const RUNS = cases(150, 400)
 
 const minorOf = (amount: string, currency: string): bigint => {
   const [whole = '', decimals = ''] = amount.split('.')

@@ -9,6 +9,7 @@ import { reopenInvoices } from '../../../src/billing/invoices/reopen-invoices.ts
 import { readBill } from '../../../src/billing/read-bill.ts'
 import { decimal, sum } from '../../../src/kernel/decimal.ts'
 import type { CounterChange, CustomerEffect } from '../../../src/log/effect.ts'
+import { cases } from '../../support/effort.ts'
 import { type PostgresBackend, postgresBackends } from '../../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../../support/redis.ts'
 import { Correcting, type MeterKey, meters, type Row } from './correcting.ts'
@@ -166,7 +167,7 @@ describe('a correction of usage that is invoiced', () => {
           )
         },
       ),
-      { numRuns: Number(process.env.EFFECT_RUNS || 12) },
+      cases(6, 12),
     )
   }, 600_000)
 })

@@ -3,13 +3,14 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isFull } from '../../support/effort.ts'
 import { catchBug } from '../find-bugs.ts'
 import { randomSeed, run } from '../run.ts'
 import { type FarEnds, openFarEnds } from '../stores.ts'
 import { placingBugs } from './bugs.ts'
 import { placing } from './schedule.ts'
 
-const SCHEDULES = Number(process.env.SIMULATE_PLACED || 40)
+const SCHEDULES = Number(process.env.SIMULATE_PLACED || 12)
 const STEPS = 40
 const seed = process.env.SIMULATE_SEED ? Number(process.env.SIMULATE_SEED) : randomSeed()
 const CAUGHT_WITHIN = 100
@@ -43,7 +44,7 @@ describe('tenants in several databases', () => {
 })
 
 describe(`a deliberate bug of moves is caught within ${CAUGHT_WITHIN} schedules`, () => {
-  it.each(['former homes are not asked', 'a bill by an old placement'])(
+  it.each(['former homes are not asked', ...(isFull ? ['a bill by an old placement'] : [])])(
     '%s',
     async (name) => {
       const bug = placingBugs.find((one) => one.name === name)!
