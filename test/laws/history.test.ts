@@ -28,6 +28,7 @@ import {
 import { logOf } from '../support/log.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { runs } from '../support/two-databases.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -157,7 +158,7 @@ describe('history', () => {
         for (const history of [true, false])
           expect(taken(history)).toBe(countedLive ? sends.filter((one) => one.history === history).length : 0)
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     ))
 
   it('goes by ids as live usage does: what was one is not counted as the other', async () => {

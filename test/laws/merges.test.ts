@@ -11,6 +11,7 @@ import { meter, tenantConfig } from '../support/metering.ts'
 import { type Drawn, oracles, quantity, SCALE } from '../support/oracles.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { runs } from '../support/two-databases.ts'
 import { send, worldOn } from '../support/world.ts'
 
 const hour = 3_600_000
@@ -90,7 +91,7 @@ describe('law 5: aggregations are commutative merges', () => {
           expect(got).toEqual(want)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 })

@@ -9,6 +9,7 @@ import { fillMeters } from '../../src/log/fill-meters.ts'
 import { aggregations } from '../../src/metering/meter.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { runs } from '../support/two-databases.ts'
 import { corrected, correctedTenant, correctOne, everyMeter, reverted, settleAll } from './correcting.ts'
 import {
   addMeter,
@@ -250,7 +251,7 @@ async function run(ops: Op[]): Promise<void> {
 describe('corrections', () => {
   it('leave the figures of the events as they stand, whatever came between', async () => {
     await fc.assert(fc.asyncProperty(fc.array(drawnOp, { minLength: 8, maxLength: 24 }), run), {
-      numRuns: Number(process.env.ACT_RUNS ?? 8),
+      numRuns: runs(Number(process.env.ACT_RUNS ?? 8)),
       endOnFailure: true,
     })
   }, 600_000)

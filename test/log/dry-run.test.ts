@@ -25,6 +25,7 @@ import { rows } from '../../src/stores/postgres/db.ts'
 import type { Sent } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { runs } from '../support/two-databases.ts'
 import { correctOne, settleAll } from './correcting.ts'
 import {
   addMeter,
@@ -217,7 +218,7 @@ describe('a dry run', () => {
           await asSaid(tenantId, 'm', told, before)
         },
       ),
-      { numRuns: 5 },
+      { numRuns: runs(5) },
     )
   })
 
@@ -258,7 +259,7 @@ describe('a dry run', () => {
           expect(totals).toEqual([...after.totals].filter(([, is]) => is !== '0'))
         },
       ),
-      { numRuns: 4 },
+      { numRuns: runs(4) },
     )
   })
 })

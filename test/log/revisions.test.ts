@@ -20,6 +20,7 @@ import { rows } from '../../src/stores/postgres/db.ts'
 import type { Sent } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { runs } from '../support/two-databases.ts'
 import { intercept } from '../support/world.ts'
 import {
   addMeter,
@@ -279,7 +280,7 @@ describe('a revision', () => {
       }),
     })
     await fc.assert(fc.asyncProperty(schedule, run), {
-      numRuns: Number(process.env.REPLAY_RUNS ?? 8),
+      numRuns: runs(Number(process.env.REPLAY_RUNS ?? 8)),
       endOnFailure: true,
     })
   }, 600_000)

@@ -7,6 +7,7 @@ import type { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { upstashConnection } from '../../src/stores/redis/upstash.ts'
+import { inTwo, isSpread } from './two-databases.ts'
 
 export const real = process.env.TEST_SERVERS === 'real'
 
@@ -38,6 +39,8 @@ export async function freshRedis(database: number): Promise<string> {
 
 export type RedisBackend = {
   connection: RedisConnection
+  /** Of another database: the counters are in both, and tenants are spread over them (two-databases.ts). */
+  second?: RedisConnection
   /** the far end itself, to look at keys and to break things */
   client: Redis
   /** what happens to the next requests on the wire (only through the bridge) */
@@ -73,6 +76,7 @@ async function openFarEnd(): Promise<{ client: Redis; close(): Promise<void> }> 
 }
 
 async function direct(): Promise<RedisBackend> {
+  if (isSpread()) return inTwo(openFarEnd)
   const { client, close } = await openFarEnd()
   return { connection: tcpConnection(client), client, setFault: () => {}, close }
 }
