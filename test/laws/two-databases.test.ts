@@ -19,6 +19,7 @@ const laws = {
 }
 const others = {
   imports: () => import('./imports.test.ts'),
+  'the counter store': () => import('../stores/counter-store.test.ts'),
   history: () => import('./history.test.ts'),
   merges: () => import('./merges.test.ts'),
   'meter ids': () => import('./meter-ids.test.ts'),

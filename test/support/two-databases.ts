@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 import { PlacementCache } from '../../src/access/placement-cache.ts'
 import type { Limits } from '../../src/metering/limits.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
-import { movedTo } from '../../src/metering/placement/placement.ts'
+import { firstPlacement, movedTo } from '../../src/metering/placement/placement.ts'
 import type { Partition, PartitionDirectory } from '../../src/metering/placement/ports.ts'
 import type { CounterStore, SegmentRef } from '../../src/metering/ports.ts'
 import type { Db } from '../../src/stores/postgres/db.ts'
@@ -14,6 +14,7 @@ import { PostgresPlacementStore } from '../../src/stores/postgres/placement-stor
 import type { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { Databases } from '../../src/stores/redis/databases.ts'
+import type { Recording } from '../../src/stores/redis/recording.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import type { RedisBackend } from './redis.ts'
 
@@ -44,6 +45,7 @@ const PARTITIONS: Partition[] = [
   { id: 0, database: 'main', state: 'open' },
   { id: 1, database: 'second', state: 'open' },
 ]
+const BOTH = { home: [0, 1], spreadBy: 'customer' as const }
 const directory: PartitionDirectory = {
   list: async () => PARTITIONS,
   findAll: async () => PARTITIONS,
@@ -72,27 +74,32 @@ class SpreadingStore extends PostgresPlacementStore {
       sql`insert into tenants (id, name, timezone, currency) values (${tenantId}, 'spread', ${timezone}, 'USD') on conflict do nothing`,
     )
     const first = await super.loadPlacement(tenantId)
-    const both = { home: [0, 1], spreadBy: 'customer' as const }
     const nonce = crypto.randomUUID()
     if (first.version === 0)
-      await this.writePlacement(tenantId, first, movedTo(first, both, { nonce, nowMs: Date.now() }))
+      await this.writePlacement(tenantId, first, movedTo(first, BOTH, { nonce, nowMs: Date.now() }))
     this.#done.add(tenantId)
     return await super.loadPlacement(tenantId)
   }
 }
 
-export function spreadCounters(
-  { connection, second }: { connection: RedisConnection; second: RedisConnection },
-  db: Db,
-  config: TenantConfig,
-  limits: Limits,
-): RedisCounterStore {
-  const databases = new Databases({ main: { connection }, second: { connection: second } }, directory, 1)
-  return new RedisCounterStore(
-    databases,
-    new PlacementCache(new SpreadingStore(db, config), 1, Date.now),
-    limits,
-  )
+export type Two = { connection: RedisConnection; second: RedisConnection }
+
+const databasesOf = ({ connection, second }: Two, first = 1) =>
+  new Databases({ main: { connection }, second: { connection: second } }, directory, first)
+
+export function spreadCounters(two: Two, db: Db, config: TenantConfig, limits: Limits): RedisCounterStore {
+  const placements = new PlacementCache(new SpreadingStore(db, config), 1, Date.now)
+  return new RedisCounterStore(databasesOf(two), placements, limits)
+}
+
+/** Where there is no Postgres: no tenant was ever anywhere else. */
+export function alwaysSpread(two: Two, limits: Limits, first: number, recording?: Recording) {
+  const placement = movedTo(firstPlacement(0), BOTH, { nonce: 'spread', nowMs: 0 })
+  const placements = {
+    of: async () => placement,
+    learn: async () => Promise.reject(new Error('It is known where all tenants are')),
+  }
+  return new RedisCounterStore(databasesOf(two, first), placements, limits, recording)
 }
 
 export async function inTwo(
@@ -113,7 +120,10 @@ export async function inTwo(
 /** What suites look at keys with: a key says by its partition in which of the two it is. */
 function bothAsOne(clients: [Redis, Redis]): Redis {
   const of = (key: string): Redis => clients[key.startsWith('tg:{1}') ? 1 : 0]
-  const oneKey = ['hget', 'hgetall', 'hset', 'hdel', 'zadd', 'zrange', 'zrem', 'type', 'exists'] as const
+  const oneKey = [
+    ...(['hget', 'hgetall', 'hset', 'hdel', 'zadd', 'zrange', 'zcard'] as const),
+    ...(['type', 'exists', 'set', 'strlen', 'pttl'] as const),
+  ]
   const byKey = oneKey.map((name) => [
     name,
     (key: string, ...rest: unknown[]) =>
@@ -122,6 +132,7 @@ function bothAsOne(clients: [Redis, Redis]): Redis {
   return {
     ...Object.fromEntries(byKey),
     flushdb: () => Promise.all(clients.map((client) => client.flushdb())),
+    script: () => Promise.all(clients.map((client) => client.script('FLUSH'))),
     keys: async (pattern: string) =>
       (await Promise.all(clients.map((client) => client.keys(pattern)))).flat(),
     del: (...keys: (string | string[])[]) => Promise.all(keys.flat().map((key) => of(key).del(key))),
