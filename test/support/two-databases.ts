@@ -2,7 +2,7 @@
 // behind by one who had all in the first: whoever has a home in the second is asked for there, too.
 
 import { sql } from 'drizzle-orm'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { PlacementCache } from '../../src/access/placement-cache.ts'
 import type { Limits } from '../../src/metering/limits.ts'
 import type { TenantConfig } from '../../src/metering/meter.ts'
@@ -19,10 +19,12 @@ import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import type { RedisBackend } from './redis.ts'
 
 let spread = false
+let opened: (() => Promise<RedisBackend>) | null = null
 
-/** For all that is opened from now on, in this file of tests. */
-export const spreadOverTwo = (): void => {
+/** For all that is opened from now on, in this file of tests. `open`: of what they are, if not of two that suites have anyway. */
+export const spreadOverTwo = (open: (() => Promise<RedisBackend>) | null = null): void => {
   spread = true
+  opened = open
 }
 export const isSpread = (): boolean => spread
 
@@ -105,11 +107,12 @@ export function alwaysSpread(two: Two, limits: Limits, first: number, recording?
 export async function inTwo(
   open: () => Promise<{ client: Redis; close(): Promise<void> }>,
 ): Promise<RedisBackend> {
+  if (opened !== null) return await opened()
   const [main, second] = [await open(), await open()]
   return {
     connection: tcpConnection(main.client),
     second: tcpConnection(second.client),
-    client: bothAsOne([main.client, second.client]),
+    client: asOne([main.client, second.client], (partition) => [main, second][partition]!.client),
     setFault: () => {},
     close: async () => {
       await Promise.all([main.close(), second.close()])
@@ -117,9 +120,9 @@ export async function inTwo(
   }
 }
 
-/** What suites look at keys with: a key says by its partition in which of the two it is. */
-function bothAsOne(clients: [Redis, Redis]): Redis {
-  const of = (key: string): Redis => clients[key.startsWith('tg:{1}') ? 1 : 0]
+/** What suites look at keys with: a key says by its partition where it is. */
+export function asOne(clients: Redis[], ofPartition: (partition: number) => Redis | Cluster): Redis {
+  const of = (key: string) => ofPartition(key.startsWith('tg:{1}') ? 1 : 0)
   const oneKey = [
     ...(['hget', 'hgetall', 'hset', 'hdel', 'zadd', 'zrange', 'zcard'] as const),
     ...(['type', 'exists', 'set', 'strlen', 'pttl'] as const),
