@@ -52,7 +52,7 @@ export type RedisBackend = {
 }
 
 /** Of the other suites, which empty theirs: a worker runs one file at a time, and no two workers have the same. */
-const others = [0, 1, 2, 3, 4, 5]
+const others = [1, 2, 3, 4, 5, 14]
 const PER_WORKER = 3
 const taken = new Set<number>()
 
