@@ -1,5 +1,5 @@
-// Starts the real Worker in workerd for the HTTP suite, with the Upstash and Neon clients over the local bridges. There are two
-// databases of counters, and the suite's tenants are spread over both.
+// Starts the real Worker in workerd for the HTTP suite, with the Upstash and Neon clients over the local bridges. Behind these are
+// embedded stores or real ones. Real ones are two databases of counters, and the suite's tenants are spread over both.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,37 +9,38 @@ import type { TestProject } from 'vitest/node'
 import { startLocalBackends } from '../../src/local/backends.ts'
 import { startUpstashBridge } from '../../src/local/upstash-bridge.ts'
 import { startWorker } from '../../src/local/worker-process.ts'
-import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { freshDatabase } from '../support/postgres.ts'
 import { freshRedisFor, real } from '../support/redis.ts'
 import type { Started } from './harness.ts'
 import { oneInEach } from './one-in-each.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const database = real ? await freshDatabase() : null
-  const redis = real ? await freshRedisFor(project.name) : null
-  const second = await openSecond(redis?.second)
-  const { close, ...server } = await startWorkerd(
-    {},
-    { redisUrl: redis?.main, databaseUrl: database?.url, second: second.address },
-  )
+  if (!real) {
+    const { close, ...server } = await startWorkerd({})
+    project.provide('server', server)
+    return close
+  }
+  const database = await freshDatabase()
+  const redis = await freshRedisFor(project.name)
+  const second = await openSecond(redis.second)
+  const stores = { redisUrl: redis.main, databaseUrl: database.url, second: second.address }
+  const { close, ...server } = await startWorkerd({}, stores)
   project.provide('server', { ...server, spreadOver: await oneInEach(server) })
   return async () => {
     await close()
     await second.close()
-    await database?.drop()
+    await database.drop()
   }
 }
 
 /** Another database of counters, behind a bridge of its own. */
-async function openSecond(url: string | undefined): Promise<{ address: string; close(): Promise<void> }> {
-  const opened = url === undefined ? await openEmbeddedRedis() : null
-  const client = opened?.client ?? new Redis(url!)
+async function openSecond(url: string): Promise<{ address: string; close(): Promise<void> }> {
+  const client = new Redis(url)
   const token = crypto.randomUUID()
   const bridge = await startUpstashBridge({ client, token })
   const close = async () => {
     await bridge.close()
-    await (opened?.close() ?? client.quit())
+    await client.quit()
   }
   return { address: withToken(bridge.url, token), close }
 }
