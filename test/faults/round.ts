@@ -112,11 +112,13 @@ async function strike({ site, random }: SiteLoad, loadMs: number, names: string[
   const drawn = Array.from({ length: 3 + random.int(4) + Math.floor(loadMs / 4_000) }, () =>
     planned(random.pick(catalogue)),
   )
-  // Of several databases, one at least goes and comes back in every round.
+  // Of several databases, one at least goes and comes back in every round: killed, where that loses nothing.
   const outages = catalogue.filter(([name]) => isOutage(name))
-  const plan = [...drawn, ...(site.databases.length > 1 ? [planned(random.pick(outages))] : [])].sort(
-    (x, y) => x.atMs - y.atMs,
-  )
+  const kills = outages.filter(([name]) => name.includes('killed'))
+  const plan = [
+    ...drawn,
+    ...(site.databases.length > 1 ? [planned(random.pick(kills.length > 0 ? kills : outages))] : []),
+  ].sort((x, y) => x.atMs - y.atMs)
   const began = performance.now()
   await Promise.all(
     plan.map(async ({ name, fault, atMs, random: own }) => {
