@@ -8,6 +8,8 @@ const overHttp = (name: string, include: string, globalSetup: string) => ({
 })
 const http = 'test/http/**/*.test.ts'
 const fuzz = 'test/fuzz/fuzz.test.ts'
+/** Tests of other files once more, on other stores: each in modules of its own. */
+const again = ['test/laws/two-databases.test.ts', 'test/local/redis-cluster.test.ts']
 const node = 'test/http/setup-node.ts'
 const workerd = 'test/http/setup-workerd.ts'
 
@@ -19,12 +21,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', http, fuzz],
+          exclude: ['**/node_modules/**', http, fuzz, ...again],
           // Loading the modules anew for each file was a third of the processor time.
           isolate: false,
           ...shared,
         },
       },
+      { test: { name: 'unit, again', include: again, ...shared } },
       overHttp('http on Node', http, node),
       overHttp('http on workerd', http, workerd),
       // On servers of their own: they flush and revoke what others count on.

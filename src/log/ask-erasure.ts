@@ -42,15 +42,16 @@ export async function reofferErasures({
   counters,
   erasures,
 }: Pick<AskServices, 'counters' | 'erasures'>): Promise<number> {
-  let offered = 0
+  // Each is noted in all the partitions of its tenant.
+  const known = new Set<string>()
   for (const { id: partition } of await counters.findPartitions()) {
     for (let skip = 0; ; ) {
       const noted = await counters.notedErasures(partition, skip, NOTED_ERASURES_AT_ONCE)
       if (noted.length > 0) await erasures.enter(noted)
-      offered += noted.length
+      for (const { id } of noted) known.add(id)
       skip += noted.length
       if (noted.length < NOTED_ERASURES_AT_ONCE) break
     }
   }
-  return offered
+  return known.size
 }

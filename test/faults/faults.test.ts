@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { real } from '../support/redis.ts'
+import { isOutage } from './faults.ts'
 import { openMachine } from './machine.ts'
 import { runRound } from './round.ts'
 
@@ -33,5 +34,21 @@ describe.runIf(real)('real servers under real faults', () => {
   ] as const)('a settled %s that is lost is noticed', async (sabotage, message) => {
     const { violations } = await runRound(machine, { seed: 'lost/1', fenced: false, seconds: 1, sabotage })
     expect(violations.join('\n')).toMatch(message)
+  })
+})
+
+describe.runIf(real)('two databases, one of them killed and brought back', () => {
+  let machine: Awaited<ReturnType<typeof openMachine>>
+  beforeAll(async () => {
+    machine = await openMachine(2)
+  })
+  afterAll(() => machine?.close())
+
+  it('what was acknowledged is what is billed and logged, though its tenant is moved all the while', async () => {
+    const options = { seed: 'databases/4', fenced: false, seconds: 4 }
+    const { violations, faults, moves } = await runRound(machine, options)
+    expect(violations).toEqual([])
+    expect(faults.filter((name) => isOutage(name) && name.includes('killed'))).not.toEqual([])
+    expect(moves).toBeGreaterThan(0)
   })
 })

@@ -67,6 +67,10 @@ const whereNothingIsLost: Record<string, Fault> = {
   },
 }
 
+/** A database is killed, or ended, and brought back. */
+export const isOutage = (name: string): boolean =>
+  /^Redis (killed|and apps killed|terminated)( \(database \d\))?$/.test(name)
+
 /** By name. Where Redis has all that it acknowledged after a kill, too, it may be killed. */
 export function faultsFor(options: SiteOptions, databases: number): [string, Fault][] {
   const faults = faultsOf(options)

@@ -7,6 +7,7 @@
 
 import { parseArgs } from 'node:util'
 import { embeddedRounds } from './embedded-rounds.ts'
+import { isOutage } from './faults.ts'
 import { openMachine } from './machine.ts'
 import { type RoundResult, runRound, type Sabotage, sabotages } from './round.ts'
 
@@ -50,6 +51,7 @@ const sums = {
   restarts: 0,
   faults: 0,
   moves: 0,
+  outages: 0,
 }
 let failed = false
 for (const round of rounds) {
@@ -69,6 +71,7 @@ for (const round of rounds) {
   sums.restarts += result.restarts
   sums.faults += result.faults.length
   sums.moves += result.moves
+  sums.outages += result.faults.filter(isOutage).length
   if (result.violations.length > 0) {
     failed = true
     console.log([...result.violations.slice(0, 10), ...result.logs].join('\n'))
@@ -81,7 +84,7 @@ console.log(
   `${failed ? 'FAILED' : 'all rounds: acknowledged = billed = in the log'}; ` +
     `${sums.events} events in ${sums.requests} requests, ${sums.retries} of them retries; ` +
     `${sums.unknown} events unknown to their sender, resolved at the end; ${sums.reads} bills and totals and ${sums.logReads} customers’ events read under faults; ` +
-    `${sums.faults} faults, ${sums.restarts} restarts of the app${sums.moves > 0 ? `, ${sums.moves} moves of the tenant` : ''}`,
+    `${sums.faults} faults, ${sums.restarts} restarts of the app${sums.moves > 0 ? `, ${sums.moves} moves of the tenant; a database was killed or ended and brought back ${sums.outages} times` : ''}`,
 )
 process.exit(failed ? 1 : 0)
 

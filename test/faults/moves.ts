@@ -16,7 +16,7 @@ export async function openPartitions({ apps, adminToken: token, databases }: Sit
 
 type Moving = { site: Site; tenant: Tenant; random: Random; over: () => boolean }
 
-/** `moved`: told of each that was answered. `paceMs`: how long it waits at most. */
+/** `moved`: told of each that was answered; there is one at least. `paceMs`: how long it waits at most. */
 export async function moveUntilOver(
   { site, tenant, random, over }: Moving,
   moved: () => void,
@@ -24,14 +24,17 @@ export async function moveUntilOver(
 ): Promise<void> {
   const partitions = site.databases.map((_, n) => n)
   if (partitions.length === 1) return
-  while (!over()) {
+  let moves = 0
+  while (!over() || (moves === 0 && site.violations.length === 0)) {
     await sleep(100 + random.int(paceMs - 100))
     const body = random.chance(0.25)
       ? { partitions, spread_by: 'customer' }
       : { partitions: [random.pick(partitions)] }
     const path = `/api/v1/tenants/${tenant.id}/placement`
     const reply = await call(random.pick(site.apps), { method: 'POST', path, token: site.adminToken, body })
-    if (reply?.status === 202) moved()
-    else if (!isTemporary(reply)) site.violations.push(`POST ${path}: ${describe(reply!)}`)
+    if (reply?.status === 202) {
+      moves++
+      moved()
+    } else if (!isTemporary(reply)) site.violations.push(`POST ${path}: ${describe(reply!)}`)
   }
 }

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../fuzz/random.ts'
 import { flushUntilOver, type Load, readUntilOver, sendUntilOver } from './clients.ts'
-import { faultsFor } from './faults.ts'
+import type { Fault } from './fault.ts'
+import { faultsFor, isOutage } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import { moveUntilOver, openPartitions } from './moves.ts'
 import { type EventLog, type Machine, Site, type SiteOptions } from './site.ts'
@@ -105,10 +106,19 @@ export async function runRound(
 /** What goes wrong and when is decided beforehand; chance in the order of things remains. */
 async function strike({ site, random }: SiteLoad, loadMs: number, names: string[]): Promise<void> {
   const catalogue = faultsFor(site.options, site.databases.length)
-  const plan = Array.from({ length: 3 + random.int(4) + Math.floor(loadMs / 4_000) }, () => {
-    const [name, fault] = random.pick(catalogue)
-    return { name, fault, atMs: 300 + random.int(loadMs - 300), random: new Random(random.word(12)) }
-  }).sort((x, y) => x.atMs - y.atMs)
+  const planned = ([name, fault]: [string, Fault]) => ({
+    ...{ name, fault, atMs: 300 + random.int(loadMs - 300), random: new Random(random.word(12)) },
+  })
+  const drawn = Array.from({ length: 3 + random.int(4) + Math.floor(loadMs / 4_000) }, () =>
+    planned(random.pick(catalogue)),
+  )
+  // Of several databases, one at least goes and comes back in every round: killed, where that loses nothing.
+  const outages = catalogue.filter(([name]) => isOutage(name))
+  const kills = outages.filter(([name]) => name.includes('killed'))
+  const plan = [
+    ...drawn,
+    ...(site.databases.length > 1 ? [planned(random.pick(kills.length > 0 ? kills : outages))] : []),
+  ].sort((x, y) => x.atMs - y.atMs)
   const began = performance.now()
   await Promise.all(
     plan.map(async ({ name, fault, atMs, random: own }) => {

@@ -11,6 +11,7 @@ export type Platform = keyof typeof platforms
 export async function startServer(platform: Platform): Promise<Target & { close(): Promise<void> }> {
   let server: Target | undefined
   const project = {
+    name: platform === 'node' ? 'fuzz on Node' : 'fuzz on workerd',
     provide: (_name: string, value: Target) => {
       server = value
     },

@@ -1,51 +1,31 @@
-// Starts the server of `npm start` for the HTTP suite: a process of its own, over embedded stores or real ones. With SECOND_REDIS_URL,
-// which is emptied, over two databases of counters, and the suite's tenants are spread over both.
+// Starts the server of `npm start` for the HTTP suite: a process of its own, over embedded stores or real ones. Real ones are two
+// databases of counters, and the suite's tenants are spread over both.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Redis } from 'ioredis'
 import type { TestProject } from 'vitest/node'
 import { freshDatabase } from '../support/postgres.ts'
 import { freshRedisFor, real } from '../support/redis.ts'
 import type { Started } from './harness.ts'
+import { oneInEach } from './one-in-each.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const database = real ? await freshDatabase() : null
-  const stores = database && {
-    DATABASE_URL: database.url,
-    ...(await countersOf(await freshRedisFor(project.name))),
-    SEGMENT_MAX_AGE_SECONDS: '0',
-  }
-  const { close, ...server } = await startNode({ ...stores })
-  const isSpread = stores !== null && 'COUNTER_DATABASES' in stores
-  project.provide('server', { ...server, ...(isSpread && { spreadOver: await partitionsOf(server) }) })
+  const { close, ...server } = await startNode(database ? await realStores(project.name, database.url) : {})
+  project.provide('server', { ...server, ...(real && { spreadOver: await oneInEach(server) }) })
   return async () => {
     await close()
     await database?.drop()
   }
 }
 
-async function countersOf(main: string): Promise<Record<string, string>> {
-  const { SECOND_REDIS_URL: second } = process.env
-  if (!second) return { REDIS_URL: main }
-  const client = new Redis(second)
-  await client.flushdb()
-  client.disconnect()
-  return { COUNTER_DATABASES: `main=${main} second=${second}` }
-}
-
-/** One in each database. */
-async function partitionsOf({ baseUrl, adminToken }: Omit<Started, 'close'>): Promise<number[]> {
-  const opened = await fetch(new URL('/api/v1/partitions', baseUrl), {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ database: 'second' }),
-  })
-  const { id } = (await opened.json()) as { id: number }
-  return [0, id]
+async function realStores(project: string, databaseUrl: string): Promise<Record<string, string>> {
+  const { main, second } = await freshRedisFor(project)
+  const counters = `main=${main} second=${second}`
+  return { DATABASE_URL: databaseUrl, COUNTER_DATABASES: counters, SEGMENT_MAX_AGE_SECONDS: '0' }
 }
 
 /** Over embedded stores, unless `env` names others. */

@@ -132,6 +132,21 @@ describe('a tenant that is moved', () => {
   })
 })
 
+describe('a partition that another server has opened, or closed,', () => {
+  it('is one for whoever moves a tenant there, or makes one, at once', async () => {
+    await b.directory.list()
+    expect(await openPartition(a, { database: 'second' })).toMatchObject({ id: 2 })
+    expect(await move(b, 2)).toMatchObject({ home: [2] })
+    await a.partitionStore.changePartition(0, 'closed')
+    await a.partitionStore.changePartition(1, 'closed')
+    expect([await b.placeNew(), await b.placeNew(2)]).toEqual([2, 2])
+    await expect(b.placeNew(1)).rejects.toMatchObject({
+      issues: [{ detail: 'must be an open partition: 2' }],
+    })
+    await expect(move(b, 3)).rejects.toMatchObject({ code: 'validation_failed' })
+  })
+})
+
 describe('a move that is cut off', () => {
   it('is ended by whoever comes first, and by the job', async () => {
     await b.counters.record(one('x'))

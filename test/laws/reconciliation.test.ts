@@ -9,6 +9,7 @@ import { reoffer } from '../../src/metering/reoffer.ts'
 import { meter, tenantConfig } from '../support/metering.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { alicesHome, sealAll, unsettled } from '../support/two-databases.ts'
 import { type LoggedWorld, send, totals, worldOn } from '../support/world.ts'
 
 let redis: RedisBackend
@@ -42,7 +43,7 @@ describe('reconciliation', () => {
     await flush(world)
     await use('2', 'b')
     await use('2', 'b')
-    await world.counters.seal(0, { owner: 'x', ms: 0 })
+    await sealAll(world)
     await use('4', 'c')
     expect(await reconcile(world, config)).toEqual({
       tenantId: config.tenantId,
@@ -71,8 +72,8 @@ describe('reconciliation', () => {
 
   it('shows what is quarantined, and misses none of it', async () => {
     await use('3')
-    const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
-    if (sealed.kind === 'sealed') await world.counters.quarantine(sealed.segments[0]!, 'refused')
+    const [segment] = await sealAll(world)
+    await world.counters.quarantine(segment!, 'refused')
     expect(await calls()).toMatchObject({
       quarantined: { events: '1', quantity: '3' },
       unsettled: none,
@@ -85,8 +86,8 @@ describe('reconciliation', () => {
     await use('3')
     await flush(world)
     await use('0.5')
-    const { open } = await world.counters.state(0)
-    await redis.client.del(`tg:{0}:seg:${open!.id}`, `tg:{0}:idx:${open!.id}`)
+    const { open } = await world.counters.state(alicesHome())
+    await redis.client.del(`tg:{${alicesHome()}}:seg:${open!.id}`, `tg:{${alicesHome()}}:idx:${open!.id}`)
     expect(await calls()).toMatchObject({
       drift: { events: '1', quantity: '0.5' },
       reason: 'missing_from_totals',
@@ -116,7 +117,7 @@ describe('reconciliation', () => {
     await redis.client.del(
       (await redis.client.keys('*')).filter((key) => key.includes(':seg:') || key.includes(':idx:')),
     )
-    await redis.client.del('tg:{0}:meta')
+    await redis.client.del(`tg:{${alicesHome()}}:meta`)
     for (const [key, , hash] of before) if (hash) await redis.client.hset(key, hash)
     await use('1', 'after')
     expect(await calls()).toMatchObject({
@@ -169,18 +170,17 @@ describe('reconciliation', () => {
     await use('3')
     await flush(world)
     await use('0.5')
-    await world.counters.seal(0, { owner: 'x', ms: 0 })
-    const [segment] = (await world.counters.state(0)).sealed
-    await redis.client.del(`tg:{0}:seg:${segment!.id}`)
+    const [segment] = await sealAll(world)
+    await redis.client.del(`tg:{${alicesHome()}}:seg:${segment!.id}`)
     await use('4')
     expect(await flush(world)).toMatchObject({ settledSegments: 1, dropped: [] })
-    expect((await world.counters.state(0)).unsettledCounters).toBeGreaterThan(0)
+    expect(await unsettled(world)).toBeGreaterThan(0)
     expect(await flush(world)).toMatchObject({ quarantined: [{ id: segment!.id }] })
     expect(await flush(world, { retryQuarantined: true, dropMissing: true })).toMatchObject({
       dropped: [segment!.id],
       quarantined: [],
     })
-    expect(await world.counters.state(0)).toMatchObject({ sealed: [], unsettledCounters: 0 })
+    expect(await world.counters.state(alicesHome())).toMatchObject({ sealed: [], unsettledCounters: 0 })
     expect(await calls()).toMatchObject({
       drift: { events: '1', quantity: '0.5' },
       reason: 'missing_from_totals',
@@ -205,10 +205,10 @@ describe('reconciliation of the log', () => {
     expect(await log()).toEqual({ ...agreeing, accepted: '3', unsettled: '3' })
     await flush(world)
     expect(await log()).toEqual({ ...agreeing, accepted: '3', indexed: '3' })
-    await world.counters.seal(0, { owner: 'x', ms: 0 })
+    await sealAll(world)
     await use('1', 'd')
-    const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
-    if (sealed.kind === 'sealed') await world.counters.quarantine(sealed.segments[0]!, 'refused')
+    const [segment] = await sealAll(world)
+    await world.counters.quarantine(segment!, 'refused')
     expect(await log()).toEqual({ ...agreeing, accepted: '4', indexed: '3', quarantined: '1' })
   })
 
@@ -266,8 +266,8 @@ describe('reconciliation of the log', () => {
     expect(await log()).toEqual({ ...agreeing, accepted: '1', unsettled: '1' })
     await flush(world)
     await use('2', 'b')
-    const { open } = await world.counters.state(0)
-    await redis.client.del(`tg:{0}:seg:${open!.id}`)
+    const { open } = await world.counters.state(alicesHome())
+    await redis.client.del(`tg:{${alicesHome()}}:seg:${open!.id}`)
     expect(await log()).toMatchObject({ indexed: '1', drift: '1', reason: 'missing_from_totals' })
   })
 })
@@ -276,8 +276,7 @@ describe('Postgres put back to an earlier point', () => {
   it('is repaired by one offer, even if a run of before the restore discards after it', async () => {
     await sql_(`create table usage_then as table usage; create table segments_then as table segments`)
     await use('2', 'b')
-    const sealed = await world.counters.seal(0, { owner: 'x', ms: 0 })
-    const [segment] = sealed.kind === 'sealed' ? sealed.segments : []
+    const [segment] = await sealAll(world)
     const content = await world.counters.readSegment(segment!)
     await world.usage.settle(segment!, content.counters)
     await sql_(

@@ -1,4 +1,5 @@
-// A Redis Cluster of three, with partitions on all of its nodes. It needs redis-server and redis-cli.
+// A Redis Cluster of three, with partitions on all of its nodes, and some of the laws on it: tenants are spread over two of its
+// partitions, which two of the nodes have. It needs redis-server and redis-cli.
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -9,10 +10,18 @@ import { namedDatabases } from '../../src/databases.ts'
 import { defaultLimits } from '../../src/metering/limits.ts'
 import { isCluster, openRedisCluster } from '../../src/stores/redis/cluster.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import { metaKey } from '../../src/stores/redis/keys.ts'
 import { Child, eventually, freePort, newFolder, removeFolder } from '../faults/children.ts'
 import { findRedis } from '../faults/redis-server.ts'
 import { batch, tenantConfig } from '../support/metering.ts'
 import { real } from '../support/redis.ts'
+import { asOne, spreadOverTwo } from '../support/two-databases.ts'
+
+const laws = {
+  exactness: () => import('../laws/exactness.test.ts'),
+  'the log, counted again': () => import('../laws/log-recounted.test.ts'),
+  erasure: () => import('../log/erasure.test.ts'),
+}
 
 const NODES = 3
 const PARTITIONS = 12
@@ -85,5 +94,22 @@ describe.runIf(real)('a Redis Cluster of three', () => {
       expect(await counters.state(partition)).toMatchObject({ unsettledCounters: 0, sealed: [] })
     }
     expect(await counters.unreachable()).toEqual([])
+  })
+  spreadOverTwo(async () => {
+    const { client, connection } = cluster
+    const masters = client.nodes('master')
+    const keys = asOne(masters, () => client)
+    return { connection, second: connection, client: keys, setFault: () => {}, close: async () => {} }
+  })
+
+  it('has the partitions that the laws are tried in on different nodes', async () => {
+    const slots = await Promise.all(
+      [0, 1].map((partition) => cluster.client.cluster('KEYSLOT', metaKey(partition))),
+    )
+    expect(new Set(slots.map((slot) => cluster.client.slots[slot]![0])).size).toBe(2)
+  })
+
+  describe.each(real ? Object.entries(laws) : [])('%s', async (_, load) => {
+    await load()
   })
 })

@@ -18,6 +18,7 @@ import { idsOf, logOf } from '../support/log.ts'
 import { type PostgresBackend, postgresBackends } from '../support/postgres.ts'
 import { imageOf, type PostgresImage, putBack } from '../support/postgres-image.ts'
 import { type RedisBackend, redisBackends } from '../support/redis.ts'
+import { alicesHome } from '../support/two-databases.ts'
 import { intercept } from '../support/world.ts'
 import { corrected, correctOne, draft, reverted, servicesOf, settleAll } from './correcting.ts'
 import {
@@ -236,8 +237,8 @@ describe.each(blockStores)('with blocks in $name', ({ open }) => {
     await send(event('small', '1'))
     await settleAll(world)
     const { correction: there } = await correctOne(world, tenant, 'small', { quantity: '2' })
-    const oldest = (await redis.client.zrange('tg:{0}:kept', 0, 0))[0]!
-    await redis.client.del(`tg:{0}:seg:${oldest}`, `tg:{0}:idx:${oldest}`)
+    const oldest = (await redis.client.zrange(`tg:{${alicesHome()}}:kept`, 0, 0))[0]!
+    await redis.client.del(`tg:{${alicesHome()}}:seg:${oldest}`, `tg:{${alicesHome()}}:idx:${oldest}`)
     expect(await restored(backup)).toBe(3)
     expect((await settledAgain()).refused).toEqual([
       { id: lost.correction, kind: 'apply', reason: expect.stringContaining('neither store') },

@@ -6,21 +6,34 @@ import { listField } from '../../src/metering/logged.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
 import { metaKey } from '../../src/stores/redis/keys.ts'
+import type { Recording } from '../../src/stores/redis/recording.ts'
 import { runScript } from '../../src/stores/redis/script.ts'
 import { readLive } from '../../src/stores/redis/scripts/live.ts'
 import { batch, meter, meterId, tenantConfig } from '../support/metering.ts'
 import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
+import { alicesHome, alwaysSpread, isSpread, sealAll, type Two } from '../support/two-databases.ts'
 
 /** Every meter's tally is a counter of a segment, too. */
 const notTally = ({ customerId }: Counter) => customerId !== TALLY_CUSTOMER
 const noLease = { owner: 'test', ms: 0 }
 
-describe.each(redisBackends)('a counter store on $name', ({ open }) => {
+/** What is counted together in one partition, and bounded there: other customers of a spread tenant may be in another. */
+const inOneHome = it.skipIf(isSpread())
+/** Alice’s. */
+const HOME = alicesHome()
+
+const backends = isSpread() ? redisBackends.slice(0, 1) : redisBackends
+
+describe.each(backends)('a counter store on $name', ({ open }) => {
   let backend: RedisBackend
   let store: CounterStore
   const config = tenantConfig()
   const storeWith = (limits: Partial<Limits>, partitions = 1) =>
-    RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0, ...limits }, partitions)
+    storeOn({ ...defaultLimits, keepSettledMs: 0, ...limits }, partitions)
+  const storeOn = (limits: Limits, partitions: number, recording?: Recording) =>
+    backend.second === undefined
+      ? RedisCounterStore.inOne(backend.connection, limits, partitions, recording)
+      : alwaysSpread(backend as Two, limits, partitions, recording)
   const totals = async (of = config, customers = ['alice']) =>
     (await store.readLive(of.tenantId, customers)).counters.map(({ customerId, meter, a, b }) => ({
       customerId,
@@ -29,7 +42,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       b,
     }))
   const sealed = async (): Promise<SegmentRef[]> => {
-    const outcome = await store.seal(0, noLease)
+    const outcome = await store.seal(HOME, noLease)
     if (outcome.kind !== 'sealed') throw new Error(outcome.kind)
     return outcome.segments
   }
@@ -188,7 +201,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect((await store.readLive(config.tenantId, ['alice'])).configVersion).toBe(6)
   })
 
-  it('seals, reads and discards a segment, and never gives its id again', async () => {
+  inOneHome('seals, reads and discards a segment, and never gives its id again', async () => {
     expect(await sealed()).toEqual([])
     await store.record(batch(config, [{ quantity: 7 }]))
     const [first] = await sealed()
@@ -213,12 +226,12 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.discard(first!, content)
     expect(await store.readSegment(first!)).toEqual({ counters: [], log: [], kept: null })
     expect(await sealed()).toEqual([second])
-    expect((await store.state(0)).unsettledCounters).toBe(2)
+    expect((await store.state(HOME)).unsettledCounters).toBe(2)
     await store.discard(second!, await store.readSegment(second!))
     const left = (await backend.client.keys('*'))
       .map((key) => key.replace(config.tenantId, '<tenant>'))
       .sort()
-    expect(left).toEqual(['tg:{0}:dd:<tenant>:1', 'tg:{0}:meta'])
+    expect(left).toEqual([`tg:{${HOME}}:dd:<tenant>:1`, `tg:{${HOME}}:meta`])
   })
 
   it('claims the ids of events that no meter counts, and moves no counter for them', async () => {
@@ -239,11 +252,11 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(await totals()).toEqual([{ customerId: 'alice', meter: meterId('calls'), a: '3', b: '1' }])
   })
 
-  it('opens another segment when the open one is too old, or full', async () => {
+  inOneHome('opens another segment when the open one is too old, or full', async () => {
     store = storeWith({ segmentMaxAgeMs: 0 })
     await store.record(batch(config, [{ quantity: 1 }]))
     await store.record(batch(config, [{ quantity: 1 }]))
-    expect((await store.state(0)).sealed).toHaveLength(1)
+    expect((await store.state(HOME)).sealed).toHaveLength(1)
     store = storeWith({ segmentMaxCounters: 3 })
     for (const customer_id of ['c1', 'c2', 'c3', 'c4']) await store.record(batch(config, [{ customer_id }]))
     const segments = await sealed()
@@ -254,26 +267,29 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(6)
   })
 
-  it('says so when too much waits to be settled, and one tenant can’t fill it for the others', async () => {
-    store = storeWith({ backlogMaxCounters: 6, backlogMaxCountersPerTenant: 3 })
-    const other = tenantConfig()
-    for (const customer_id of ['c1', 'c2']) await store.record(batch(config, [{ customer_id }]))
-    expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({
-      kind: 'backlog_full',
-      scope: 'tenant',
-      of: 'counters',
-    })
-    expect(await store.record(batch(config, [{ customer_id: 'c1' }]))).toMatchObject({ kind: 'recorded' })
-    for (const customer_id of ['c1', 'c2'])
-      expect(await store.record(batch(other, [{ customer_id }]))).toMatchObject({ kind: 'recorded' })
-    expect(await store.record(batch(tenantConfig(), [{}]))).toEqual({
-      kind: 'backlog_full',
-      scope: 'partition',
-      of: 'counters',
-    })
-    for (const segment of await sealed()) await store.discard(segment, await store.readSegment(segment))
-    expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toMatchObject({ kind: 'recorded' })
-  })
+  inOneHome(
+    'says so when too much waits to be settled, and one tenant can’t fill it for the others',
+    async () => {
+      store = storeWith({ backlogMaxCounters: 6, backlogMaxCountersPerTenant: 3 })
+      const other = tenantConfig()
+      for (const customer_id of ['c1', 'c2']) await store.record(batch(config, [{ customer_id }]))
+      expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toEqual({
+        kind: 'backlog_full',
+        scope: 'tenant',
+        of: 'counters',
+      })
+      expect(await store.record(batch(config, [{ customer_id: 'c1' }]))).toMatchObject({ kind: 'recorded' })
+      for (const customer_id of ['c1', 'c2'])
+        expect(await store.record(batch(other, [{ customer_id }]))).toMatchObject({ kind: 'recorded' })
+      expect(await store.record(batch(tenantConfig(), [{}]))).toEqual({
+        kind: 'backlog_full',
+        scope: 'partition',
+        of: 'counters',
+      })
+      for (const segment of await sealed()) await store.discard(segment, await store.readSegment(segment))
+      expect(await store.record(batch(config, [{ customer_id: 'c3' }]))).toMatchObject({ kind: 'recorded' })
+    },
+  )
 
   it('tells a backlog of the log from one of counters', async () => {
     const logged = (properties: Record<string, unknown>, of = config) => {
@@ -324,7 +340,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       await store.record(batch(config, [{ id: 'next' }]))
       await store.record(batch(config, [{ id: 'after' }]))
       await expireNow()
-      while (await store.forgetIds(0)) {}
+      while (await store.forgetIds(HOME)) {}
       const left = (await backend.client.keys('*:dd:*')).map((key) => key.split(':')[4])
       expect(new Set(left).size).toBeLessThanOrEqual(2)
     })
@@ -343,7 +359,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       await sleep(30)
       expect(await verdicts('third', short, 20)).toBe('accepted')
       expect(await verdicts('first', short, 20)).toBe('accepted')
-      while (await store.forgetIds(0)) {}
+      while (await store.forgetIds(HOME)) {}
       const left = await backend.client.keys(`*:dd:${short.tenantId}:1*`)
       expect(left).toEqual([])
       // … and another tenant's are as they were; made longer, what is known stays known.
@@ -364,38 +380,38 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
 
   /** As if the time of every generation in buckets had come. */
   async function expireNow(): Promise<void> {
-    for (const member of await backend.client.zrange('tg:{0}:forgetting', 0, -1))
+    for (const member of await backend.client.zrange(`tg:{${HOME}}:forgetting`, 0, -1))
       if (!member.includes(`:${(await newestGeneration()).split(':')[0]}:`))
-        await backend.client.zadd('tg:{0}:forgetting', 1, member)
+        await backend.client.zadd(`tg:{${HOME}}:forgetting`, 1, member)
   }
   const newestGeneration = async () =>
-    (await backend.client.hget('tg:{0}:meta', `t:${config.tenantId}`))!.split(' ')[2]!.split(',')[0]!
+    (await backend.client.hget(`tg:{${HOME}}:meta`, `t:${config.tenantId}`))!.split(' ')[2]!.split(',')[0]!
 
   it('forgets ids in buckets bit by bit, when the aggregator is told that their time has come', async () => {
     store = storeWith({ dedupeBucketIds: 24 })
     await store.record(batch(config, [{ id: 'a' }, { id: 'b' }]))
-    expect(await store.seal(0, noLease)).toMatchObject({ idsToForget: false })
-    expect(await store.forgetIds(0)).toBe(false)
-    const [member] = await backend.client.zrange('tg:{0}:forgetting', 0, -1)
-    await backend.client.zadd('tg:{0}:forgetting', 1, member!)
-    await backend.client.hdel('tg:{0}:meta', 'looked_for_ids')
-    expect(await store.seal(0, noLease)).toMatchObject({ idsToForget: true })
-    expect(await store.forgetIds(0)).toBe(true)
-    expect(await store.forgetIds(0)).toBe(false)
+    expect(await store.seal(HOME, noLease)).toMatchObject({ idsToForget: false })
+    expect(await store.forgetIds(HOME)).toBe(false)
+    const [member] = await backend.client.zrange(`tg:{${HOME}}:forgetting`, 0, -1)
+    await backend.client.zadd(`tg:{${HOME}}:forgetting`, 1, member!)
+    await backend.client.hdel(`tg:{${HOME}}:meta`, 'looked_for_ids')
+    expect(await store.seal(HOME, noLease)).toMatchObject({ idsToForget: true })
+    expect(await store.forgetIds(HOME)).toBe(true)
+    expect(await store.forgetIds(HOME)).toBe(false)
     expect(await backend.client.keys('*:dd:*')).toEqual([])
-    expect(await store.seal(0, noLease)).toMatchObject({ idsToForget: false })
+    expect(await store.seal(HOME, noLease)).toMatchObject({ idsToForget: false })
   })
 
   it('forgets the last of many buckets, too', async () => {
     await store.record(batch(config, [{}]))
-    const last = `tg:{0}:dd:${config.tenantId}:7:16383`
+    const last = `tg:{${HOME}}:dd:${config.tenantId}:7:16383`
     await backend.client.set(last, 'x')
-    await backend.client.zadd('tg:{0}:forgetting', 1, `${config.tenantId}:7:16384`)
+    await backend.client.zadd(`tg:{${HOME}}:forgetting`, 1, `${config.tenantId}:7:16384`)
     let calls = 0
-    while (await store.forgetIds(0)) calls++
+    while (await store.forgetIds(HOME)) calls++
     expect(calls).toBe(4)
     expect(await backend.client.exists(last)).toBe(0)
-    expect(await backend.client.zcard('tg:{0}:forgetting')).toBe(0)
+    expect(await backend.client.zcard(`tg:{${HOME}}:forgetting`)).toBe(0)
   })
 
   it('finds ids that were laid out another way before', async () => {
@@ -419,11 +435,15 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   it('finds ids that a server of before has left, which knew hashes alone', async () => {
     await store.record(batch(config, [{ id: 'old' }]))
     const [version, unsettled, generations] = (await backend.client.hget(
-      'tg:{0}:meta',
+      `tg:{${HOME}}:meta`,
       `t:${config.tenantId}`,
     ))!.split(' ')
     const before = generations!.replace(/:0$/, '')
-    await backend.client.hset('tg:{0}:meta', `t:${config.tenantId}`, `${version} ${unsettled} ${before}`)
+    await backend.client.hset(
+      `tg:{${HOME}}:meta`,
+      `t:${config.tenantId}`,
+      `${version} ${unsettled} ${before}`,
+    )
     store = storeWith({ dedupeBucketIds: 24 })
     expect(await store.record(batch(config, [{ id: 'old' }, { id: 'new' }]))).toMatchObject({
       verdicts: ['duplicate', 'accepted'],
@@ -452,7 +472,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   // The embedded server can't be watched.
-  it.runIf(real)(
+  it.runIf(real && !isSpread())(
     'takes as many Redis commands for a hundred events as for one, new counters and all: nine',
     async () => {
       const own = String(backend.client.options.db)
@@ -491,7 +511,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
           Array.from({ length: 1_000 }, () => ({})),
         ),
       )
-      await backend.client.hset('tg:{0}:meta', `t:${config.tenantId}`, await withoutHashes())
+      await backend.client.hset(`tg:{${HOME}}:meta`, `t:${config.tenantId}`, await withoutHashes())
       const inBuckets = [
         await least((n) => [{ customer_id: `b${n}` }]),
         await least((n) => anHundred(`b${n}-`)),
@@ -505,7 +525,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   /** A tenant whose ids have always been in buckets. */
   const withoutHashes = async () => {
     const [version, unsettled, generations] = (await backend.client.hget(
-      'tg:{0}:meta',
+      `tg:{${HOME}}:meta`,
       `t:${config.tenantId}`,
     ))!.split(' ')
     const inBuckets = generations!.split(',').filter((generation) => !generation.endsWith(':0'))
@@ -517,7 +537,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     const names = ['a', 'a b', 'ab', 'a!', 'é', '\u{10000}', '\uffee', 'a:b', '{a}', '["a"]']
     for (const customer_id of names) await store.record(batch(config, [{ customer_id }]))
     await store.record(batch(tenantConfig(), [{ customer_id: 'stranger' }]))
-    await sealed()
+    await sealAll({ counters: store })
     for (const customer_id of ['a', 'zz']) await store.record(batch(config, [{ customer_id }]))
     const byBytes = [...names, 'zz'].sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)))
     expect(await store.liveCustomers(config.tenantId, '', 100)).toEqual(byBytes)
@@ -528,28 +548,31 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     }
   })
 
-  it('reads every counter of a customer, however many there are, and refuses one more than was asked for', async () => {
-    const many = tenantConfig([meter('calls', 'sum', { groupBy: ['n'] })])
-    const counters = 3_502
-    for (let from = 0; from < counters; from += 1_000) {
-      const some = Array.from({ length: Math.min(1_000, counters - from) }, (_, i) => ({
-        properties: { n: String(from + i) },
-      }))
-      await store.record(batch(many, some))
-    }
-    const { counters: found } = await store.readLive(many.tenantId, ['alice'])
-    expect(new Set(found.map(({ groups }) => groups)).size).toBe(counters)
-    const read = async (most: number) =>
-      (
-        (await runScript(
-          backend.connection,
-          readLive,
-          [metaKey(0)],
-          [many.tenantId, String(most), 'alice', '0', '-'],
-        )) as unknown[]
-      )[0]
-    expect([await read(counters), await read(counters - 1)]).toEqual(['live', 'too_many'])
-  })
+  inOneHome(
+    'reads every counter of a customer, however many there are, and refuses one more than was asked for',
+    async () => {
+      const many = tenantConfig([meter('calls', 'sum', { groupBy: ['n'] })])
+      const counters = 3_502
+      for (let from = 0; from < counters; from += 1_000) {
+        const some = Array.from({ length: Math.min(1_000, counters - from) }, (_, i) => ({
+          properties: { n: String(from + i) },
+        }))
+        await store.record(batch(many, some))
+      }
+      const { counters: found } = await store.readLive(many.tenantId, ['alice'])
+      expect(new Set(found.map(({ groups }) => groups)).size).toBe(counters)
+      const read = async (most: number) =>
+        (
+          (await runScript(
+            backend.connection,
+            readLive,
+            [metaKey(HOME)],
+            [many.tenantId, String(most), 'alice', '0', '-'],
+          )) as unknown[]
+        )[0]
+      expect([await read(counters), await read(counters - 1)]).toEqual(['live', 'too_many'])
+    },
+  )
 
   it('reads segments oldest first, the open one last', async () => {
     const seen: LiveCounter['segment'][] = []
@@ -559,7 +582,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     }
     for (const counter of (await store.readLive(config.tenantId, ['alice'])).counters)
       seen.push(counter.segment)
-    const { open, sealed: closed } = await store.state(0)
+    const { open, sealed: closed } = await store.state(HOME)
     expect(seen).toEqual([...closed.map(({ id }) => id), open!.id])
   })
 
@@ -567,14 +590,14 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     store = storeWith({ settleAfterMs: 0 })
     await store.record(batch(config, [{}]))
     // One segment alone is not worth a lease.
-    expect((await store.seal(0, { owner: 'z', ms: 60_000 })).kind).toBe('sealed')
+    expect((await store.seal(HOME, { owner: 'z', ms: 60_000 })).kind).toBe('sealed')
     await store.record(batch(config, [{}]))
-    expect((await store.seal(0, { owner: 'a', ms: 60_000 })).kind).toBe('sealed')
-    expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
-    await store.release(0, 'b')
-    expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
-    await store.release(0, 'a')
-    expect((await store.seal(0, { owner: 'b', ms: 60_000 })).kind).toBe('sealed')
+    expect((await store.seal(HOME, { owner: 'a', ms: 60_000 })).kind).toBe('sealed')
+    expect((await store.seal(HOME, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
+    await store.release(HOME, 'b')
+    expect((await store.seal(HOME, { owner: 'b', ms: 60_000 })).kind).toBe('leased')
+    await store.release(HOME, 'a')
+    expect((await store.seal(HOME, { owner: 'b', ms: 60_000 })).kind).toBe('sealed')
   })
 
   it('marks a segment whose counters are gone, and reads the rest without them', async () => {
@@ -584,13 +607,13 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.record(batch(config, [{ quantity: 4 }]))
     await store.markMissing(segment!)
     expect((await sealed())[0]!.quarantined).toBeNull()
-    await backend.client.del(`tg:{0}:seg:${segment!.id}`)
+    await backend.client.del(`tg:{${HOME}}:seg:${segment!.id}`)
     await store.markMissing(segment!)
     expect((await sealed())[0]!.quarantined).toBe('its counters are missing')
     expect(await totals()).toMatchObject([{ a: '4' }])
   })
 
-  it.each([true, false])(
+  inOneHome.each([true, false])(
     'drops a segment only if its counters are gone, and counts anew what is unsettled (index there: %s)',
     async (index) => {
       const another = tenantConfig()
@@ -600,22 +623,22 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
       const [first] = await sealed()
       await store.record(batch(another, [{ customer_id: 'a' }, { customer_id: 'b' }]))
       const unsettled = async () => [
-        (await store.state(0)).unsettledCounters,
+        (await store.state(HOME)).unsettledCounters,
         ...(await Promise.all(
           [config, another].map(async ({ tenantId }) =>
-            Number((await backend.client.hget('tg:{0}:meta', `t:${tenantId}`))!.split(' ')[1]),
+            Number((await backend.client.hget(`tg:{${HOME}}:meta`, `t:${tenantId}`))!.split(' ')[1]),
           ),
         )),
       ]
       expect(await store.dropMissing(first!)).toBe(false)
       // Each meter has a tally besides its customers.
       expect(await unsettled()).toEqual([9, 4, 5])
-      await backend.client.del(`tg:{0}:seg:${first!.id}`)
-      if (!index) await backend.client.del(`tg:{0}:idx:${first!.id}`)
+      await backend.client.del(`tg:{${HOME}}:seg:${first!.id}`)
+      if (!index) await backend.client.del(`tg:{${HOME}}:idx:${first!.id}`)
       expect(await store.dropMissing(first!)).toBe(true)
       expect(await store.dropMissing(first!)).toBe(false)
       expect(await unsettled()).toEqual([5, 0, 5])
-      expect((await store.state(0)).sealed.map(({ id }) => id)).not.toContain(first!.id)
+      expect((await store.state(HOME)).sealed.map(({ id }) => id)).not.toContain(first!.id)
       expect(await backend.client.keys('*:idx:*')).toHaveLength(2)
       // Dedupe goes on as before.
       expect(await store.record(batch(config, [{ id: 'x' }, { id: 'x' }]))).toMatchObject({
@@ -632,15 +655,15 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     expect(await totals()).toMatchObject([{ a: '3' }])
     await store.discard(segment!, await store.readSegment(segment!))
     await store.quarantine(segment!, 'too late')
-    expect((await store.state(0)).sealed).toEqual([])
-    expect(await backend.client.exists('tg:{0}:quarantine')).toBe(0)
+    expect((await store.state(HOME)).sealed).toEqual([])
+    expect(await backend.client.exists(`tg:{${HOME}}:quarantine`)).toBe(0)
   })
 
-  it('refuses data that was written with another number of partitions', async () => {
+  inOneHome('refuses data that was written with another number of partitions', async () => {
     await store.record(batch(config, [{}]))
     const other = storeWith({}, 2)
-    await expect(other.seal(0, noLease)).rejects.toMatchObject({ code: 'misconfigured' })
-    await expect(other.state(0)).rejects.toMatchObject({ code: 'misconfigured' })
+    await expect(other.seal(HOME, noLease)).rejects.toMatchObject({ code: 'misconfigured' })
+    await expect(other.state(HOME)).rejects.toMatchObject({ code: 'misconfigured' })
   })
 
   it('takes an id’s window to be the one of today, and knows the ids of before for that long', async () => {
@@ -657,7 +680,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('gives events that are sent together each the outcome that it would have had alone', async () => {
-    const shared = RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+    const shared = storeOn({ ...defaultLimits, keepSettledMs: 0 }, 1, {
       coalesce: true,
     })
     await shared.record(batch(config, [{ id: 'known', quantity: 5 }]))
@@ -701,8 +724,8 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     ).toEqual(['stale_config', 'stale_config'])
   })
 
-  it('counts batches that are sent together each as a whole or not at all', async () => {
-    const shared = RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+  inOneHome('counts batches that are sent together each as a whole or not at all', async () => {
+    const shared = storeOn({ ...defaultLimits, keepSettledMs: 0 }, 1, {
       coalesce: true,
     })
     await shared.record(batch(config, [{ id: 'known', quantity: 5 }]))
@@ -741,7 +764,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
   })
 
   it('lets a batch that the script fails on harm nobody that is sent with it', async () => {
-    const shared = RedisCounterStore.inOne(backend.connection, { ...defaultLimits, keepSettledMs: 0 }, 1, {
+    const shared = storeOn({ ...defaultLimits, keepSettledMs: 0 }, 1, {
       coalesce: true,
     })
     const poisoned = batch(config, [{ id: 'poisoned' }])
@@ -787,21 +810,21 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     await store.discard(segment!, content)
     expect(await totals()).toEqual([])
     expect(await sealed()).toEqual([])
-    expect(await store.reoffer(0)).toBe(1)
-    expect(await store.reoffer(0)).toBe(0)
+    expect(await store.reoffer(HOME)).toBe(1)
+    expect(await store.reoffer(HOME)).toBe(0)
     const [again] = await sealed()
     expect(again).toEqual({ ...segment, offer: expect.stringMatching(/./) })
     expect(await totals()).toMatchObject([{ a: '3' }])
     expect(await store.readSegment(segment!)).toEqual(content)
     await store.discard(again!, content)
-    expect((await store.state(0)).unsettledCounters).toBe(0)
+    expect((await store.state(HOME)).unsettledCounters).toBe(0)
   })
 
   it('keeps a segment listed that was settled before kept ones were offered again: Postgres may have lost it since', async () => {
     await store.record(batch(config, [{ quantity: 3 }]))
     const [segment] = await sealed()
     const content = await store.readSegment(segment!)
-    expect(await store.reoffer(0)).toBe(0)
+    expect(await store.reoffer(HOME)).toBe(0)
     await store.discard(segment!, content)
     expect(await totals()).toMatchObject([{ a: '3' }])
     await store.discard((await sealed())[0]!, content)
@@ -825,14 +848,14 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
           lost.quantity,
         ])
     const putBack = async (meta: Record<string, string>) => {
-      await backend.client.del('tg:{0}:meta')
-      if (Object.keys(meta).length > 0) await backend.client.hset('tg:{0}:meta', meta)
+      await backend.client.del(`tg:{${HOME}}:meta`)
+      if (Object.keys(meta).length > 0) await backend.client.hset(`tg:{${HOME}}:meta`, meta)
     }
 
     it('keep what each slot took of a meter, and what Redis lost of it, once who was answered calls again', async () => {
       const [one, another] = inSlots(0, 8)
       await one.record(batch(config, [{ quantity: '1.5' }, { quantity: 2 }]))
-      const meta = await backend.client.hgetall('tg:{0}:meta')
+      const meta = await backend.client.hgetall(`tg:{${HOME}}:meta`)
       await use(one, '0.25')
       expect(await read()).toEqual([['0', '3', '3.75', '0', '0']])
       // Redis is put back to where it was before the last event.
@@ -853,7 +876,7 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     it('add up what is lost again and again', async () => {
       const [one] = inSlots(3)
       await use(one, '1')
-      const meta = await backend.client.hgetall('tg:{0}:meta')
+      const meta = await backend.client.hgetall(`tg:{${HOME}}:meta`)
       await use(one, '2')
       await putBack(meta)
       await use(one, '4')
@@ -910,7 +933,9 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
     const events = Array.from({ length: 1_000 }, (_, i) => ({ id: `e${i}`, customer_id: `c${i}` }))
     const outcome = await store.record(batch(wide, events))
     expect(outcome).toEqual({ kind: 'recorded', verdicts: events.map(() => 'accepted') })
-    const [segment] = await sealed()
-    expect((await store.readSegment(segment!)).counters.filter(notTally)).toHaveLength(10_000)
+    let counters = 0
+    for (const segment of await sealAll({ counters: store }))
+      counters += (await store.readSegment(segment)).counters.filter(notTally).length
+    expect(counters).toBe(10_000)
   })
 })

@@ -10,6 +10,7 @@ import { openNeon } from '../../src/stores/postgres/neon.ts'
 import { openNodePostgres } from '../../src/stores/postgres/node-postgres.ts'
 import { openMigratedPglite } from './pglite.ts'
 import { real, required } from './redis.ts'
+import { isSpread } from './two-databases.ts'
 
 export type PostgresBackend = { db: Db; close(): Promise<void> }
 
@@ -33,10 +34,19 @@ export async function freshDatabase(): Promise<{ url: string; drop(): Promise<vo
   return { url: url.href, drop: () => withAdmin(`drop database ${name} with (force)`) }
 }
 
+/** Opening one takes as long as some suites: those that run once more on two databases share it, and it goes with their process. */
+let shared: Promise<FarEnd> | undefined
+
+async function openPglite(): Promise<FarEnd> {
+  const { db, client, close } = await openMigratedPglite()
+  return { db, backend: client, url: null, close: async () => (isSpread() ? undefined : await close()) }
+}
+
 async function openFarEnd(): Promise<FarEnd> {
   if (!real) {
-    const { db, client, close } = await openMigratedPglite()
-    return { db, backend: client, url: null, close }
+    if (!isSpread()) return await openPglite()
+    shared ??= openPglite()
+    return await shared
   }
   const { url, drop } = await freshDatabase()
   await migrateNodePostgres(url)

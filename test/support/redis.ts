@@ -7,6 +7,7 @@ import type { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { upstashConnection } from '../../src/stores/redis/upstash.ts'
+import { inTwo, isSpread } from './two-databases.ts'
 
 export const real = process.env.TEST_SERVERS === 'real'
 
@@ -16,15 +17,18 @@ export function required(name: string): string {
   return value
 }
 
-/** Of the suites that run against a server, as long as they run. */
-const databases: Record<string, number> = {
-  'http on Node': 6,
-  'http on workerd': 7,
-  'fuzz on Node': 10,
-  'fuzz on workerd': 11,
+/** Of the suites that run against a server, as long as they run: its databases of counters. */
+const databases: Record<string, [main: number, second: number]> = {
+  'http on Node': [6, 8],
+  'http on workerd': [7, 9],
+  'fuzz on Node': [10, 12],
+  'fuzz on workerd': [11, 13],
 }
 
-export const freshRedisFor = (project: string): Promise<string> => freshRedis(databases[project]!)
+export async function freshRedisFor(project: string): Promise<{ main: string; second: string }> {
+  const [main, second] = databases[project]!
+  return { main: await freshRedis(main), second: await freshRedis(second) }
+}
 
 /** The address of an emptied logical database on the real server. */
 export async function freshRedis(database: number): Promise<string> {
@@ -38,6 +42,8 @@ export async function freshRedis(database: number): Promise<string> {
 
 export type RedisBackend = {
   connection: RedisConnection
+  /** Of another database: the counters are in both, and tenants are spread over them (two-databases.ts). */
+  second?: RedisConnection
   /** the far end itself, to look at keys and to break things */
   client: Redis
   /** what happens to the next requests on the wire (only through the bridge) */
@@ -46,7 +52,7 @@ export type RedisBackend = {
 }
 
 /** Of the other suites, which empty theirs: a worker runs one file at a time, and no two workers have the same. */
-const others = [0, 1, 2, 3, 4, 5, 8, 9, 12, 13, 14, 15]
+const others = [1, 2, 3, 4, 5, 14]
 const PER_WORKER = 3
 const taken = new Set<number>()
 
@@ -73,6 +79,7 @@ async function openFarEnd(): Promise<{ client: Redis; close(): Promise<void> }> 
 }
 
 async function direct(): Promise<RedisBackend> {
+  if (isSpread()) return inTwo(openFarEnd)
   const { client, close } = await openFarEnd()
   return { connection: tcpConnection(client), client, setFault: () => {}, close }
 }

@@ -3,6 +3,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import type { CounterStore } from '../ports.ts'
 import type { PartitionServices } from './open-partition.ts'
+import { listAnew } from './partition-list.ts'
 import type { Partition } from './ports.ts'
 
 export type DescribedPartition = Omit<Partition, 'state'> & {
@@ -53,7 +54,7 @@ async function describe(
  * such the one with the fewest tenants.
  */
 export async function partitionForTenant(services: Services, named?: number): Promise<number> {
-  const open = (await services.directory.list()).filter(({ state }) => state === 'open')
+  const open = (await listAnew(services.directory)).filter(({ state }) => state === 'open')
   if (named !== undefined) {
     if (open.some(({ id }) => id === named)) return named
     throw new TollgateError('validation_failed', 'The tenant can’t be put there.', {

@@ -4,6 +4,7 @@
 import { TollgateError } from '../../kernel/errors.ts'
 import type { NewId } from '../../kernel/ids.ts'
 import { type DescribedPlacement, type DescribeServices, described } from './describe-placement.ts'
+import { listAnew } from './partition-list.ts'
 import { everywhere, FORMER_MOST, movedTo, overtakes, type Placement } from './placement.ts'
 import type { PartitionDirectory, Placements } from './ports.ts'
 
@@ -89,7 +90,7 @@ const isThere = (seen: Placement, { home, spreadBy }: Move): boolean =>
   seen.home.every((partition, i) => partition === home[i])
 
 async function refuseUnknown({ directory }: MoveServices, home: number[]): Promise<void> {
-  const known = new Set((await directory.list()).map(({ id }) => id))
+  const known = new Set((await listAnew(directory)).map(({ id }) => id))
   const issues = home.flatMap((partition, i) =>
     known.has(partition)
       ? []

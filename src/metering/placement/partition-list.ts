@@ -13,6 +13,12 @@ const LIST_MAX_AGE_MS = 3_600_000
 export const firstPartitions = (count: number): Partition[] =>
   Array.from({ length: count }, (_, id) => ({ id, database: MAIN, state: 'open' }))
 
+/** As they are now: another server may have opened or closed one. For what is seldom asked. */
+export function listAnew(directory: PartitionDirectory): Promise<Partition[]> {
+  directory.forget()
+  return directory.list()
+}
+
 export class PartitionList implements PartitionDirectory {
   readonly #store: Pick<PartitionStore, 'listPartitions' | 'addPartition'>
   readonly #holderOf: (partition: number) => Promise<string | null>
