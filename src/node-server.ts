@@ -4,6 +4,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { closeRange } from './billing/invoices/close-due.ts'
+import { closeInRanges } from './billing/invoices/close-ranges.ts'
 import { type ComposedNode, composeNode } from './compose-node.ts'
 import { flushRest } from './jobs/flush-job.ts'
 import { periodicJobs } from './jobs/periodic.ts'
@@ -16,6 +18,10 @@ const DRAIN_MS = 10_000
 const REQUEST_MS = 6 * 3_600_000
 /** Longer than load balancers and clients keep a connection idle, a minute for the most part: else they send on one that is just being closed. */
 const IDLE_MS = 75_000
+/** How soon the jobs are run again that have left more to do. */
+const MORE_MS = 1_000
+/** While one waits for a store, another one computes. */
+const RANGES_AT_ONCE = 2
 
 export type ServerPart = {
   log: (line: string) => void
@@ -63,18 +69,21 @@ export async function startServer(
 /** Again and again. Returns what ends it, when the run under way is over. */
 function runJobs({ services, config }: ComposedNode, log: ServerPart['log']): () => Promise<void> {
   const everyMs = config.FLUSH_EVERY_SECONDS * 1000
-  const jobs = periodicJobs(services, { log, everyMs, allAtStart: true })
+  const jobs = periodicJobs(services, {
+    ...{ log, everyMs, allAtStart: true },
+    close: (own) => closeInRanges(own, (range) => closeRange(own, range), RANGES_AT_ONCE),
+  })
   let stopping = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> = Promise.resolve()
-  const runLater = () => {
+  const runLater = (afterMs: number) => {
     timer = setTimeout(() => {
-      running = jobs().finally(() => {
-        if (!stopping) runLater()
+      running = jobs().then(({ more }) => {
+        if (!stopping) runLater(more ? Math.min(MORE_MS, everyMs) : everyMs)
       })
-    }, everyMs)
+    }, afterMs)
   }
-  runLater()
+  runLater(everyMs)
   return async () => {
     stopping = true
     clearTimeout(timer)

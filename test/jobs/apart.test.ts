@@ -1,6 +1,7 @@
 // Jobs in invocations of their own: every partition until nothing is left, and here where an object can't.
 
 import { describe, expect, it } from 'vitest'
+import { nothingClosed } from '../../src/billing/invoices/close-due.ts'
 import { type Apart, flushApart, runOnAndOn } from '../../src/jobs/apart.ts'
 import { TollgateError } from '../../src/kernel/errors.ts'
 import { type FlushReport, type FlushServices, nothingFlushed } from '../../src/metering/flush.ts'
@@ -31,7 +32,11 @@ function world(waiting: number[], away: number[] = []) {
       seal,
     },
   } as unknown as FlushServices
-  const apart: Apart = { flush: async (partition) => run('apart', partition), jobs: async () => false }
+  const apart: Apart = {
+    flush: async (partition) => run('apart', partition),
+    close: async () => nothingClosed(),
+    jobs: async () => false,
+  }
   return { services, apart, settled }
 }
 
