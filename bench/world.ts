@@ -37,7 +37,7 @@ export type World = {
 
 /** `more`: where it differs from the default limits. `logged`: with the event log. */
 export function openWorld(
-  servers: Servers,
+  servers: Pick<Servers, 'redisUrl' | 'databaseUrl'>,
   more: Partial<Limits> = {},
   { logged = true }: { logged?: boolean } = {},
 ): World {
