@@ -9,7 +9,7 @@ import { closingServices } from './invoices.ts'
 import { openWorld } from './world.ts'
 
 /** `rest`: all that is due, so many ranges at a time; 1: as one invocation does, run after run. */
-export type CloseJob = { range: DueRange } | { rest: number }
+export type CloseJob = { delayMs: number } & ({ range: DueRange } | { rest: number })
 export type CloseAnswer = { report: CloseReport } | { error: string }
 
 const { REDIS_URL, DATABASE_URL } = process.env
@@ -17,6 +17,7 @@ const world = openWorld({ redisUrl: REDIS_URL!, databaseUrl: DATABASE_URL! }, no
 const services = closingServices(world)
 
 async function done(job: CloseJob): Promise<CloseReport> {
+  world.delay.ms = job.delayMs
   if ('range' in job) return await closeRange(services, job.range)
   const run = () =>
     job.rest === 1

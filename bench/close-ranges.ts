@@ -6,7 +6,7 @@ import { closeInRanges } from '../src/billing/invoices/close-ranges.ts'
 import { ended, start } from './child.ts'
 import type { CloseAnswer, CloseJob } from './close-child.ts'
 import { closing } from './closing.ts'
-import { cpuMeter, pidsNamed } from './cpu.ts'
+import { cpuMeter, machineMeter, pidsNamed } from './cpu.ts'
 import { noFence } from './fill.ts'
 import { closingServices, makeTenant, toClose } from './invoices.ts'
 import { inTurn, median, medianRatio, seconds } from './measure.ts'
@@ -18,6 +18,8 @@ import { openWorld, type World } from './world.ts'
 const SUBSCRIPTIONS = 10_000
 const AT_ONCE = 4
 const ROUNDS = 3
+/** A call to a store over a network, where there is one. */
+const DELAY_MS = 20
 /** What a closing writes. */
 const TABLES = ['subscriptions', 'accounts', 'invoices', 'numbering']
 
@@ -40,20 +42,23 @@ export async function benchCloseRanges(servers: Servers, { quick }: Options): Pr
         { name: 'node', pids: () => [process.pid, ...children.map(({ pid }) => pid!)] },
         { name: 'postgres', pids: () => pidsNamed('postgres') },
       ])
+      const machine = machineMeter()
       let report = nothingClosed()
       const took = await seconds(async () => {
         report = await close()
       })
       await mustBeClosed(world, report, count)
-      return { seconds: took, cpu: cpu() }
+      return { seconds: took, cpu: cpu(), machine: machine() }
     }
     const alone = children[0]!
+    const four = (delayMs: number) => () =>
+      closeInRanges(services, (range, lane) => ask(children[lane]!, { range, delayMs }), AT_ONCE)
     const ways = {
-      one: measured(() => ask(alone, { rest: 1 })),
-      two: measured(() => ask(alone, { rest: 2 })),
-      four: measured(() =>
-        closeInRanges(services, (range, lane) => ask(children[lane]!, { range }), AT_ONCE),
-      ),
+      one: measured(() => ask(alone, { rest: 1, delayMs: 0 })),
+      two: measured(() => ask(alone, { rest: 2, delayMs: 0 })),
+      four: measured(four(0)),
+      farOne: measured(() => ask(alone, { rest: 1, delayMs: DELAY_MS })),
+      farFour: measured(four(DELAY_MS)),
     }
     await inTurn(ways, 1)
     const found = await inTurn(ways, quick ? 1 : ROUNDS)
@@ -63,16 +68,17 @@ export async function benchCloseRanges(servers: Servers, { quick }: Options): Pr
   }
 }
 
-type Measured = { seconds: number; cpu: Record<string, number> }
+type Measured = { seconds: number; cpu: Record<string, number>; machine: number }
+type Way = 'one' | 'two' | 'four' | 'farOne' | 'farFour'
 
-function sectionOf(count: number, found: Record<'one' | 'two' | 'four', Measured[]>): Section {
+function sectionOf(count: number, found: Record<Way, Measured[]>): Section {
   const times = (all: Measured[]) => all.map((one) => one.seconds)
   const cpu = (all: Measured[], name: string) => inSeconds(median(all.map((one) => one.cpu[name]!)))
-  const row = (what: string, all: Measured[]): Row => ({
+  const row = (what: string, all: Measured[], one = found.one): Row => ({
     what,
-    ...(all !== found.one && { ratio: faster(medianRatio(times(found.one), times(all))) }),
+    ...(all !== one && { ratio: faster(medianRatio(times(one), times(all))) }),
     figure: `${inSeconds(median(times(all)))}, ${whole(count / median(times(all)))} a second`,
-    naive: `processor: Node ${cpu(all, 'node')}, Postgres ${cpu(all, 'postgres')}`,
+    naive: `processor: Node ${cpu(all, 'node')}, Postgres ${cpu(all, 'postgres')}; ${short(median(all.map((each) => each.machine)))} cores busy in all`,
   })
   return {
     title: `Closing ${whole(count)} subscriptions by ranges`,
@@ -80,8 +86,10 @@ function sectionOf(count: number, found: Record<'one' | 'two' | 'four', Measured
       row('by one invocation, run after run', found.one),
       row('by one process, two ranges at a time', found.two),
       row(`by ${AT_ONCE} invocations, each a process`, found.four),
+      row(`by one, every call ${DELAY_MS} ms longer`, found.farOne, found.farOne),
+      row(`by ${AT_ONCE}, every call ${DELAY_MS} ms longer`, found.farFour, found.farOne),
     ],
-    notes: [`“against naive” is here against one invocation; ${short(found.one.length)} rounds in turn`],
+    notes: [`“against naive” is here against one invocation; ${found.one.length} rounds in turn`],
   }
 }
 
