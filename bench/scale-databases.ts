@@ -49,7 +49,7 @@ export async function benchDatabases(servers: Servers, { quick, seconds }: Optio
         title: `Databases of counters, ${PROCESSES} Node processes, batches of ${BATCH}, ${CONNECTIONS} connections`,
         rows: [...rows('several', `${TENANTS} tenants`), ...rows('spread', 'one spread tenant')],
         notes: [
-          `“against naive” is against one database; under “naive”, cores that were busy, of ${PROCESSES}: of the server’s processes, of Redis, of the load; the machine’s are with other work on it`,
+          'against one database; under “naive”, what an event took of the processor, and how many of the cores that were busy had this to do: the server’s processes, Redis and the load',
         ],
       },
     ]
@@ -81,16 +81,24 @@ async function measured(load: Load, site: Site, tenants: Tenant[]): Promise<Meas
 
 function row(what: string, found: Record<string, Measured[]>, kind: string, databases: number): Row {
   const results = found[`${kind} ${databases}`]!
-  const cores = (of: (one: Measured) => number) => short(median(results.map(of)))
-  const redis = (one: Measured) =>
-    Object.keys(one.cpu).flatMap((name) => (name.startsWith('redis') ? [one.cpu[name]!] : []))
-  const each = Array.from({ length: databases }, (_, n) => cores((one) => redis(one)[n]!))
+  const middle = (of: (one: Measured) => number) => median(results.map(of))
+  const ofRedis = ({ cpu }: Measured) =>
+    Object.keys(cpu).flatMap((name) => (name.startsWith('redis') ? [cpu[name]!] : []))
+  const redis = (one: Measured) => ofRedis(one).reduce((sum, cores) => sum + cores)
+  const micros = (cores: (one: Measured) => number) =>
+    short(middle((one) => (cores(one) * one.seconds * 1e6) / one.events))
+  const busiest = middle((one) => Math.max(...ofRedis(one)) / redis(one))
+  const ours = middle((one) => one.cpu.node! + redis(one) + one.busy)
   const ratio = medianRatio(rates(results), rates(found[`${kind} 1`]!))
   return {
     what,
     ...(databases > 1 && { ratio: `${short(ratio)}× the rate` }),
     figure: perSecond(median(rates(results))),
-    naive: `Node ${cores((one) => one.cpu.node!)}, Redis ${each.join(' + ')}, load ${cores(({ busy }) => busy)}, machine ${cores(({ machine }) => machine)}`,
+    naive: [
+      `Node ${micros(({ cpu }) => cpu.node!)} µs, Redis ${micros(redis)} µs an event`,
+      ...(databases > 1 ? [`${Math.round(busiest * 100)} % of it in one database`] : []),
+      `${short(ours)} of ${short(middle(({ machine }) => machine))} busy cores`,
+    ].join(', '),
     latency: latencies(results),
   }
 }

@@ -43,7 +43,7 @@ export async function openSite({ databaseUrl }: Servers, databases: number): Pro
       opened.push(one.close)
       redis.push(one)
     }
-    const names = redis.map((_, n) => (n === 0 ? 'main' : `database_${n}`))
+    const names = redis.map((_, n) => (n === 0 ? 'main' : `database-${n + 1}`))
     const adminToken = crypto.randomUUID()
     const server = await startServer('../src/node.ts', {
       COUNTER_DATABASES: names.map((name, n) => `${name}=${redis[n]!.url}`).join(' '),

@@ -53,6 +53,8 @@ async function describe(
  * such the one with the fewest tenants.
  */
 export async function partitionForTenant(services: Services, named?: number): Promise<number> {
+  // Another process may have opened one, or closed one.
+  services.directory.forget()
   const open = (await services.directory.list()).filter(({ state }) => state === 'open')
   if (named !== undefined) {
     if (open.some(({ id }) => id === named)) return named

@@ -89,7 +89,13 @@ const isThere = (seen: Placement, { home, spreadBy }: Move): boolean =>
   seen.home.every((partition, i) => partition === home[i])
 
 async function refuseUnknown({ directory }: MoveServices, home: number[]): Promise<void> {
-  const known = new Set((await directory.list()).map(({ id }) => id))
+  const listed = async () => new Set((await directory.list()).map(({ id }) => id))
+  let known = await listed()
+  if (!home.every((partition) => known.has(partition))) {
+    // Another process may have opened it.
+    directory.forget()
+    known = await listed()
+  }
   const issues = home.flatMap((partition, i) =>
     known.has(partition)
       ? []
