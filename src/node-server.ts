@@ -7,6 +7,7 @@ import { getRequestListener } from '@hono/node-server'
 import { closeRange } from './billing/invoices/close-due.ts'
 import { closeInRanges } from './billing/invoices/close-ranges.ts'
 import { type ComposedNode, composeNode } from './compose-node.ts'
+import { againAndAgain } from './jobs/again-and-again.ts'
 import { flushRest } from './jobs/flush-job.ts'
 import { periodicJobs } from './jobs/periodic.ts'
 import { withFiles } from './node-files.ts'
@@ -18,8 +19,6 @@ const DRAIN_MS = 10_000
 const REQUEST_MS = 6 * 3_600_000
 /** Longer than load balancers and clients keep a connection idle, a minute for the most part: else they send on one that is just being closed. */
 const IDLE_MS = 75_000
-/** How soon the jobs are run again that have left more to do. */
-const MORE_MS = 1_000
 /** While one waits for a store, another one computes. */
 const RANGES_AT_ONCE = 2
 
@@ -66,29 +65,14 @@ export async function startServer(
   })
 }
 
-/** Again and again. Returns what ends it, when the run under way is over. */
+/** Returns what ends them. */
 function runJobs({ services, config }: ComposedNode, log: ServerPart['log']): () => Promise<void> {
   const everyMs = config.FLUSH_EVERY_SECONDS * 1000
   const jobs = periodicJobs(services, {
     ...{ log, everyMs, allAtStart: true },
     close: (own) => closeInRanges(own, (range) => closeRange(own, range), RANGES_AT_ONCE),
   })
-  let stopping = false
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<unknown> = Promise.resolve()
-  const runLater = (afterMs: number) => {
-    timer = setTimeout(() => {
-      running = jobs().then(({ more }) => {
-        if (!stopping) runLater(more ? Math.min(MORE_MS, everyMs) : everyMs)
-      })
-    }, afterMs)
-  }
-  runLater(everyMs)
-  return async () => {
-    stopping = true
-    clearTimeout(timer)
-    await running
-  }
+  return againAndAgain(jobs, everyMs)
 }
 
 /** Idle connections close at once, busy ones when they have been answered, or after a while. */
