@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { ALL_DUE, type DueRange, rangesAt } from '../../../../src/billing/invoices/due-range.ts'
 import { type Operation, some } from '../../operations/operation.ts'
 import { type Pace, smoothly } from '../../stage.ts'
+import { DAY_MS } from '../calendar.ts'
 import type { Year } from '../year.ts'
 import { looked, runClosing } from './closing.ts'
 
@@ -23,7 +24,7 @@ export const closeAtOnce: Operation<{ isolates: [number, number]; turns: boolean
 
 /** Two runs at once over what is due on either side of a mark, whose calls take turns; or over ranges that overlap. */
 export const closeRanges: Operation<
-  { isolates: [number, number]; turns: boolean[]; every: number; overlap: boolean },
+  { isolates: [number, number]; turns: boolean[]; days: number; every: number; overlap: boolean },
   Year
 > = {
   name: 'close-ranges',
@@ -31,10 +32,12 @@ export const closeRanges: Operation<
   arbitrary: fc.record({
     isolates: fc.tuple(some, some),
     turns: turnsTaken,
-    every: fc.constantFrom(1, 2, 3),
+    days: fc.constantFrom(0, 1, 8, 31),
+    every: fc.constantFrom(1, 1, 2),
     overlap: fc.constantFrom(false, false, false, true),
   }),
-  async run(year, { isolates, turns, every, overlap }) {
+  async run(year, { isolates, turns, days, every, overlap }) {
+    year.wait(days * DAY_MS)
     const looking = year.isolate(isolates[0])
     let ranges: DueRange[] = []
     await year.start('look', looking, smoothly, async () => {
