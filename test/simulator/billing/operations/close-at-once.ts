@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { ALL_DUE, type DueRange, rangesAt } from '../../../../src/billing/invoices/due-range.ts'
 import { type Operation, some } from '../../operations/operation.ts'
 import { type Pace, smoothly } from '../../stage.ts'
-import { DAY_MS } from '../calendar.ts'
 import type { Year } from '../year.ts'
 import { looked, runClosing } from './closing.ts'
+import { time } from './faults.ts'
 
 const turnsTaken = fc.array(fc.boolean(), { maxLength: 12, size: 'max' })
 
@@ -37,7 +37,7 @@ export const closeRanges: Operation<
     overlap: fc.constantFrom(false, false, false, true),
   }),
   async run(year, { isolates, turns, days, every, overlap }) {
-    year.wait(days * DAY_MS)
+    if (days > 0) await time.run(year, { hours: 24 * days })
     const looking = year.isolate(isolates[0])
     let ranges: DueRange[] = []
     await year.start('look', looking, smoothly, async () => {
