@@ -3,15 +3,16 @@
 import { decimal, sum, text } from '../src/kernel/decimal.ts'
 import { meterInput, QUANTITY } from './workload.ts'
 
-export type Tenant = { path: string; headers: Record<string, string>; acknowledged: number }
+export type Tenant = { id: string; path: string; headers: Record<string, string>; acknowledged: number }
 
 export const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
 
-export async function makeTenant(url: string, adminToken: string): Promise<Tenant> {
-  const tenant = await call(url, bearer(adminToken), 'POST', '/api/v1/tenants', { name: 'Bench' })
+/** `more`: of what a new tenant is asked with. */
+export async function makeTenant(url: string, adminToken: string, more: object = {}): Promise<Tenant> {
+  const tenant = await call(url, bearer(adminToken), 'POST', '/api/v1/tenants', { name: 'Bench', ...more })
   const key = tenant.api_key.key
   await call(url, bearer(key), 'POST', '/api/v1/meters', meterInput)
-  return { path: '/api/v1/usage', headers: bearer(key), acknowledged: 0 }
+  return { id: tenant.id, path: '/api/v1/usage', headers: bearer(key), acknowledged: 0 }
 }
 
 /** What was counted is what was acknowledged, to the last tenth; or it throws. */
@@ -29,9 +30,14 @@ export async function mustBeExact(url: string, { path, headers, acknowledged }: 
 }
 
 /** What is looked at in the answers to these calls. */
-type Answer = { api_key: { key: string }; data: { quantity: string }[]; next_cursor: string | null }
+type Answer = {
+  id: string
+  api_key: { key: string }
+  data: { quantity: string }[]
+  next_cursor: string | null
+}
 
-async function call(
+export async function call(
   url: string,
   headers: Record<string, string>,
   method: string,

@@ -33,6 +33,7 @@ export async function startServer(script: string, env: Record<string, string>): 
   const output: string[] = []
   const port = await new Promise<number>((resolve, reject) => {
     const fail = (why: string) => {
+      clearTimeout(impatience)
       child.kill('SIGKILL')
       reject(new Error([`${script} ${why}`, ...output].join('\n')))
     }

@@ -38,7 +38,7 @@ export async function benchInvoices(servers: Servers, { quick }: Options): Promi
   const world = openWorld(servers, noFence)
   try {
     const count = quick ? SUBSCRIPTIONS / 10 : SUBSCRIPTIONS
-    const services = servicesOf(world)
+    const services = closingServices(world)
     const tenant = await makeTenant(services)
     const single = await closed(services, world, tenant, { count: ONE_BY_ONE, perBatch: 1 })
     const many = await closed(services, world, tenant, { count, perBatch: 100 })
@@ -48,9 +48,9 @@ export async function benchInvoices(servers: Servers, { quick }: Options): Promi
   }
 }
 
-type Services = ReturnType<typeof servicesOf>
+type Services = ReturnType<typeof closingServices>
 
-function servicesOf(world: World) {
+export function closingServices(world: World) {
   const access = postgresAccess(world.db)
   return {
     ...world,
@@ -65,7 +65,7 @@ function servicesOf(world: World) {
   }
 }
 
-async function makeTenant(services: Services): Promise<TenantConfig> {
+export async function makeTenant(services: Services): Promise<TenantConfig> {
   const { tenant } = await createTenant(
     services,
     { newId },
@@ -95,15 +95,14 @@ async function makeTenant(services: Services): Promise<TenantConfig> {
 
 type Closed = { seconds: number; roundTrips: number; invoices: number; heapMb: number[] }
 
-/** Subscriptions since the beginning of last month, each with usage, which are then closed. */
-async function closed(
+/** Subscriptions since the beginning of last month, each with usage. */
+export async function toClose(
   services: Services,
   world: World,
   tenant: TenantConfig,
-  { count, perBatch }: { count: number; perBatch: number },
-): Promise<Closed> {
+  { count, prefix }: { count: number; prefix: string },
+): Promise<void> {
   const { startMs, endMs } = lastMonth()
-  const prefix = `by_${perBatch}_`
   const event = (n: number) => {
     // On its last day: no event may be older than 35 days.
     const sent = counterEvent(n, count, endMs - DAY_MS)
@@ -114,6 +113,15 @@ async function closed(
   await world.pool.query('vacuum analyze usage')
   for (const table of ['subscriptions', 'invoices', 'accounts'])
     await world.pool.query(`vacuum analyze ${table}`)
+}
+
+async function closed(
+  services: Services,
+  world: World,
+  tenant: TenantConfig,
+  { count, perBatch }: { count: number; perBatch: number },
+): Promise<Closed> {
+  await toClose(services, world, tenant, { count, prefix: `by_${perBatch}_` })
   const billing = { ...services.billing, accountsPerBatch: perBatch, batchesPerRun: 10 }
   const before = world.roundTrips.redis + world.roundTrips.postgres
   const heapMb: number[] = []

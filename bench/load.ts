@@ -10,6 +10,8 @@ export type LoadJob = {
   method: 'GET' | 'POST'
   path: string
   headers: Record<string, string>
+  /** several tenants: connection n sends those of the nth, and again from the first */
+  tenants?: Record<string, string>[]
   connections: number
   /** events a request; 1 is sent as an object, more as an array */
   batch: number
@@ -23,6 +25,8 @@ export type LoadJob = {
 export type LoadResult = {
   requests: number
   events: number
+  /** of each of several tenants */
+  eventsOf: number[]
   seconds: number
   p50Ms: number
   p99Ms: number
@@ -43,6 +47,7 @@ async function run(job: LoadJob): Promise<LoadResult> {
   const sockets = await Promise.all(Array.from({ length: job.connections }, () => connected(job.port)))
   const nextBody = bodies(job)
   const latencies: number[] = []
+  const requestsOf = (job.tenants ?? [{}]).map(() => 0)
   const cpu = process.cpuUsage()
   const startedAt = performance.now()
   const until = startedAt + job.ms
@@ -52,7 +57,13 @@ async function run(job: LoadJob): Promise<LoadResult> {
     await Promise.all(
       sockets.map((socket, i) => {
         const first = startedAt + (i * everyMs) / job.connections
-        return keepAsking(socket, job, nextBody, until, latencies, { first, everyMs })
+        const tenant = i % requestsOf.length
+        const headers = job.tenants?.[tenant] ?? job.headers
+        const answered = (ms: number) => {
+          latencies.push(ms)
+          requestsOf[tenant]!++
+        }
+        return keepAsking(socket, { ...job, headers }, nextBody, until, answered, { first, everyMs })
       }),
     )
   } finally {
@@ -63,6 +74,7 @@ async function run(job: LoadJob): Promise<LoadResult> {
   return {
     requests: latencies.length,
     events: latencies.length * job.batch,
+    eventsOf: requestsOf.map((requests) => requests * job.batch),
     seconds,
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
@@ -97,7 +109,7 @@ function keepAsking(
   { port, method, path, headers }: LoadJob,
   nextBody: () => string,
   until: number,
-  latencies: number[],
+  answered: (ms: number) => void,
   pace: { first: number; everyMs: number },
 ): Promise<void> {
   const fields = Object.entries({ host: `127.0.0.1:${port}`, ...headers }).map(
@@ -120,7 +132,7 @@ function keepAsking(
     }
     const take = answers((problem) => {
       const now = performance.now()
-      latencies.push(now - askedAt)
+      answered(now - askedAt)
       if (problem !== null) reject(new Error(problem))
       else if (now < until) askInTime()
       else resolve()

@@ -1,6 +1,7 @@
 // `npm run bench`: everything in one run, on the same servers, in one table. Its targets fail nothing; they are shown.
 
 import { benchBill } from './bill.ts'
+import { benchCloseRanges } from './close-ranges.ts'
 import { closeAll } from './closing.ts'
 import { benchEmbedded } from './embedded.ts'
 import { benchHttp } from './http.ts'
@@ -11,6 +12,8 @@ import { type Options, type Part, readOptions } from './options.ts'
 import { benchRecord } from './record.ts'
 import { type Section, table } from './report.ts'
 import { benchScale } from './scale.ts'
+import { benchDatabases } from './scale-databases.ts'
+import { benchMoves } from './scale-moves.ts'
 import { machine, openServers, type Servers, thisMachine } from './servers.ts'
 import { benchSettle } from './settle.ts'
 import { benchWorker } from './worker.ts'
@@ -26,6 +29,9 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
   embedded: (_servers, options) => benchEmbedded(options),
   worker: benchWorker,
   scale: benchScale,
+  'scale-closing': benchCloseRanges,
+  'scale-databases': benchDatabases,
+  'scale-moves': benchMoves,
 }
 
 async function main(): Promise<void> {

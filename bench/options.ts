@@ -11,6 +11,9 @@ export const parts = [
   'embedded',
   'worker',
   'scale',
+  'scale-closing',
+  'scale-databases',
+  'scale-moves',
 ] as const
 export type Part = (typeof parts)[number]
 
@@ -18,9 +21,11 @@ export type Options = {
   only: Part[]
   /** shorter and smaller: to see that it works, not for figures to publish */
   quick: boolean
+  /** how long each way of scale-databases and scale-moves is measured; null: as is usual */
+  seconds: number | null
 }
 
-export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick]
+export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick] [--seconds 60]
 
 It needs two real servers, which it leaves as it found them (--only embedded needs none):
   REDIS_URL      such as redis://127.0.0.1:6379      it works in logical database 9, which has to be empty
@@ -33,10 +38,11 @@ To start both on this machine:
 
 /** Throws an Error with the usage for what it does not know. */
 export function readOptions(args: string[]): Options {
-  const options: Options = { only: [...parts], quick: false }
+  const options: Options = { only: [...parts], quick: false, seconds: null }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (arg === '--quick') options.quick = true
+    else if (arg === '--seconds') options.seconds = secondsIn(args[++i] ?? '')
     else if (arg === '--only') options.only = partsIn(args[++i] ?? '')
     else if (arg.startsWith('--only=')) options.only = partsIn(arg.slice('--only='.length))
     else throw new Error(`There is no option ${arg}.\n\n${USAGE}`)
@@ -48,5 +54,12 @@ function partsIn(list: string): Part[] {
   const wanted = list.split(',')
   const unknown = wanted.filter((name) => !(parts as readonly string[]).includes(name))
   if (unknown.length > 0) throw new Error(`--only takes parts of ${parts.join(',')}.\n\n${USAGE}`)
-  return parts.filter((part) => wanted.includes(part))
+  // One that consists of several means all of them.
+  return parts.filter((part) => wanted.some((name) => part === name || part.startsWith(`${name}-`)))
+}
+
+function secondsIn(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds > 0)) throw new Error(`--seconds takes a number above zero.\n\n${USAGE}`)
+  return seconds
 }

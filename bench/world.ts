@@ -32,12 +32,14 @@ export type World = {
   client: Redis
   /** made so far, to Redis and to Postgres */
   roundTrips: { redis: number; postgres: number }
+  /** that every round trip takes more, as over a network */
+  delay: { ms: number }
   close(): Promise<void>
 }
 
 /** `more`: where it differs from the default limits. `logged`: with the event log. */
 export function openWorld(
-  servers: Servers,
+  servers: Pick<Servers, 'redisUrl' | 'databaseUrl'>,
   more: Partial<Limits> = {},
   { logged = true }: { logged?: boolean } = {},
 ): World {
@@ -45,8 +47,9 @@ export function openWorld(
   const redis = openTcpRedis(servers.redisUrl, { timeoutMs: TIMEOUT_MS })
   const postgres = openNodePostgres(servers.databaseUrl, { max: 4, timeoutMs: TIMEOUT_MS })
   const roundTrips = { redis: 0, postgres: 0 }
-  const connection = counting(redis.connection, ['eval', 'evalsha', 'ping'], () => roundTrips.redis++)
-  const db = counting(postgres.db, ['execute'], () => roundTrips.postgres++)
+  const delay = { ms: 0 }
+  const connection = counting(redis.connection, ['eval', 'evalsha', 'ping'], delay, () => roundTrips.redis++)
+  const db = counting(postgres.db, ['execute'], delay, () => roundTrips.postgres++)
   return {
     clock: Date.now,
     limits,
@@ -62,6 +65,7 @@ export function openWorld(
     pool: postgres.pool,
     client: redis.client,
     roundTrips,
+    delay,
     close: closing(() => Promise.all([redis.close(), postgres.close()])),
   }
 }
@@ -70,6 +74,7 @@ export function openWorld(
 function counting<Target extends RedisConnection | Db>(
   target: Target,
   names: string[],
+  delay: { ms: number },
   count: () => void,
 ): Target {
   return new Proxy(target, {
@@ -79,7 +84,8 @@ function counting<Target extends RedisConnection | Db>(
       if (!names.includes(String(name))) return member.bind(object)
       return (...args: unknown[]) => {
         count()
-        return member.apply(object, args)
+        if (delay.ms === 0) return member.apply(object, args)
+        return new Promise((resolve) => setTimeout(resolve, delay.ms)).then(() => member.apply(object, args))
       }
     },
   })

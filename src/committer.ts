@@ -3,6 +3,8 @@
 // may do. It keeps nothing, and so has nothing to lose.
 
 import { DurableObject } from 'cloudflare:workers'
+import type { CloseReport } from './billing/invoices/close-due.ts'
+import type { DueRange } from './billing/invoices/due-range.ts'
 import { composeCommitter, composeWorker } from './compose-worker.ts'
 import type { Apart } from './jobs/apart.ts'
 import type { FlushReport } from './metering/flush.ts'
@@ -18,9 +20,13 @@ export class Committer extends DurableObject {
     return await this.#commit(call)
   }
 
-  /** This, and `jobs`, as jobs/apart.ts says it. */
+  /** This, `close` and `jobs`, as jobs/apart.ts says it. */
   async flush(partition: number): Promise<FlushReport> {
     return await this.#here().flush(partition)
+  }
+
+  async close(range: DueRange, lane: number): Promise<CloseReport> {
+    return await this.#here().close(range, lane)
   }
 
   async jobs(): Promise<boolean> {
@@ -28,7 +34,7 @@ export class Committer extends DurableObject {
   }
 
   #here(): Apart {
-    this.#apart ??= jobsApart(composeWorker(this.env).services)
+    this.#apart ??= jobsApart(composeWorker(this.env), this.env.COMMITTER)
     return this.#apart
   }
 }

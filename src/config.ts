@@ -143,7 +143,8 @@ const schema = z
     if (env.PROCESSES === 1) return
     const one = `can’t be ${env.PROCESSES} with the embedded`
     const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['PROCESSES'], message })
-    if (env.REDIS_URL === undefined && env.UPSTASH_REDIS_REST_URL === undefined)
+    const redis = [env.REDIS_URL, env.UPSTASH_REDIS_REST_URL, env.COUNTER_DATABASES]
+    if (redis.every((one) => one === undefined))
       refuse(`${one} Redis, which is for one process: set REDIS_URL, or UPSTASH_REDIS_REST_URL and its token`)
     if (env.DATABASE_URL === undefined) refuse(`${one} Postgres, which is for one process: set DATABASE_URL`)
   })

@@ -4,7 +4,10 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { closeRange } from './billing/invoices/close-due.ts'
+import { closeInRanges } from './billing/invoices/close-ranges.ts'
 import { type ComposedNode, composeNode } from './compose-node.ts'
+import { againAndAgain } from './jobs/again-and-again.ts'
 import { flushRest } from './jobs/flush-job.ts'
 import { periodicJobs } from './jobs/periodic.ts'
 import { withFiles } from './node-files.ts'
@@ -16,6 +19,8 @@ const DRAIN_MS = 10_000
 const REQUEST_MS = 6 * 3_600_000
 /** Longer than load balancers and clients keep a connection idle, a minute for the most part: else they send on one that is just being closed. */
 const IDLE_MS = 75_000
+/** While one waits for a store, another one computes. */
+const RANGES_AT_ONCE = 2
 
 export type ServerPart = {
   log: (line: string) => void
@@ -60,26 +65,14 @@ export async function startServer(
   })
 }
 
-/** Again and again. Returns what ends it, when the run under way is over. */
+/** Returns what ends them. */
 function runJobs({ services, config }: ComposedNode, log: ServerPart['log']): () => Promise<void> {
   const everyMs = config.FLUSH_EVERY_SECONDS * 1000
-  const jobs = periodicJobs(services, { log, everyMs, allAtStart: true })
-  let stopping = false
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<unknown> = Promise.resolve()
-  const runLater = () => {
-    timer = setTimeout(() => {
-      running = jobs().finally(() => {
-        if (!stopping) runLater()
-      })
-    }, everyMs)
-  }
-  runLater()
-  return async () => {
-    stopping = true
-    clearTimeout(timer)
-    await running
-  }
+  const jobs = periodicJobs(services, {
+    ...{ log, everyMs, allAtStart: true },
+    close: (own) => closeInRanges(own, (range) => closeRange(own, range), RANGES_AT_ONCE),
+  })
+  return againAndAgain(jobs, everyMs)
 }
 
 /** Idle connections close at once, busy ones when they have been answered, or after a while. */

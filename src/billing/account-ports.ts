@@ -5,6 +5,7 @@ import type { TouchedSpan } from '../log/effect.ts'
 import type { Account, AccountChange } from './account.ts'
 import type { Coupon, NewCoupon } from './coupon.ts'
 import type { CreditEntry, OpenGrant, StoredNote } from './credit/credit.ts'
+import type { DueMark, DueRange } from './invoices/due-range.ts'
 import type { Invoice, InvoiceStatus } from './invoices/invoice.ts'
 import type { Because } from './invoices/recount.ts'
 import type { Subscription } from './subscriptions/subscription.ts'
@@ -44,8 +45,10 @@ export type ExportedEntry = CreditEntry & { currency: string }
 export interface AccountStore {
   /** One a customer, in the order that was asked for, also where nothing is there yet. */
   loadAccounts(tenantId: string, customerIds: string[], asked?: Asked): Promise<Account[]>
-  /** Accounts with a subscription that is due, of the tenant that has waited longest; null: none is. */
-  dueAccounts(nowMs: number, limit: number): Promise<Account[] | null>
+  /** Accounts with a subscription that is due, of the tenant that has waited longest, in the range; null: none is. */
+  dueAccounts(nowMs: number, limit: number, range: DueRange): Promise<Account[] | null>
+  /** Where each next `every` of the subscriptions that are due begin, `most` of them at most; none: no more than `every` are due. */
+  dueMarks(nowMs: number, every: number, most: number): Promise<DueMark[]>
   /**
    * Says of usage that was changed otherwise than by events as they came that invoices are to be opened again for it; of customers
    * without an account nothing. Said twice, they are looked at twice, and billed once.

@@ -1,6 +1,9 @@
 // Jobs in invocations of their own, each with its own processor time and subrequests, where a run is bounded by what one
 // invocation may do. Whatever goes wrong there, the same is done here: a job may be done twice at once, and counts once.
 
+import { type CloseReport, closeRange } from '../billing/invoices/close-due.ts'
+import { type CloseRangesServices, closeInRanges } from '../billing/invoices/close-ranges.ts'
+import type { DueRange } from '../billing/invoices/due-range.ts'
 import {
   type FlushReport,
   type FlushServices,
@@ -13,6 +16,8 @@ import type { JobsReport } from './periodic.ts'
 
 export type Apart = {
   flush(partition: number): Promise<FlushReport>
+  /** What is due in the range, as much of it as a run closes. `lane`: of those that are closed at once. */
+  close(range: DueRange, lane: number): Promise<CloseReport>
   /** all jobs once; whether there is more to do */
   jobs(): Promise<boolean>
 }
@@ -26,8 +31,9 @@ export type JobsNamespace = {
 /** After so long a run begins nothing more: the next one comes in a minute. */
 const RUN_MS = 45_000
 const PARTITIONS_AT_ONCE = 4
+const RANGES_AT_ONCE = 4
 
-/** An object for each partition, and one for the rest. */
+/** An object for each partition, one for each of the ranges that are closed at once, and one for the rest. */
 export function apartIn(namespace: JobsNamespace, location?: string): Apart {
   const object = (name: string) =>
     namespace.get(
@@ -36,6 +42,7 @@ export function apartIn(namespace: JobsNamespace, location?: string): Apart {
     )
   return {
     flush: (partition) => object(String(partition)).flush(partition),
+    close: (range, lane) => object(`close/${lane}`).close(range, lane),
     jobs: () => object('all').jobs(),
   }
 }
@@ -83,6 +90,14 @@ export async function flushApart(services: FlushServices, apart: Apart): Promise
   if (other !== undefined || failures.length === partitions.length) throw other ?? failures[0]
   return reports.reduce(besides)
 }
+
+/** Closes what is due in invocations of their own, where it is more than one closes. */
+export const closeApart = (services: CloseRangesServices, apart: Apart): Promise<CloseReport> =>
+  closeInRanges(
+    services,
+    (range, lane) => apart.close(range, lane).catch(() => closeRange(services, range)),
+    RANGES_AT_ONCE,
+  )
 
 /** Of one partition: what was done adds up, and what is left is what the later one has left. */
 const followedBy = (one: FlushReport, later: FlushReport): FlushReport => ({

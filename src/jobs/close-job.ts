@@ -8,13 +8,17 @@ import { failureText, plural } from './job-text.ts'
 /** Periods end at a full hour, or at a quarter past it in some zones; so long after it, all clocks agree that they have. */
 const AFTER_HOUR_MS = 300_000
 
-/** One run, with one line of what it did if it did anything. Never throws: the next run takes up what this one left. */
-export async function closeJob(
-  services: CloseServices,
+/**
+ * One run, with one line of what it did if it did anything. Never throws: the next run takes up what this one left.
+ * `run`: how it is done, if not by one invocation.
+ */
+export async function closeJob<Services extends CloseServices>(
+  services: Services,
   log: (line: string) => void,
+  run: (services: Services) => Promise<CloseReport> = closeDue,
 ): Promise<CloseReport | null> {
   try {
-    const report = await closeDue(services)
+    const report = await run(services)
     const text = summary(report)
     if (text !== '') log(`invoices: ${text}`)
     return report

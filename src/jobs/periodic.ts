@@ -1,7 +1,8 @@
 // What the Cron Trigger and Node's timer run: settle what is old enough, enter corrections that waited for it, fill meters that
 // reach back, erase, and then issue what is due; and once an hour, look after the event log.
 
-import type { CloseServices } from '../billing/invoices/close-due.ts'
+import type { CloseReport } from '../billing/invoices/close-due.ts'
+import type { CloseRangesServices } from '../billing/invoices/close-ranges.ts'
 import type { EnterJobServices } from '../log/enter-wanted.ts'
 import type { EraseServices } from '../log/erase-events.ts'
 import type { FillServices } from '../log/fill-meters.ts'
@@ -25,6 +26,8 @@ export type PeriodicOptions = {
   allAtStart: boolean
   /** how segments are settled, if not here */
   flush?: (services: FlushServices) => Promise<FlushReport>
+  /** how what is due is closed, if not by one invocation */
+  close?: (services: CloseRangesServices) => Promise<CloseReport>
 }
 
 /** `more`: something is left that another run would get on with at once. */
@@ -36,11 +39,11 @@ export function periodicJobs(
     FillServices &
     EnterJobServices &
     EraseServices &
-    CloseServices &
+    CloseRangesServices &
     KeepServices &
     MoveServices &
     DropServices,
-  { log, everyMs, allAtStart, flush }: PeriodicOptions,
+  { log, everyMs, allAtStart, flush, close }: PeriodicOptions,
 ): () => Promise<JobsReport> {
   let closeNext = allAtStart
   let fillNext = allAtStart
@@ -73,7 +76,7 @@ export function periodicJobs(
       eraseNext = goesOn(erased, erased?.blocks ?? 0)
     }
     if (closeNext || isTime) {
-      const closed = await closeJob(services, log)
+      const closed = await closeJob(services, log, close)
       closeNext = goesOn(closed, closed?.issued ?? 0)
     }
     if (isTime) await moveJob(services, log)

@@ -1,6 +1,7 @@
 // Partitions, placements and moves by their routes, over two databases of which one may be away.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Services } from '../../src/services.ts'
 import { type EmbeddedRedis, openEmbeddedRedis } from '../../src/stores/redis/embedded.ts'
 import { tcpConnection } from '../../src/stores/redis/tcp.ts'
 import { type Call, caller, errorsOf, newTenant, openInProcess, type Server } from '../http/harness.ts'
@@ -9,6 +10,7 @@ let second: EmbeddedRedis
 let server: Server
 let admin: Call
 let nobody: Call
+let partitionStore: Services['partitionStore']
 let isAway = false
 
 beforeAll(async () => {
@@ -16,14 +18,20 @@ beforeAll(async () => {
   second = await openEmbeddedRedis()
   const connection = tcpConnection(second.client)
   const there = <T>(call: () => Promise<T>) => (isAway ? Promise.reject(new Error('ECONNREFUSED')) : call())
-  server = await openInProcess((services) => services, {
-    second: {
-      evalsha: (...args) => there(() => connection.evalsha(...args)),
-      eval: (...args) => there(() => connection.eval(...args)),
-      ping: () => there(() => connection.ping()),
-      close: () => connection.close(),
+  server = await openInProcess(
+    (services) => {
+      partitionStore = services.partitionStore
+      return services
     },
-  })
+    {
+      second: {
+        evalsha: (...args) => there(() => connection.evalsha(...args)),
+        eval: (...args) => there(() => connection.eval(...args)),
+        ping: () => there(() => connection.ping()),
+        close: () => connection.close(),
+      },
+    },
+  )
   admin = caller(server, server.adminToken)
   nobody = caller(server, null)
 })
@@ -165,5 +173,17 @@ describe('a database that is away', () => {
     expect((await there.call('POST', '/api/v1/usage', event('x'))).status).toBe(200)
     expect(await countedOf(there.call)).toBe('2')
     expect((await nobody('GET', '/ready')).status).toBe(200)
+  })
+})
+
+describe('partitions', () => {
+  it('that another process has opened or closed are so here, too', async () => {
+    await partitionStore.changePartition(1, 'closed')
+    expect(await placement((await newTenant(server)).id)).toMatchObject({ home: [0] })
+    await partitionStore.changePartition(1, 'open')
+    await partitionStore.addPartition({ id: 2, database: 'second', state: 'open' })
+    const { id } = await tenantIn(2)
+    await partitionStore.addPartition({ id: 3, database: 'main', state: 'open' })
+    expect(await move(id, { partitions: [3] })).toMatchObject({ status: 202, body: { home: [3] } })
   })
 })

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { readConfig } from '../../src/config.ts'
 import { freePort } from '../faults/children.ts'
 import { RedisServer } from '../faults/redis-server.ts'
 import { temporaryFolder } from '../local/support.ts'
@@ -38,6 +39,17 @@ describe('several processes with an embedded store', () => {
     expect(said).toContain(
       'PROCESSES can’t be 2 with the embedded Postgres, which is for one process: set DATABASE_URL',
     )
+  })
+})
+
+describe('several processes', () => {
+  it.each([
+    { REDIS_URL: 'redis://10.0.0.5:6379' },
+    { COUNTER_DATABASES: 'main=redis://10.0.0.5:6379 second=redis://10.0.0.6:6379' },
+    { UPSTASH_REDIS_REST_URL: 'https://eu1.upstash.io', UPSTASH_REDIS_REST_TOKEN: 'token' },
+  ])('may have counters in %o', (counters) => {
+    const env = { PROCESSES: '2', DATABASE_URL: 'postgres://10.0.0.7/tollgate', ...counters }
+    expect(readConfig(env)).toMatchObject({ PROCESSES: 2 })
   })
 })
 

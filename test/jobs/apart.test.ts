@@ -1,7 +1,9 @@
 // Jobs in invocations of their own: every partition until nothing is left, and here where an object can't.
 
 import { describe, expect, it } from 'vitest'
-import { type Apart, flushApart, runOnAndOn } from '../../src/jobs/apart.ts'
+import { nothingClosed } from '../../src/billing/invoices/close-due.ts'
+import type { CloseRangesServices } from '../../src/billing/invoices/close-ranges.ts'
+import { type Apart, apartIn, closeApart, flushApart, runOnAndOn } from '../../src/jobs/apart.ts'
 import { TollgateError } from '../../src/kernel/errors.ts'
 import { type FlushReport, type FlushServices, nothingFlushed } from '../../src/metering/flush.ts'
 
@@ -31,7 +33,11 @@ function world(waiting: number[], away: number[] = []) {
       seal,
     },
   } as unknown as FlushServices
-  const apart: Apart = { flush: async (partition) => run('apart', partition), jobs: async () => false }
+  const apart: Apart = {
+    flush: async (partition) => run('apart', partition),
+    close: async () => nothingClosed(),
+    jobs: async () => false,
+  }
   return { services, apart, settled }
 }
 
@@ -73,6 +79,71 @@ describe('settling apart', () => {
     })
     const none = world([1, 1], [0, 1])
     await expect(flushApart(none.services, none.apart)).rejects.toThrow('away')
+  })
+})
+
+describe('closing apart', () => {
+  const settings = { accountsPerBatch: 100, batchesPerRun: 10 }
+  const mark = (customerId: string) => ({ dueMs: 0, tenantId: 't', customerId })
+  /** What is due has these places in it until somebody closes. */
+  function due(marks: string[]) {
+    const here: unknown[] = []
+    const services = {
+      clock: () => 0,
+      billing: settings,
+      accounts: {
+        recountedAccounts: async () => null,
+        dueMarks: async () => marks.splice(0).map(mark),
+        dueAccounts: async (_: number, __: number, range: unknown) => {
+          here.push(range)
+          return null
+        },
+      },
+    } as unknown as CloseRangesServices
+    return { services, here }
+  }
+
+  it('is of ranges, an object for each of those that are closed at once', async () => {
+    const { services } = due(['b', 'c'])
+    const lanes: number[] = []
+    const apart = {
+      close: async (_: unknown, lane: number) => {
+        lanes.push(lane)
+        return { ...nothingClosed(), issued: 10 }
+      },
+    } as unknown as Apart
+    expect(await closeApart(services, apart)).toMatchObject({ issued: 30, more: false })
+    expect(lanes).toEqual([0, 1, 2])
+  })
+
+  it('is done here where an object fails', async () => {
+    const { services, here } = due(['b'])
+    const apart = { close: () => Promise.reject(new Error('gone')) } as unknown as Apart
+    expect(await closeApart(services, apart)).toMatchObject({ issued: 0, more: false })
+    expect(here).toEqual([
+      { from: null, to: mark('b') },
+      { from: mark('b'), to: null },
+      { from: null, to: null },
+    ])
+  })
+
+  it('goes through a namespace to an object of each lane', async () => {
+    const asked: unknown[] = []
+    const objects = apartIn(
+      {
+        idFromName: (name) => name,
+        get: (id, options) =>
+          ({
+            close: async (range: unknown) => {
+              asked.push([id, options, range])
+              return nothingClosed()
+            },
+          }) as unknown as Apart,
+      },
+      'weur',
+    )
+    await objects.close({ from: null, to: mark('b') }, 2)
+    expect(asked).toEqual([['jobs/close/2', { locationHint: 'weur' }, { from: null, to: mark('b') }]])
   })
 })
 

@@ -1,6 +1,7 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { dueStatement } from '../../src/stores/postgres/account-statements.ts'
+import { type DueRange, rangesAt } from '../../src/billing/invoices/due-range.ts'
+import { dueMarksStatement, dueStatement } from '../../src/stores/postgres/account-statements.ts'
 import { rows } from '../../src/stores/postgres/db.ts'
 import { accountStoreOn } from '../support/account-store.ts'
 import { changeOf, DECEMBER_MS, newId, subscriptionOf } from '../support/accounts.ts'
@@ -57,6 +58,55 @@ describe.each(postgresBackends)('accounts that are due, on $name', ({ open }) =>
     ])
   })
 
+  it('are cut into ranges that have none in common and leave none out, each of as many as was asked for', async () => {
+    const other = newId()
+    await on.store.saveAccounts(other, [due('a', 2 * DAY_MS), due('b', 3 * DAY_MS)])
+    const names = Array.from({ length: 12 }, (_, i) => `c${String(i).padStart(2, '0')}`)
+    await on.store.saveAccounts(on.tenantId, [
+      ...names.map((name) => due(name, 3 * DAY_MS)),
+      // In two places, of which the first counts; more at one place than a range has; not due yet.
+      due('late', 4 * DAY_MS, 1 * DAY_MS),
+      due('many', ...Array(7).fill(5 * DAY_MS)),
+      due('next', 11 * DAY_MS),
+    ])
+    const nowMs = 10 * DAY_MS
+    const found = async (range: DueRange) =>
+      ((await on.store.dueAccounts(nowMs, 100, range)) ?? []).map((one) => [one.tenantId, one.customerId])
+    /** All of a range: of one tenant after another, as closing takes them. */
+    const all = async (range: DueRange) => {
+      const seen: string[][] = []
+      for (let some = await found(range); some.length > 0; some = await found(range)) {
+        seen.push(...some)
+        for (const [tenantId, customerId] of some)
+          await rows(
+            on.backend.db,
+            sql`update subscriptions set due_at = due_at + interval '1000 days'
+              where tenant_id = ${tenantId}::uuid and customer_id = ${customerId}`,
+          )
+      }
+      return seen
+    }
+    const everybody = [
+      ...[
+        [other, 'a'],
+        [other, 'b'],
+      ],
+      ...[...names, 'late', 'many'].map((name) => [on.tenantId, name]),
+    ]
+    expect(await on.store.dueMarks(nowMs, 100, 5)).toEqual([])
+    expect(await on.store.dueMarks(nowMs, 4, 2)).toHaveLength(2)
+    const marks = await on.store.dueMarks(nowMs, 4, 100)
+    expect(marks.map(({ dueMs }) => dueMs / DAY_MS)).toEqual([3, 3, 3, 5, 5].slice(0, marks.length))
+    expect(new Set(marks.map(({ customerId }) => customerId)).size).toBe(marks.length)
+    const ranges = rangesAt(marks)
+    const parts: string[][][] = []
+    // In any order: here the last one first.
+    for (const range of ranges.toReversed()) parts.unshift(await all(range))
+    expect(parts.flat().toSorted()).toEqual(everybody.toSorted())
+    expect(parts[0]!.map(([, customer]) => customer)).toContain('late')
+    for (const part of parts.slice(0, 4)) expect(part.length).toBeLessThanOrEqual(4)
+  })
+
   it('are found in the order of an index, and not sorted, though thousands are due at one instant', async () => {
     const { db } = on.backend
     await rows(
@@ -70,6 +120,18 @@ describe.each(postgresBackends)('accounts that are due, on $name', ({ open }) =>
     const text = plan.map((row) => row['QUERY PLAN']).join('\n')
     expect(text).toContain('subscriptions_due_order')
     expect(text).not.toMatch(/Sort|Seq Scan/)
+    const planOf = async (statement: SQL) => {
+      const lines = await rows<{ 'QUERY PLAN': string }>(db, sql`explain ${statement}`)
+      return lines.map((row) => row['QUERY PLAN']).join('\n')
+    }
+    const at = (customerId: string) => ({ dueMs: 9 * DAY_MS, tenantId: on.tenantId, customerId })
+    const ofRange = await planOf(dueStatement(10 * DAY_MS, 100, { from: at('c4'), to: at('c5') }))
+    expect(ofRange).toMatch(/Index Cond:.*ROW\(due_at, tenant_id, customer_id\) >= ROW/)
+    expect(ofRange).toMatch(/using subscriptions_customer on subscriptions earlier/)
+    expect(ofRange).not.toMatch(/Sort|Seq Scan/)
+    expect(await planOf(dueMarksStatement(10 * DAY_MS, 10, 19))).toMatch(
+      /Index (Only )?Scan using subscriptions_due_order/,
+    )
     await rows(db, sql`delete from subscriptions where tenant_id = ${on.tenantId}::uuid`)
   })
 })

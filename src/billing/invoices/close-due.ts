@@ -9,7 +9,8 @@ import type { AccountStore } from '../account-ports.ts'
 import type { BillingSettings } from '../settings.ts'
 import { isDue } from './close.ts'
 import { closePeriods, roundsToClose } from './close-periods.ts'
-import { reopenInvoices } from './reopen-invoices.ts'
+import { ALL_DUE, type DueRange } from './due-range.ts'
+import { reopenAccounts, reopenInvoices } from './reopen-invoices.ts'
 import { savedAccounts } from './saved-accounts.ts'
 import type { UsageSpan } from './usage-lines.ts'
 import { type UsageServices, usageFor } from './usage-reader.ts'
@@ -17,7 +18,7 @@ import { type UsageServices, usageFor } from './usage-reader.ts'
 export type CloseServices = UsageServices & {
   clock: () => number
   billing: BillingSettings
-  accounts: Pick<AccountStore, 'dueAccounts' | 'recountedAccounts' | 'saveAccounts'>
+  accounts: Pick<AccountStore, 'dueAccounts' | 'recountedAccounts' | 'loadAccounts' | 'saveAccounts'>
 }
 
 export type CloseReport = {
@@ -37,20 +38,28 @@ const FILLING_WAIT_MS = 300_000
 /** Periods that a batch closes at most where its accounts have several due; each of them closes one anyway. */
 const PERIODS_PER_BATCH = 400
 
+export const nothingClosed = (): CloseReport => ({ issued: 0, overtaken: 0, failed: [], more: false })
+
 export async function closeDue(services: CloseServices): Promise<CloseReport> {
-  const report: CloseReport = { issued: 0, overtaken: 0, failed: [], more: false }
+  const { more } = await reopenInvoices(services)
+  const report = await closeRange(services, ALL_DUE)
+  return { ...report, more: more || report.more }
+}
+
+/** What is due in the range, or as much of it as a run closes. What was counted anew is left to who cut the ranges, where it can be. */
+export async function closeRange(services: CloseServices, range: DueRange): Promise<CloseReport> {
+  const report = nothingClosed()
   const { accountsPerBatch, batchesPerRun } = services.billing
   const invoicesPerRun = accountsPerBatch * batchesPerRun
-  const { more } = await reopenInvoices(services)
   for (let batch = 0; batch < batchesPerRun && report.issued < invoicesPerRun; batch++) {
-    const accounts = await services.accounts.dueAccounts(services.clock(), accountsPerBatch)
-    report.more = more || accounts !== null
+    const accounts = await services.accounts.dueAccounts(services.clock(), accountsPerBatch, range)
+    report.more = accounts !== null
     if (accounts === null) return report
     const tenant = await services.configs.load(accounts[0]!.tenantId)
     // What was counted anew comes first: an invoice names what it adjusts, and why.
     const [ready, waiting] = [accounts.filter(isTakenIn), accounts.filter((one) => !isTakenIn(one))]
     report.overtaken += waiting.length
-    if (waiting.length > 0) await reopenInvoices(services)
+    if (waiting.length > 0) await reopenAccounts(services, waiting)
     if (ready.length > 0) await closeBatch(services, tenant, ready, report)
   }
   return report

@@ -33,14 +33,30 @@ export async function reopenInvoices(services: ReopenServices, tenantId?: string
     const found = await accounts.recountedAccounts(limit, tenantId)
     report.more = found !== null
     if (found === null) return report
-    const changes: AccountChange[] = []
-    for (const account of found) changes.push(await decided(services, account))
-    for (const { invoices, creditNotes } of await savedAccounts(accounts, found[0]!.tenantId, changes)) {
+    for (const { invoices, creditNotes } of await takenIn(services, found)) {
       report.reopened += invoices.length
       report.creditNotes += creditNotes.length
     }
   }
   return report
+}
+
+/** Of these accounts of one tenant. They are read again, with the invoices that something reached. */
+export async function reopenAccounts(
+  services: ReopenServices & { accounts: Pick<AccountStore, 'loadAccounts'> },
+  waiting: Pick<Account, 'tenantId' | 'customerId'>[],
+): Promise<void> {
+  for (let from = 0; from < waiting.length; from += ACCOUNTS_AT_ONCE) {
+    const some = waiting.slice(from, from + ACCOUNTS_AT_ONCE)
+    const ids = some.map(({ customerId }) => customerId)
+    await takenIn(services, await services.accounts.loadAccounts(some[0]!.tenantId, ids, { recounted: true }))
+  }
+}
+
+async function takenIn(services: ReopenServices, found: Account[]): Promise<AccountChange[]> {
+  const changes: AccountChange[] = []
+  for (const account of found) changes.push(await decided(services, account))
+  return await savedAccounts(services.accounts, found[0]!.tenantId, changes)
 }
 
 /** Usage is read after the account: what it was counted anew for is in it. */

@@ -2,6 +2,7 @@
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { Asked, ReachedSpan } from '../../billing/account-ports.ts'
+import { ALL_DUE, type DueMark, type DueRange } from '../../billing/invoices/due-range.ts'
 import { rfc3339 } from '../../kernel/time.ts'
 
 /** Numbers are given by Postgres, and so stand in columns of their own. */
@@ -24,15 +25,41 @@ export const recountedStatement = (limit: number, tenantId?: string): SQL => sql
   }
   group by tenant_id, customer_id order by place limit ${limit}::int`
 
+const placeOf = ({ dueMs, tenantId, customerId }: DueMark): SQL =>
+  sql`(${rfc3339(dueMs)}::timestamptz, ${tenantId}::uuid, ${customerId}::text)`
+
+/**
+ * Of `due`. Whose first due subscription comes before the range is another's: counted so that only the customer's own are looked
+ * through, whatever Postgres knows of how many are due.
+ */
+const within = ({ from, to }: DueRange): SQL => sql`
+  ${from === null ? sql`true` : sql`(due.due_at, due.tenant_id, due.customer_id) >= ${placeOf(from)}`}
+  and ${to === null ? sql`true` : sql`(due.due_at, due.tenant_id, due.customer_id) < ${placeOf(to)}`}
+  and ${
+    from === null
+      ? sql`true`
+      : sql`(select count(*) filter (where earlier.due_at < ${rfc3339(from.dueMs)}::timestamptz) from subscriptions as earlier
+          where earlier.tenant_id = due.tenant_id and earlier.customer_id = due.customer_id) = 0`
+  }`
+
 /** Subscriptions that are due, in the order of the index subscriptions_due_order: nothing is sorted, however many are. */
-export function dueStatement(nowMs: number, limit: number): SQL {
-  const now = sql`${rfc3339(nowMs)}::timestamptz`
+export function dueStatement(nowMs: number, limit: number, range: DueRange = ALL_DUE): SQL {
+  const taken = sql`due.due_at <= ${rfc3339(nowMs)}::timestamptz and ${within(range)}`
   return sql`
-    select tenant_id, customer_id, due_at from subscriptions
-    where due_at <= ${now} and tenant_id = (
-      select tenant_id from subscriptions where due_at <= ${now} order by due_at, tenant_id limit 1)
+    select tenant_id, customer_id, due_at from subscriptions as due
+    where ${taken} and tenant_id = (
+      select tenant_id from subscriptions as due where ${taken} order by due_at, tenant_id limit 1)
     order by due_at, customer_id, id limit ${limit}::int`
 }
+
+/** Every so many'th of them, from the same index alone. */
+export const dueMarksStatement = (nowMs: number, every: number, most: number): SQL => sql`
+  select floor(extract(epoch from due_at) * 1000)::text as due_ms, tenant_id, customer_id from (
+    select due_at, tenant_id, customer_id, row_number() over (order by due_at, tenant_id, customer_id, id) - 1 as before
+    from subscriptions where due_at <= ${rfc3339(nowMs)}::timestamptz
+    order by due_at, tenant_id, customer_id, id limit ${every * most + 1}::int) as due
+  where before > 0 and before % ${every}::int = 0
+  group by due_at, tenant_id, customer_id order by due_at, tenant_id, customer_id`
 
 /** Of an invoice `billing`: it is issued, and bills this meter in [from, to). */
 const bills = ({ meter, from, to }: { meter: SQL; from: SQL; to: SQL }): SQL => sql`

@@ -13,6 +13,7 @@ import type {
   Saved,
 } from '../../billing/account-ports.ts'
 import type { CreditEntry, OpenGrant, StoredNote } from '../../billing/credit/credit.ts'
+import { ALL_DUE, type DueMark, type DueRange } from '../../billing/invoices/due-range.ts'
 import type { Invoice } from '../../billing/invoices/invoice.ts'
 import type { Because } from '../../billing/invoices/recount.ts'
 import type { Subscription } from '../../billing/subscriptions/subscription.ts'
@@ -23,6 +24,7 @@ import { accountFrom } from './account-rows.ts'
 import { saveStatement } from './account-save.ts'
 import {
   accountsStatement,
+  dueMarksStatement,
   dueStatement,
   grantState,
   invoiceState,
@@ -50,12 +52,24 @@ export class PostgresAccountStore implements AccountStore {
     return (await query<{ account: string }>(this.#db, accountsStatement(wanted, asked))).map(accountFrom)
   }
 
-  async dueAccounts(nowMs: number, limit: number): Promise<Account[] | null> {
+  async dueAccounts(nowMs: number, limit: number, range: DueRange = ALL_DUE): Promise<Account[] | null> {
     const wanted = sql`
       select tenant_id, customer_id, row_number() over (order by min(due_at), customer_id) as place
-      from (${dueStatement(nowMs, limit)}) as due group by tenant_id, customer_id`
+      from (${dueStatement(nowMs, limit, range)}) as due group by tenant_id, customer_id`
     const found = await query<{ account: string }>(this.#db, accountsStatement(wanted, {}))
     return found.length === 0 ? null : found.map(accountFrom)
+  }
+
+  async dueMarks(nowMs: number, every: number, most: number): Promise<DueMark[]> {
+    const found = await query<{ due_ms: string; tenant_id: string; customer_id: string }>(
+      this.#db,
+      dueMarksStatement(nowMs, every, most),
+    )
+    return found.map(({ due_ms, tenant_id, customer_id }) => ({
+      dueMs: Number(due_ms),
+      tenantId: tenant_id,
+      customerId: customer_id,
+    }))
   }
 
   async recount(tenantId: string, spans: TouchedSpan[], because: Because): Promise<void> {

@@ -8,11 +8,11 @@ import type { Books } from './books.ts'
 import { checkedBooks } from './check-books.ts'
 import { checkAllUsage, checkUnchanged } from './check-usage.ts'
 import { laws } from './laws.ts'
+import { closeAtOnce, closeRanges } from './operations/close-at-once.ts'
 import {
   calm,
   changeInCalm,
   close,
-  closeAtOnce,
   closedInCalm,
   closeInCalm,
   preview,
@@ -44,7 +44,7 @@ export const invoicing = simulation({
     ...[send, retry, flushes, correct],
     ...[grant, takeBack, move, note],
     changeInCalm,
-    ...[close, closeAtOnce, closeInCalm, readInCalm, read, preview],
+    ...[close, closeAtOnce, closeRanges, closeInCalm, readInCalm, read, preview],
     ...[time, deliver, kill, outage],
   ],
   world: (setup, ends, time, bug) => new Year(setup, ends, time, bug),

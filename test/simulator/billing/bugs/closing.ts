@@ -82,8 +82,8 @@ const LONG_MS = 3_650 * DAY_MS
 
 /** Whoever closes takes what is due off the list first. */
 const takenFirst = (real: AccountStore): Partial<AccountStore> => ({
-  async dueAccounts(nowMs, limit) {
-    const found = await real.dueAccounts(nowMs, limit)
+  async dueAccounts(nowMs, limit, range) {
+    const found = await real.dueAccounts(nowMs, limit, range)
     if (found === null) return null
     const isDue = ({ dueMs }: Subscription) => dueMs !== null && dueMs <= nowMs
     const taken = found.map((account) => ({

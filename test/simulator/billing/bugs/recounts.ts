@@ -16,8 +16,8 @@ export const recountBugs: Bug[] = [
     name: 'too old to be looked at',
     what: 'closing looks at what late events can reach, and at no older invoice that was opened again',
     accounts: accounts((real) => ({
-      async dueAccounts(nowMs, limit) {
-        const found = await real.dueAccounts(nowMs, limit)
+      async dueAccounts(nowMs, limit, range) {
+        const found = await real.dueAccounts(nowMs, limit, range)
         const young = found?.map((account) => ({
           ...account,
           invoices: account.invoices.filter(({ reopened, usageFinal }) => !usageFinal || !reopened),

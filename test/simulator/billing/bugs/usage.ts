@@ -11,8 +11,8 @@ type Hiding = Invoice & { hidden?: Adjusted[] }
 
 /** The job sees the lines of earlier invoices, and not what was adjusted of them already. */
 const adjustmentsForgotten = (real: AccountStore): Partial<AccountStore> => ({
-  async dueAccounts(nowMs, limit) {
-    const found = await real.dueAccounts(nowMs, limit)
+  async dueAccounts(nowMs, limit, range) {
+    const found = await real.dueAccounts(nowMs, limit, range)
     const hiding = (one: Invoice): Hiding => ({ ...one, adjustedBy: [], hidden: one.adjustedBy })
     return found?.map((account) => ({ ...account, invoices: account.invoices.map(hiding) })) ?? null
   },

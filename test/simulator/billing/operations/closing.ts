@@ -2,7 +2,8 @@
 // read meanwhile.
 
 import fc from 'fast-check'
-import { closeDue } from '../../../../src/billing/invoices/close-due.ts'
+import { closeDue, closeRange } from '../../../../src/billing/invoices/close-due.ts'
+import type { DueRange } from '../../../../src/billing/invoices/due-range.ts'
 import type { Invoice } from '../../../../src/billing/invoices/invoice.ts'
 import { previewChange, previewInvoice } from '../../../../src/billing/invoices/preview-invoice.ts'
 import { readInvoice } from '../../../../src/billing/invoices/read-invoice.ts'
@@ -23,11 +24,17 @@ import { ask } from './command.ts'
 import { change, changed, changeInput, subscriptionInput } from './subscriptions.ts'
 import { sendBatch } from './usage.ts'
 
-/** One run of the job. `more`: whether something is due still. */
-export async function runClosing(year: Year, isolate: number, pace: Pace): Promise<{ more: boolean }> {
+/** One run of the job, or of a range of what is due. `more`: whether something is due still. */
+export async function runClosing(
+  year: Year,
+  isolate: number,
+  pace: Pace,
+  range?: DueRange,
+): Promise<{ more: boolean }> {
   const outcome = { more: false }
   await year.start('close', year.isolate(isolate), pace, async () => {
-    const { failed, more } = await closeDue(year.isolate(isolate).services)
+    const { services } = year.isolate(isolate)
+    const { failed, more } = await (range ? closeRange(services, range) : closeDue(services))
     if (failed.length > 0) throw new Violation(laws.closes, `${failed[0]!.customerId}: ${failed[0]!.reason}`)
     outcome.more = more
   })
@@ -49,32 +56,8 @@ export const close: Operation<{ isolate: number; pace: Pace }, Year> = {
   },
 }
 
-/** Two runs at once, whose calls take turns as drawn. */
-export const closeAtOnce: Operation<{ isolates: [number, number]; turns: boolean[] }, Year> = {
-  name: 'close-at-once',
-  weight: 4,
-  arbitrary: fc.record({
-    isolates: fc.tuple(some, some),
-    turns: fc.array(fc.boolean(), { maxLength: 12, size: 'max' }),
-  }),
-  async run(year, { isolates, turns }) {
-    const parked: Pace = { fates: [], rest: 'parked' }
-    const before = new Set(year.network.parked)
-    for (const isolate of isolates) await runClosing(year, isolate, parked)
-    const mine = () =>
-      year.network.parked.filter(
-        ({ name, ...call }) => !before.has({ name, ...call } as never) && call.actor.name === 'close',
-      )
-    for (const turn of turns) {
-      const [first, second] = mine()
-      const next = turn ? second : first
-      if (next) await year.network.deliver(next.actor, 'ok')
-    }
-    await looked(year)
-  },
-}
-
-async function looked(year: Year): Promise<Books[]> {
+/** The books, with what is always checked of them. */
+export async function looked(year: Year): Promise<Books[]> {
   await year.lookAgain()
   const books = await checkedBooks(year)
   checkPeriods(year, books)
