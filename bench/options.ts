@@ -18,9 +18,14 @@ export type Options = {
   only: Part[]
   /** shorter and smaller: to see that it works, not for figures to publish */
   quick: boolean
+  /** event ids in the window, where there are many */
+  ids: number
 }
 
-export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick]
+const IDS = 50_000_000
+const IDS_QUICK = 1_000_000
+
+export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick] [--ids 50000000]
 
 It needs two real servers, which it leaves as it found them (--only embedded needs none):
   REDIS_URL      such as redis://127.0.0.1:6379      it works in logical database 9, which has to be empty
@@ -33,15 +38,23 @@ To start both on this machine:
 
 /** Throws an Error with the usage for what it does not know. */
 export function readOptions(args: string[]): Options {
-  const options: Options = { only: [...parts], quick: false }
+  const options: Options = { only: [...parts], quick: args.includes('--quick'), ids: 0 }
+  options.ids = options.quick ? IDS_QUICK : IDS
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
-    if (arg === '--quick') options.quick = true
+    if (arg === '--quick') continue
+    if (arg === '--ids') options.ids = idsIn(args[++i] ?? '')
     else if (arg === '--only') options.only = partsIn(args[++i] ?? '')
     else if (arg.startsWith('--only=')) options.only = partsIn(arg.slice('--only='.length))
     else throw new Error(`There is no option ${arg}.\n\n${USAGE}`)
   }
   return options
+}
+
+function idsIn(text: string): number {
+  const ids = Number(text)
+  if (!Number.isInteger(ids) || ids < 100_000) throw new Error(`--ids takes 100000 or more.\n\n${USAGE}`)
+  return ids
 }
 
 function partsIn(list: string): Part[] {
