@@ -3,7 +3,6 @@
 import { defaultLimits, idLayouts } from '../src/metering/limits.ts'
 import { metaKey } from '../src/stores/redis/keys.ts'
 import { script } from '../src/stores/redis/script.ts'
-import { luaIds } from '../src/stores/redis/scripts/ids.ts'
 import { inTurn, median, medianRatio } from './measure.ts'
 import type { Options } from './options.ts'
 import { atMost, type Row, type Section, short, whole } from './report.ts'
@@ -14,53 +13,63 @@ import { openWorld, send, type World } from './world.ts'
 const FEW = 1_000_000
 const BATCH = 100
 const IN_FLIGHT = 8
-/** Of the ids, so many lie in generations that are closed; the rest in the one that is written to. */
+/** Of the ids, so many are of the generation before the one that is written to. */
 const CLOSED = 0.6
-const FILLED_AT_ONCE = 5_000
+const FILLED_AT_ONCE = 20_000
+const ROOM = 300_000
 const TIMES_MOST = 1.3
 const BYTES_MOST = 40
 
 /**
- * Claims ids as the record script does, with nothing else: random ones.
+ * Writes what the record script would have written for random ids: in a hash, a field an id; in a packed one, fields that have as many
+ * as chance gives them, the older ones first.
  *
- * KEYS  1  the partition's meta      ARGV  1  tenant   2  window_ms   3  layout   4  its ids   5  how many   6  seed
+ * KEYS  1  the partition's meta
+ * ARGV  1  tenant   2  ids in a field on average, or 0 for a hash of ids   3  first field   4  how many fields   5  seed
+ * Returns  how many ids these are
  */
 const fillIds = script(
   'fill-ids',
-  `${luaIds}
-local tenant, now, count = ARGV[1], now_ms(), tonumber(ARGV[5])
-local layout = {kind = ARGV[3], ids = tonumber(ARGV[4]), window = tonumber(ARGV[2])}
-math.randomseed(tonumber(ARGV[6]))
+  `local key, mean, first, count = dedupe_key(ARGV[1], '1'), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+math.randomseed(tonumber(ARGV[5]))
 local digits = {}
-for i = 1, 16384 do
+for i = 1, 32768 do
   local at = math.random(64)
   digits[i] = string.sub('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', at, at)
 end
 digits = table.concat(digits)
-local function digest()
-  local first, second = math.random(16373), math.random(16373)
-  return string.sub(digits, first, first + 10) .. string.sub(digits, second, second + 10)
+local function random(length)
+  local at = math.random(#digits - length)
+  return string.sub(digits, at, at + length - 1)
 end
-local ids, claims = {}, {}
-for i = 1, count do
-  ids[i] = digest()
-  claims[2 * i - 1], claims[2 * i] = ids[i], digest()
+local function poisson()
+  local least, n, product = math.exp(-mean), 0, math.random()
+  while product > least do n, product = n + 1, product * math.random() end
+  return n
 end
-local current, older, dead = parse_generations(redis.call('HGET', META, 'ids:' .. tenant) or '', layout.window, now)
-local alive = {current, unpack(older)}
-local known, texts = look_up(tenant, alive, ids, layout)
-local rotated
-current, rotated = to_write(current, older, layout, now)
-claim(tenant, current, claims, texts, layout)
-if rotated then keep_for_a_window(tenant, {current, unpack(older)}, layout.window, now) end
-redis.call('HSET', META, 'ids:' .. tenant, generations_text(current, older))
-return redis.status_reply('OK')`,
+local ids, writes = 0, {}
+for i = first, first + count - 1 do
+  local field, value
+  if mean == 0 then field, value, ids = random(11) .. random(11), random(22), ids + 1
+  else
+    local n = poisson()
+    local records, closed = {}, math.floor(n * ${CLOSED} + math.random())
+    for r = 1, n do records[r] = random(27) .. (r <= closed and 'A' or 'B') end
+    field, value, ids = string.format('%x', i), table.concat(records), ids + n
+  end
+  writes[#writes + 1], writes[#writes + 2] = field, value
+  if #writes >= 2000 or i == first + count - 1 then
+    redis.call('HSET', key, unpack(writes))
+    writes = {}
+  end
+end
+return ids`,
 )
 
 export async function benchIds(servers: Servers, { quick, ids }: Options): Promise<Section[]> {
   await servers.clear()
-  const { rounds, calls } = quick ? { rounds: 3, calls: 30 } : { rounds: 11, calls: 100 }
-  const [few, many] = quick ? [ids / 10, ids] : [FEW, ids]
+  const { rounds, calls } = quick ? { rounds: 3, calls: 30 } : { rounds: 9, calls: 100 }
+  const [few, many] = [FEW, ids]
   const packed = openWorld(servers, { dedupeLayout: idLayouts.server })
   const hashes = openWorld(servers, { dedupeLayout: idLayouts.embedded })
   try {
@@ -120,25 +129,25 @@ type Filled = { send: (size: number) => Promise<void>; bytes: number }
 /** A tenant in the middle of its window. */
 async function filled(servers: Servers, world: World, ids: number): Promise<Filled> {
   const { redis } = servers
-  const { kind, ids: layoutIds } = world.limits.dedupeLayout
+  const { kind, ids: most } = world.limits.dedupeLayout
+  const { dedupeWindowMs } = defaultLimits
   const tenant = tenantConfig()
-  const field = [metaKey(0), `ids:${tenant.tenantId}`] as const
-  const fill = async (count: number) => {
-    for (let from = 0; from < count; from += FILLED_AT_ONCE) {
-      const size = String(Math.min(FILLED_AT_ONCE, count - from))
-      const layout = [String(defaultLimits.dedupeWindowMs), kind, String(Math.min(layoutIds, 9e15))]
-      const seed = String(Math.floor(Math.random() * 2 ** 31))
-      await redis.eval(fillIds.text, 1, metaKey(0), tenant.tenantId, ...layout, size, seed)
-    }
-  }
   const before = await usedMemory(servers)
-  await fill(ids * CLOSED)
-  const [n, born, ...rest] = (await redis.hget(...field))!.split(':')
-  const earlier = Number(born) - defaultLimits.dedupeWindowMs
-  await redis.hset(...field, [n, String(earlier), ...rest].join(':'))
-  await fill(ids * (1 - CLOSED))
-  const bytes = ((await usedMemory(servers)) - before) / ids
-  const generations = (await redis.hget(...field))!
+  const packed = kind === 'packed'
+  const fields = packed ? Math.ceil(ids / most) : ids
+  await redis.script('LOAD', fillIds.text)
+  let known = 0
+  for (let from = 0; from < fields; from += FILLED_AT_ONCE) {
+    const args = [packed ? most : 0, from, Math.min(FILLED_AT_ONCE, fields - from), from + 1]
+    known += Number(await redis.evalsha(fillIds.hash, 1, metaKey(0), tenant.tenantId, ...args))
+  }
+  const bytes = ((await usedMemory(servers)) - before) / known
+  const now = Number((await redis.time())[0]) * 1_000
+  // Room for what is measured: so that no field is divided, as none is where a window is like the one before.
+  const [closed, current] = [known * CLOSED, known * (1 - CLOSED) - ROOM].map(Math.round)
+  const generations = packed
+    ? `2:${now}:${current}:${dedupeWindowMs}:p${fields}.1,1:${now}:p${fields}.1.${closed}`
+    : `1:${now}:${known}:${dedupeWindowMs}:0`
   await redis.hset(metaKey(0), `t:${tenant.tenantId}`, `1 0 ${generations}`)
   const next = eventSource()
   const one = (size: number) => send(world, tenant, Array.from({ length: size }, next))

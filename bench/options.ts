@@ -23,7 +23,7 @@ export type Options = {
 }
 
 const IDS = 50_000_000
-const IDS_QUICK = 1_000_000
+const IDS_QUICK = 5_000_000
 
 export const USAGE = `npm run bench -- [--only ${parts.join(',')}] [--quick] [--ids 50000000]
 
@@ -53,7 +53,7 @@ export function readOptions(args: string[]): Options {
 
 function idsIn(text: string): number {
   const ids = Number(text)
-  if (!Number.isInteger(ids) || ids < 100_000) throw new Error(`--ids takes 100000 or more.\n\n${USAGE}`)
+  if (!Number.isInteger(ids) || ids < 1_000_000) throw new Error(`--ids takes 1000000 or more.\n\n${USAGE}`)
   return ids
 }
 

@@ -469,9 +469,14 @@ describe.each(redisBackends)('a counter store on $name', ({ open }) => {
         calls = 0
         await store.record(batch(config, sent))
         // What is watched arrives on a connection of its own: after the echo of this, all of it has.
-        const echoed = new Promise<void>((resolve) =>
-          monitor.on('monitor', (_time: string, [command]: string[]) => command === 'echo' && resolve()),
-        )
+        const echoed = new Promise<void>((resolve) => {
+          const hear = (_time: string, [command]: string[]) => {
+            if (command !== 'echo') return
+            monitor.off('monitor', hear)
+            resolve()
+          }
+          monitor.on('monitor', hear)
+        })
         await backend.client.echo('over')
         await echoed
         return calls - 1

@@ -27,7 +27,10 @@ local function packed_hash(base, buckets)
   return {base = base, buckets = buckets, low = 2 ^ (bits - 1), alive = {}, ids = 0, texts = {}, fields = {}}
 end
 local function letter_of(generation) return byte(LETTERS, generation.n - generation.hash.base + 1) end
-local function fields_for(ids, layout) return math.min(math.ceil(ids / layout.ids), ${FIELDS_MOST}) end
+-- How many fields it is to have with so many new ids. Not many more than these at once, if ever a text is to hold fewer of them.
+local function fields_with(hash, new, layout)
+  return math.min(math.ceil((hash.ids + new) / layout.ids), hash.buckets + new, ${FIELDS_MOST})
+end
 local function outlived(hash, n, layout)
   return n - hash.base >= #LETTERS or 4 * hash.ids < (hash.buckets - 4) * layout.ids
 end
@@ -50,7 +53,7 @@ local function read_packed(key, hash, ids, layout, known)
     wanted[i], fields[ids[i]] = field, field
   end
   if layout then
-    for bucket = buckets, fields_for(hash.ids + #ids, layout) - 1 do
+    for bucket = buckets, fields_with(hash, #ids, layout) - 1 do
       if bucket == 2 * low then low = bucket end
       if bucket - low < buckets then
         count = count + 1
@@ -102,8 +105,8 @@ local function without_dead(text, alive)
 end
 local function claim_packed(key, hash, letter, claims, layout)
   local changed, writes, count = {}, {}, 0
+  divide(hash, fields_with(hash, #claims / 2, layout), changed)
   hash.ids, hash.alive[letter], letter = hash.ids + #claims / 2, true, string.char(letter)
-  divide(hash, fields_for(hash.ids, layout), changed)
   local texts, fields, alive = hash.texts, hash.fields, hash.alive
   for i = 1, #claims, 2 do
     local id = claims[i]
