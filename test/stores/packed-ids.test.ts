@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { defaultLimits, idLayouts, type Limits } from '../../src/metering/limits.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
+import { runScript } from '../../src/stores/redis/script.ts'
+import { lookUpIds } from '../../src/stores/redis/scripts/placement.ts'
 import { batch, tenantConfig } from '../support/metering.ts'
 import { type RedisBackend, real, redisBackends } from '../support/redis.ts'
 
@@ -193,6 +195,25 @@ describe.each(redisBackends)('event ids in a packed hash on $name', ({ open }) =
     expect(outcome).toMatchObject({ kind: 'refused' })
     expect(await backend.client.hgetall(key(1))).toEqual(before)
     expect(await verdictsOf(some('new', 500))).toEqual(['accepted'])
+  })
+
+  it('is asked, as a former home, what it knows', async () => {
+    await verdictsOf(some('first', 30))
+    await age(defaultLimits.dedupeWindowMs / 2)
+    await verdictsOf(some('second', 30))
+    const before = await backend.client.hgetall(key(1))
+    const asked = batch(config, [
+      { id: 'first-7' },
+      { id: 'second-29' },
+      { id: 'first-3', quantity: 9 },
+      { id: 'unknown' },
+    ]).events.flatMap(({ idDigest, fingerprint }) => [idDigest, fingerprint])
+    const placement = [config.tenantId, '1', 'nonce', '{}', String(config.version)]
+    const window = String(defaultLimits.dedupeWindowMs)
+    expect(
+      await runScript(backend.connection, lookUpIds, ['tg:{0}:meta'], [...placement, window, ...asked]),
+    ).toEqual(['seen', 'ddcn'])
+    expect(await backend.client.hgetall(key(1))).toEqual(before)
   })
 
   it('is not read by a server of before, which would not know its ids: that one fails', async () => {
