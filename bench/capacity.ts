@@ -10,8 +10,8 @@ const RATES = [1_000, 10_000, 100_000, 1_000_000]
 const BATCH = 100
 /** No part is planned for more than half of what it was measured to do. */
 const HEADROOM = 0.5
-/** An id is known for a window, and takes memory for one and a half, on average. */
-const WINDOWS_KEPT = 1.5
+/** An id is known for a window, and takes memory for so many, on average. */
+const WINDOWS_KEPT = { upstash: 1.5, redis: 1.25 }
 /** Each customer sends an event every ten seconds, to three meters: so every counter is settled by every run. */
 const CUSTOMERS_PER_EVENT = 10
 const METERS = 3
@@ -41,7 +41,7 @@ function settling(events: number, partitions: number): { ageSeconds: number; pos
 function edge(events: number) {
   const calls = events / BATCH
   const commands = calls * of('commandsPerCall')
-  const ids = gigabytes(events * 86_400 * WINDOWS_KEPT * ID_BYTES_UPSTASH)
+  const ids = gigabytes(events * 86_400 * WINDOWS_KEPT.upstash * ID_BYTES_UPSTASH)
   const databases = Math.max(
     parts(commands, allowed.upstashCommandsPerSecond),
     Math.ceil(ids / (allowed.upstashGigabytes * HEADROOM)),
@@ -86,7 +86,7 @@ function serverRow(events: number): string[] {
   const processes = parts(events, of('nodeBatchedPerSecond'))
   const redis = parts(events, of('redisEventsPerSecond'))
   const { ageSeconds, postgres } = settling(events, redis)
-  const ids = gigabytes(events * 86_400 * WINDOWS_KEPT * of('idBytesRedis'))
+  const ids = gigabytes(events * 86_400 * WINDOWS_KEPT.redis * of('idBytesRedis'))
   const log = gigabytes(events * of('logBytes') * SECONDS_A_MONTH)
   return [
     `${whole(events)}/s`,

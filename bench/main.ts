@@ -5,6 +5,7 @@ import { benchCloseRanges } from './close-ranges.ts'
 import { closeAll } from './closing.ts'
 import { benchEmbedded } from './embedded.ts'
 import { benchHttp } from './http.ts'
+import { benchIds } from './ids.ts'
 import { benchInvoices } from './invoices.ts'
 import { benchLog } from './log.ts'
 import { benchMonth } from './month.ts'
@@ -28,7 +29,10 @@ const benches: Record<Part, (servers: Servers, options: Options) => Promise<Sect
   month: benchMonth,
   embedded: (_servers, options) => benchEmbedded(options),
   worker: benchWorker,
-  scale: benchScale,
+  scale: async (servers, options) => [
+    ...(await benchIds(servers, options)),
+    ...(await benchScale(servers, options)),
+  ],
   'scale-closing': benchCloseRanges,
   'scale-databases': benchDatabases,
   'scale-moves': benchMoves,

@@ -2,6 +2,7 @@
 
 import { text } from '../src/kernel/decimal.ts'
 import { HOUR_MS } from '../src/kernel/time.ts'
+import { idLayouts } from '../src/metering/limits.ts'
 import { readUsage } from '../src/metering/read-usage.ts'
 import { commandsOfACall, costPerMillion } from './commands.ts'
 import { callsPerSecond, inTurn, median, medianRatio } from './measure.ts'
@@ -125,7 +126,7 @@ async function commands(servers: Servers, world: World, naive: () => Promise<unk
 
 /** As on Upstash: ids in buckets, of several generations. */
 async function commandsInBuckets(servers: Servers): Promise<{ one: number; firstHundred: number }> {
-  const world = openWorld(servers, { dedupeBucketIds: 2 })
+  const world = openWorld(servers, { dedupeLayout: { ...idLayouts.upstash, ids: 2 } })
   try {
     const next = eventSource()
     const tenant = tenantConfig()

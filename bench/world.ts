@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { BlockWriter } from '../src/log/write-blocks.ts'
-import { defaultLimits, type Limits } from '../src/metering/limits.ts'
+import { defaultLimits, idLayouts, type Limits } from '../src/metering/limits.ts'
 import type { TenantConfig } from '../src/metering/meter.ts'
 import type { SegmentLog } from '../src/metering/ports.ts'
 import { recordUsage } from '../src/metering/record-usage.ts'
@@ -43,7 +43,7 @@ export function openWorld(
   more: Partial<Limits> = {},
   { logged = true }: { logged?: boolean } = {},
 ): World {
-  const limits = { ...defaultLimits, ...more }
+  const limits = { ...defaultLimits, dedupeLayout: idLayouts.server, ...more }
   const redis = openTcpRedis(servers.redisUrl, { timeoutMs: TIMEOUT_MS })
   const postgres = openNodePostgres(servers.databaseUrl, { max: 4, timeoutMs: TIMEOUT_MS })
   const roundTrips = { redis: 0, postgres: 0 }

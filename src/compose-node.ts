@@ -8,7 +8,7 @@ import { type LogStores, pickBlocks, wrongEventLog } from './compose-blocks.ts'
 import { type Config, limitsOf, readConfig } from './config.ts'
 import { type NamedDatabase, namedDatabases } from './databases.ts'
 import { checkAdminToken } from './http/app.ts'
-import { IDS_PER_BUCKET } from './metering/limits.ts'
+import { idLayouts } from './metering/limits.ts'
 import { MAIN } from './metering/placement/partition-list.ts'
 import type { Services } from './services.ts'
 import { openFolderBlocks } from './stores/blocks/folder.ts'
@@ -155,14 +155,14 @@ function openDatabase(
   if (token !== null) {
     log(`${called}: Upstash, ${new URL(url).host}`)
     const connection = upstashConnection({ url, token, timeoutMs: REDIS_TIMEOUT_MS })
-    return { database: { connection, dedupeBucketIds: IDS_PER_BUCKET }, close: async () => {} }
+    return { database: { connection, dedupeLayout: idLayouts.upstash }, close: async () => {} }
   }
   const options = { timeoutMs: REDIS_TIMEOUT_MS, log, called }
   const { connection, close, where } = isCluster(url)
     ? openRedisCluster(url, options)
     : openTcpRedis(url, options)
   log(`${called}: ${where}`)
-  return { database: { connection, dedupeBucketIds: 0 }, close }
+  return { database: { connection, dedupeLayout: idLayouts.server }, close }
 }
 
 const noBuckets = () =>

@@ -4,7 +4,7 @@ import { type Composed, compose } from './compose.ts'
 import { type LogStores, pickBlocks, wrongEventLog } from './compose-blocks.ts'
 import { type Config, limitsOf, readConfig, requireConfig } from './config.ts'
 import { namedDatabases } from './databases.ts'
-import { IDS_PER_BUCKET } from './metering/limits.ts'
+import { idLayouts } from './metering/limits.ts'
 import { oneDatabase, unmovedTenants } from './metering/placement/unmoved.ts'
 import { isBucket, R2BlockStore } from './stores/blocks/r2.ts'
 import { r2ExportFiles } from './stores/blocks/r2-exports.ts'
@@ -66,7 +66,7 @@ function openUpstash(config: Config, timeoutMs: number): Record<string, Database
         `The environment is not right:\n  COUNTER_DATABASES has no https:// for ${name}: a Worker reaches Upstash alone`,
       )
     const connection = upstashConnection({ url, token, timeoutMs })
-    return [name, { connection, dedupeBucketIds: IDS_PER_BUCKET }]
+    return [name, { connection, dedupeLayout: idLayouts.upstash }]
   })
   return Object.fromEntries(opened)
 }

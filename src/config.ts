@@ -5,7 +5,7 @@ import './kernel/explained.ts'
 import { z } from 'zod'
 import { type BillingSettings, defaultBillingSettings, LATE_SLACK_MS } from './billing/settings.ts'
 import { blockStoreKinds } from './log/block-store.ts'
-import { DEDUPE_WINDOW_HOURS_MOST, defaultLimits, IDS_PER_BUCKET, type Limits } from './metering/limits.ts'
+import { DEDUPE_WINDOW_HOURS_MOST, defaultLimits, type Limits } from './metering/limits.ts'
 import { committerLocations } from './stores/redis/committers.ts'
 
 const whole = (min: number, max: number) =>
@@ -204,8 +204,6 @@ export function limitsOf(config: Config, counters: 'embedded' | 'remote'): Limit
     settleAfterMs: settleAfterSeconds * 1000,
     keepSettledMs: config.KEEP_SETTLED_MINUTES * 60_000,
     dedupeWindowMs: config.DEDUPE_WINDOW_HOURS * 3_600_000,
-    // Upstash is paid by the command, and bounds what one record holds; a server of one's own by its processor.
-    dedupeBucketIds: config.UPSTASH_REDIS_REST_URL === undefined ? 0 : IDS_PER_BUCKET,
     eventMaxAgeMs: config.EVENT_MAX_AGE_DAYS * 86_400_000,
     eventMaxAheadMs: config.EVENT_MAX_AHEAD_MINUTES * 60_000,
     segmentsPerFlush: config.SEGMENTS_PER_FLUSH,

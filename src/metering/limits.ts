@@ -47,8 +47,19 @@ export const LOG_BYTE_WEIGHT = 0.25
 export const DEDUPE_WINDOW_HOURS_MOST = 24 * 35
 /** … and at least. */
 export const SHORTEST_DEDUPE_WINDOW_MS = 3_600_000
-/** Ids in a bucket, where commands are what the store is paid for. */
-export const IDS_PER_BUCKET = 24
+/**
+ * How a store keeps event ids (stores/redis/scripts/ids.ts), and `ids`: of how many. In one hash, an id a field, no more than so many; in the fields
+ * of a hash, or in keys of their own, about so many each.
+ */
+export type IdLayout = { kind: 'hash' | 'packed' | 'buckets'; ids: number }
+export const idLayouts = {
+  /** within this process, where a command costs what the data it copies does */
+  embedded: { kind: 'hash', ids: Number.POSITIVE_INFINITY },
+  /** a server of one's own, paid by its memory and its processor */
+  server: { kind: 'packed', ids: 12 },
+  /** paid by the command, however many keys it has, and bounded in what one record holds */
+  upstash: { kind: 'buckets', ids: 24 },
+} as const satisfies Record<string, IdLayout>
 /** Calls that forget old ids, in one flush: each takes some 5,000 buckets. */
 export const FORGETS_PER_FLUSH = 5
 
@@ -71,13 +82,7 @@ export type Limits = {
   backlogMaxLogBytesPerTenant: number
   /** An event id is known for at least this long. */
   dedupeWindowMs: number
-  /**
-   * How ids are laid out, by what the store is paid for. 0: in hashes, which take the least time. More: in buckets of about so
-   * many, which take the same few commands however many ids there are, and no record that grows.
-   */
-  dedupeBucketIds: number
-  /** Ids in one hash at most: without end but in tests, which make hashes follow each other sooner. */
-  dedupeMaxIds: number
+  dedupeLayout: IdLayout
   /** A settled segment's counters are kept for so long, to be offered again should Postgres be put back. */
   keepSettledMs: number
   /** Segments that one flush settles at most. */
@@ -97,8 +102,7 @@ export const defaultLimits: Limits = {
   backlogMaxLogBytes: 2_000_000_000,
   backlogMaxLogBytesPerTenant: 500_000_000,
   dedupeWindowMs: 86_400_000,
-  dedupeBucketIds: 0,
-  dedupeMaxIds: Number.POSITIVE_INFINITY,
+  dedupeLayout: idLayouts.embedded,
   keepSettledMs: 3_600_000,
   segmentsPerFlush: 15,
   eventMaxAgeMs: 35 * 86_400_000,

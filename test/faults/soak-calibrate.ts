@@ -1,4 +1,4 @@
-// What an event's id takes of Redis beyond what MEMORY USAGE tells, which leaves out what the allocator rounds up: with a hundred
+// What a field of event ids takes of Redis beyond what MEMORY USAGE tells, which leaves out what the allocator rounds up: with a hundred
 // thousand ids that looks like a leak.
 
 import type { Redis } from 'ioredis'
@@ -7,7 +7,7 @@ const KEY = 'soak:calibration'
 const FIELDS = 50_000
 const AT_ONCE = 1_000
 
-/** Bytes an id, from a hash of fields and values as long as those of a real id. Nothing else may be going on. */
+/** Bytes a field, from a hash of fields and values as long as real ones. Nothing else may be going on. */
 export async function bytesUntold(admin: Redis): Promise<number> {
   const [real] = await admin.keys('tg:*:dd:*')
   const [[field, value] = []] = Object.entries(real === undefined ? {} : await admin.hgetall(real))

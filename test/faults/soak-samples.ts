@@ -22,7 +22,7 @@ export type Sample = {
 
 const MEMBERS_SAMPLED = 1_000
 
-/** After everything is settled. `untold`: what MEMORY USAGE leaves out of each id. */
+/** After everything is settled. `untold`: what MEMORY USAGE leaves out of each field of ids. */
 export async function sample(
   site: Site,
   { seconds, events, untold }: { seconds: number; events: number; untold: number },
@@ -58,17 +58,29 @@ async function redisMemory(admin: Redis, untold: number): Promise<RedisMemory> {
     Number((await admin.call('MEMORY', 'USAGE', key, 'SAMPLES', MEMBERS_SAMPLED)) ?? 0)
   let [ids, idBytes, keptBytes] = [0, 0, 0]
   for (const key of await admin.keys('tg:*')) {
+    if (key.endsWith(':meta')) ids += idsIn(await admin.hgetall(key))
     // Whatever is not sure to go by itself counts as the rest.
     if ((await admin.pttl(key)) <= 0) continue
     if (key.includes(':dd:')) {
-      const known = await admin.hlen(key)
-      ids += known
-      idBytes += (await bytesOf(key)) + known * untold
+      idBytes += (await bytesOf(key)) + (await admin.hlen(key)) * untold
     } else keptBytes += await bytesOf(key)
   }
   // Buffers come and go with the requests that are under way.
   const rest = redis - idBytes - keptBytes - field('mem_aof_buffer') - field('mem_clients_normal')
   return { redis, ids, idBytes, keptBytes, rest }
+}
+
+/** "n:born:ids:…" of a generation that is written to, and "n:closed:p<fields>.<hash>.<ids>" of one that was. */
+const COUNTED = [/^\d+:\d+:(\d+):\d+:/, /^\d+:\d+:p\d+\.\d+\.(\d+)$/]
+
+/** As a partition's meta counts them, of all its tenants (src/stores/redis/scripts/ids.ts). */
+function idsIn(meta: Record<string, string>): number {
+  const generations = Object.entries(meta).flatMap(([field, text]) =>
+    field.startsWith('t:') ? text.split(' ')[2]!.split(',') : [],
+  )
+  return generations
+    .flatMap((one) => COUNTED.map((pattern) => Number(pattern.exec(one)?.[1] ?? 0)))
+    .reduce((sum, count) => sum + count, 0)
 }
 
 async function heapOf(site: Site): Promise<number> {

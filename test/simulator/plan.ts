@@ -2,6 +2,7 @@
 // meter whose events carry powers of ten, so that the digits of its total say how often each single event was counted.
 
 import fc from 'fast-check'
+import type { IdLayout } from '../../src/metering/limits.ts'
 import type { Aggregation } from '../../src/metering/meter.ts'
 import type { NewMeter } from '../../src/metering/meter-input.ts'
 import { meterId } from '../support/metering.ts'
@@ -108,8 +109,14 @@ export const setupArbitrary = fc.record({
   segmentsPerFlush: fc.constantFrom(15, 3, 1),
   /** ids in a hash at most */
   dedupeMaxIds: fc.constantFrom(1_000_000, 6, 2),
-  /** or in buckets of so many */
-  dedupeBucketIds: fc.constantFrom(0, 24, 1),
+  /** or texts of about so many, as fields of a hash or as keys of their own */
+  dedupeTexts: fc.constantFrom<IdLayout | null>(
+    null,
+    { kind: 'packed', ids: 10 },
+    { kind: 'packed', ids: 1 },
+    { kind: 'buckets', ids: 24 },
+    { kind: 'buckets', ids: 1 },
+  ),
   backlogMaxCounters: fc.constantFrom(1_000_000, 1_000_000, 120),
   /** which store may lose what it had; where none does, everything is checked most strictly */
   goesBack: fc.constantFrom('none', 'redis', 'postgres', 'both'),

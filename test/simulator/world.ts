@@ -66,8 +66,7 @@ export class World extends Stage<Setup> {
       ...defaultLimits,
       segmentMaxCounters: setup.segmentMaxCounters,
       segmentsPerFlush: setup.segmentsPerFlush,
-      dedupeMaxIds: setup.dedupeMaxIds,
-      dedupeBucketIds: setup.dedupeBucketIds,
+      dedupeLayout: setup.dedupeTexts ?? { kind: 'hash', ids: setup.dedupeMaxIds },
       backlogMaxCounters: setup.backlogMaxCounters,
       backlogMaxCountersPerTenant: setup.backlogMaxCounters / 2,
     }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Counter, TALLY_CUSTOMER } from '../../src/metering/counter.ts'
-import { defaultLimits, type Limits } from '../../src/metering/limits.ts'
+import { defaultLimits, idLayouts, type Limits } from '../../src/metering/limits.ts'
 import { listField } from '../../src/metering/logged.ts'
 import type { CounterStore, LiveCounter, SegmentRef } from '../../src/metering/ports.ts'
 import { RedisCounterStore } from '../../src/stores/redis/counter-store.ts'
@@ -312,9 +312,11 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
   })
 
   const layouts = [
-    ['in hashes', { dedupeMaxIds: 2 }, 4],
+    ['in hashes', { dedupeLayout: { kind: 'hash', ids: 2 } }, 4],
+    // However many there are.
+    ['in packed hashes', { dedupeLayout: { kind: 'packed', ids: 1 } }, 1],
     // Sixteen buckets of one id each, and then four times as many.
-    ['in buckets', { dedupeBucketIds: 1 }, 3],
+    ['in buckets', { dedupeLayout: { kind: 'buckets', ids: 1 } }, 3],
   ] as const
   for (const [layout, limits, generations] of layouts) {
     const many = layout === 'in hashes' ? 7 : 100
@@ -388,7 +390,7 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
     (await backend.client.hget(`tg:{${HOME}}:meta`, `t:${config.tenantId}`))!.split(' ')[2]!.split(',')[0]!
 
   it('forgets ids in buckets bit by bit, when the aggregator is told that their time has come', async () => {
-    store = storeWith({ dedupeBucketIds: 24 })
+    store = storeWith({ dedupeLayout: idLayouts.upstash })
     await store.record(batch(config, [{ id: 'a' }, { id: 'b' }]))
     expect(await store.seal(HOME, noLease)).toMatchObject({ idsToForget: false })
     expect(await store.forgetIds(HOME)).toBe(false)
@@ -415,9 +417,11 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
   })
 
   it('finds ids that were laid out another way before', async () => {
-    const ids = ['a', 'b', 'c']
-    for (const [i, dedupeBucketIds] of [0, 24, 0].entries()) {
-      store = storeWith({ dedupeBucketIds })
+    const { embedded, server, upstash } = idLayouts
+    const layouts = [embedded, server, upstash, server, embedded, upstash, embedded]
+    const ids = layouts.map((_, i) => `id-${i}`)
+    for (const [i, dedupeLayout] of layouts.entries()) {
+      store = storeWith({ dedupeLayout })
       expect(
         await store.record(
           batch(
@@ -444,14 +448,14 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
       `t:${config.tenantId}`,
       `${version} ${unsettled} ${before}`,
     )
-    store = storeWith({ dedupeBucketIds: 24 })
+    store = storeWith({ dedupeLayout: idLayouts.upstash })
     expect(await store.record(batch(config, [{ id: 'old' }, { id: 'new' }]))).toMatchObject({
       verdicts: ['duplicate', 'accepted'],
     })
   })
 
   it('spreads ids evenly over the buckets', async () => {
-    store = storeWith({ dedupeBucketIds: 24 })
+    store = storeWith({ dedupeLayout: idLayouts.upstash })
     const known = Array.from({ length: 12 }, (_, n) =>
       Array.from({ length: 1_000 }, (_, i) => ({ id: `${n}.${i}` })),
     )
@@ -485,9 +489,14 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
         calls = 0
         await store.record(batch(config, sent))
         // What is watched arrives on a connection of its own: after the echo of this, all of it has.
-        const echoed = new Promise<void>((resolve) =>
-          monitor.on('monitor', (_time: string, [command]: string[]) => command === 'echo' && resolve()),
-        )
+        const echoed = new Promise<void>((resolve) => {
+          const hear = (_time: string, [command]: string[]) => {
+            if (command !== 'echo') return
+            monitor.off('monitor', hear)
+            resolve()
+          }
+          monitor.on('monitor', hear)
+        })
         await backend.client.echo('over')
         await echoed
         return calls - 1
@@ -502,8 +511,16 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
         await least((n) => [{ customer_id: `n${n}` }]),
         await least((n) => anHundred(`n${n}-`)),
       ]
+      // In a packed hash, while its fields are divided.
+      store = storeWith({ dedupeLayout: idLayouts.server })
+      await callsOf([{}])
+      await backend.client.hset('tg:{0}:meta', `t:${config.tenantId}`, await newestAlone())
+      const inPackedHash = [
+        await least((n) => [{ customer_id: `p${n}` }]),
+        await least((n) => anHundred(`p${n}-`)),
+      ]
       // In buckets, however many generations there are.
-      store = storeWith({ dedupeBucketIds: 24 })
+      store = storeWith({ dedupeLayout: idLayouts.upstash })
       for (let i = 0; i < 5; i++) await store.record(batch(config, anHundred('many')))
       await store.record(
         batch(
@@ -518,9 +535,16 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
       ]
       monitor.disconnect()
       expect(inHashes).toEqual([9, 9])
+      expect(inPackedHash).toEqual([9, 9])
       expect(inBuckets).toEqual([9, 9])
     },
   )
+
+  /** A tenant whose ids have always been where the newest are. */
+  const newestAlone = async () => {
+    const field = (await backend.client.hget('tg:{0}:meta', `t:${config.tenantId}`))!
+    return field.split(',')[0]!
+  }
 
   /** A tenant whose ids have always been in buckets. */
   const withoutHashes = async () => {
@@ -528,7 +552,7 @@ describe.each(backends)('a counter store on $name', ({ open }) => {
       `tg:{${HOME}}:meta`,
       `t:${config.tenantId}`,
     ))!.split(' ')
-    const inBuckets = generations!.split(',').filter((generation) => !generation.endsWith(':0'))
+    const inBuckets = generations!.split(',').filter((generation) => !/:(p|0$)/.test(generation))
     expect(inBuckets.length).toBeGreaterThan(1)
     return `${version} ${unsettled} ${inBuckets.join(',')}`
   }

@@ -2,6 +2,7 @@
 // of itself is checked once: with another number of partitions a tenant's counters would be looked for, and counted, elsewhere.
 
 import { TollgateError } from '../../kernel/errors.ts'
+import type { IdLayout } from '../../metering/limits.ts'
 import { MAIN } from '../../metering/placement/partition-list.ts'
 import type { PartitionDirectory } from '../../metering/placement/ports.ts'
 import type { RedisConnection, Reply, Script } from './connection.ts'
@@ -13,7 +14,7 @@ import { partitionsOf } from './scripts/seal.ts'
 export type Database = {
   connection: RedisConnection
   /** how ids are laid out there, if not as the limits have it */
-  dedupeBucketIds?: number
+  dedupeLayout?: IdLayout
 }
 
 export class Databases {

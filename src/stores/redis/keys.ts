@@ -13,8 +13,9 @@
 //                              call: "~<tenant>\x1f<µs>-<nonce>" → lists and lines (metering/logged.ts); and in a settled one, in
 //                              place of its log, "!kept" → what makes the same blocks again
 //   tg:{p}:idx:<id>     zset   the same fields in byte order, all scored 0: one customer's are a range
-//   tg:{p}:dd:<tenant>:<n>      hash    a generation of event ids: digest of an id → fingerprint of its event's content
-//   tg:{p}:dd:<tenant>:<n>:<b>  string  or a bucket of one (scripts/ids.ts)
+//   tg:{p}:dd:<tenant>:<n>      hash    event ids (scripts/ids.ts): of generation n, digest of an id → fingerprint of its event's content;
+//                                       or, packed, of all from generation n on, a field → its ids
+//   tg:{p}:dd:<tenant>:<n>:<b>  string  or a bucket of generation n
 //   tg:{p}:forgetting           zset    generations in buckets, scored by when they are to be forgotten (ms): "tenant:n:buckets[:from]"
 
 export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
@@ -26,7 +27,8 @@ export const metaKey = (partition: number): string => `tg:{${partition}}:meta`
  *                              written; how many segments were opened; counters not yet discarded, and if there are any "+"
  *                              and bytes of the log; the open segment (or -), its birth (ms), counters and their size
  *   t:<tenant>                 "version unsettled generations": its configuration's newest version, its counters (and bytes of
- *                              the log) not yet discarded, its generations of ids, newest first: "n:born:ids:window_ms:buckets", then "n:closed:buckets"
+ *                              the log) not yet discarded, its generations of ids, newest first: "n:born:ids:window_ms:buckets", then "n:closed:buckets";
+ *                              packed, "p<fields>.<first n of the hash>" in place of buckets, and then ".<ids>" of those that are closed
  *   a:<slot>:<tenant>:<meter>  "events quantity" that the meter (its id) took from the callers in this slot; and if some of it is known
  *                              to be lost, " events quantity since_ms" of that
  *   d:<tenant>                 since when its accounts disagree (ms)

@@ -24,8 +24,8 @@ export async function recordTogether(
   const call = recordCall(batches)
   const { partition, database } = call.at
   // Before the arguments are made, not after: they say how far this process knows the accounts when the call goes out.
-  const { dedupeBucketIds = limits.dedupeBucketIds } = await databases.of(partition, database)
-  const args = recordArguments(call, { ...limits, dedupeBucketIds }, databases.first, answered)
+  const { dedupeLayout = limits.dedupeLayout } = await databases.of(partition, database)
+  const args = recordArguments(call, { ...limits, dedupeLayout }, databases.first, answered)
   const reply = await databases.run(record, partition, args, database).catch((error) => {
     throw saidOfMemory(error)
   })

@@ -77,7 +77,15 @@ end`,
   {
     name: 'buckets of this call alone',
     what: 'ids are written to their buckets without those that were there before',
-    scripts: { record: replacing(`(texts[name] or '') ..`, '') },
+    scripts: {
+      record: (text) =>
+        replacing('texts[field] = text ..', 'texts[field] =')(replacing(`(texts[name] or '') ..`, '')(text)),
+    },
+  },
+  {
+    name: 'half of a divided field',
+    what: 'where a field of ids is divided in two, the part that moves is not written',
+    scripts: { record: replacing('changed[from], changed[to] = true, true', 'changed[from] = true') },
   },
   {
     name: 'ids shared by tenants',

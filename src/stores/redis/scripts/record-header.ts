@@ -24,8 +24,8 @@ export const recordHeader = [
   'backlog_max_log_bytes_of_tenant',
   'dedupe_window_ms',
   /** how ids are laid out: scripts/ids.ts */
-  'dedupe_max_ids',
-  'dedupe_bucket_ids',
+  'dedupe_layout',
+  'dedupe_layout_ids',
   /** number of meters */
   'meters',
   /** how each counter merges, a letter each: a(dd) n(min) x(max) l(atest) o(nce) */

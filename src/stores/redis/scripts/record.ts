@@ -74,12 +74,11 @@ while position < arguments do
 end
 
 -- Which ids are known: in the current generation and in those closed less than a window ago.
-local layout = {window = tonumber(call.dedupe_window_ms), max_ids = tonumber(call.dedupe_max_ids),
-  bucket_ids = tonumber(call.dedupe_bucket_ids)}
+local layout = {kind = call.dedupe_layout, ids = tonumber(call.dedupe_layout_ids), window = tonumber(call.dedupe_window_ms)}
 local current, older, dead = parse_generations(generations, layout.window, now)
 local alive = {current}
 for _, generation in ipairs(older) do alive[#alive + 1] = generation end
-local known, id_texts = look_up(tenant, alive, ids)
+local known, id_texts = look_up(tenant, alive, ids, layout)
 
 -- What the counters hold, if the open segment may still be written to.
 local fits = partition.open and now - partition.born < tonumber(call.segment_max_age_ms)
@@ -110,6 +109,7 @@ end
 
 -- Group by group. What a refused one would have done is undone: the states of its counters, and its claims.
 local answers, claims, values, lines = {}, {}, {}, {}
+local parsed = {}
 local e = 0
 for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
   local verdicts, bad, before = {}, false, {}
@@ -124,7 +124,14 @@ for handling, size in string.gmatch(call.groups, '(%a)(%d+)') do
       local deltas = tonumber(ARGV[at])
       for d = 1, deltas do
         local i = meters + ARGV[at + 3 * d - 2]
-        local h, m, l = parse(ARGV[at + 3 * d - 1])
+        local a = ARGV[at + 3 * d - 1]
+        -- Many events have the same quantity.
+        local value = parsed[a]
+        if not value then
+          value = {parse(a)}
+          parsed[a] = value
+        end
+        local h, m, l = value[1], value[2], value[3]
         local s = merged(string.byte(merges, i - meters), load(i), h, m, l, ARGV[at + 3 * d])
         if not (in_range(s[1]) and in_range(s[4])) then verdict = 'r' end
         next_states[i] = s
@@ -250,7 +257,7 @@ end
 keep_placement()
 local rotated
 current, rotated = to_write(current, older, layout, now)
-claim(tenant, current, claims, id_texts)
+claim(tenant, current, claims, id_texts, layout, now)
 if rotated then keep_for_a_window(tenant, {current, unpack(older)}, layout.window, now) end
 forget(tenant, dead, now)
 
