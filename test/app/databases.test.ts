@@ -1,5 +1,6 @@
 // COUNTER_DATABASES: `npm start` with several Redis, one of which is not configured any more, or can't be reached.
 
+import { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
 import { freePort } from '../faults/children.ts'
 import { RedisServer } from '../faults/redis-server.ts'
@@ -43,6 +44,10 @@ it.runIf(real)(
       aggregation: 'count',
     })
     expect((await call(url, 'POST', '/api/v1/usage', key, event)).body).toMatchObject({ accepted: 1 })
+    const client = new Redis(at(second))
+    const known = await client.hget('tg:{1}:meta', `t:${made.body.id}`).finally(() => client.disconnect())
+    // Ids are packed on a server.
+    expect(known).toMatch(/ 1:\d+:1:\d+:p\d+\.1$/)
     first.child.kill('SIGTERM')
     expect(await first.ended).toBe(0)
 
