@@ -2,7 +2,7 @@ import { expect, inject, it } from 'vitest'
 import { describeViolations } from './report.ts'
 import { run } from './run.ts'
 
-const DEFAULT_REQUESTS = { node: 1_000, workerd: 500 }
+const DEFAULT_REQUESTS = { node: 600, workerd: 300 }
 
 it('no request, however wrong, brings an answer that is not in the document, or moves what it must not', async ({
   task,

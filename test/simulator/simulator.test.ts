@@ -11,7 +11,7 @@ import { randomSeed, run } from './run.ts'
 import { counting } from './schedule.ts'
 import { type FarEnds, openFarEnds } from './stores.ts'
 
-const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 40)
+const SCHEDULES = Number(process.env.SIMULATE_SCHEDULES || 24)
 const STEPS = 40
 const seed = process.env.SIMULATE_SEED ? Number(process.env.SIMULATE_SEED) : randomSeed()
 /** Schedules within which each deliberate bug is caught. */

@@ -10,7 +10,7 @@ import { billingBugs } from './bugs/all.ts'
 import { laws } from './laws.ts'
 import { invoicing } from './schedule.ts'
 
-const SCHEDULES = Number(process.env.SIMULATE_YEARS || 12)
+const SCHEDULES = Number(process.env.SIMULATE_YEARS || 8)
 const STEPS = 40
 const seed = process.env.SIMULATE_SEED ? Number(process.env.SIMULATE_SEED) : randomSeed()
 const CAUGHT_WITHIN = 30
