@@ -8,6 +8,7 @@ import type { SubscriptionServices } from './create-subscription.ts'
 import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
+import { changesFirst, redrafted } from './redraft.ts'
 import { type Subscription, statusOf } from './subscription.ts'
 import type { CancelInput } from './subscription-input.ts'
 
@@ -27,7 +28,12 @@ export async function cancelSubscription(
     if (subscription.cancelAtMs !== null && subscription.cancelAtMs <= cancelAtMs)
       return as(facts, subscription)
     const phases = subscription.phases.filter(({ fromMs }) => fromMs < cancelAtMs)
-    return as(facts, { ...subscription, phases, cancelAtMs })
+    const canceled = { ...subscription, phases, cancelAtMs }
+    // A change that was to come goes with it; where that had made the first draft another one, it is as before.
+    const gone = subscription.phases[phases.length]
+    return gone !== undefined && changesFirst(facts, gone.fromMs)
+      ? withFirstDraft({ ...facts, subscription: canceled })
+      : as(facts, canceled)
   })
 }
 
@@ -62,6 +68,12 @@ function as({ account, settings }: DraftFacts, subscription: Subscription): Deci
   const draft = account.invoices.find(({ id }) => id === subscription.open?.invoiceId)
   const changed = draft ? { ...subscription, dueMs: dueOf(subscription, draft, settings) } : subscription
   return { change: { ...unchanged(account), subscriptions: [changed] }, result: () => changed }
+}
+
+function withFirstDraft(facts: DraftFacts): Decision<Subscription> {
+  const { subscription, draft } = redrafted(facts)
+  const change = { ...unchanged(facts.account), subscriptions: [subscription], invoices: [draft] }
+  return { change, result: () => subscription }
 }
 
 /** One that has not begun has nothing to bill: its draft is void, and never gets a number. */

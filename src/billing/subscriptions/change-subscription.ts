@@ -8,7 +8,7 @@ import { bucketStartMs, rfc3339 } from '../../kernel/time.ts'
 import { type Account, type AccountChange, changedBy, termsOfPhase, together, unchanged } from '../account.ts'
 import { type Caller, changingAccount } from '../changing-account.ts'
 import { anchorDate, timeOfAnchor } from '../interval.ts'
-import { cutAt, type DraftFacts, draftFacts, firstDraft, withDraft } from '../invoices/draft.ts'
+import { cutAt, type DraftFacts, draftFacts, withDraft } from '../invoices/draft.ts'
 import type { Invoice } from '../invoices/invoice.ts'
 import { invoicedAtOnce } from '../invoices/invoice-at-once.ts'
 import type { UsageServices } from '../invoices/usage-reader.ts'
@@ -19,6 +19,7 @@ import { findSubscription, inAccount } from './find-subscription.ts'
 import { refuseTooManyLines } from './line-bound.ts'
 import { refuseOverlaps } from './overlaps.ts'
 import { periodEndAfter } from './period-end.ts'
+import { changesFirst, type Drafted, draftIn, redrafted } from './redraft.ts'
 import {
   firstBilledMs,
   PHASES_PER_SUBSCRIPTION,
@@ -109,21 +110,6 @@ function changedFacts(
   return { ...facts, ...after, account: changedBy(account, { ...unchanged(account), ...written }), fromMs }
 }
 
-type Drafted = { subscription: Subscription; draft: Invoice | undefined }
-
-/** Whether it is before anything is billed but a trial: whatever the plan is then, it is on it from its first period on. */
-const changesFirst = ({ account, subscription }: DraftFacts, fromMs: number): boolean =>
-  fromMs <= firstBilledMs(subscription) && draftIn(account, subscription)?.sequence === 0
-
-/** Its first draft anew: the period may be another one, and what is due in advance, too. */
-function redrafted(facts: DraftFacts): Drafted {
-  const { account, subscription, settings } = facts
-  const { id, createdMs } = draftIn(account, subscription)!
-  const again = { ...facts, subscription: { ...subscription, nextSequence: 0 }, newId: () => id }
-  const draft = { ...firstDraft(again), createdMs }
-  return { subscription: withDraft(subscription, draft, settings), draft }
-}
-
 /** Its draft with the end that its period has now: a change that begins another one cuts it, and one that takes that back doesn't. */
 function cut({ account, subscription, settings }: DraftFacts, begunMs: number | null): Drafted {
   const draft = draftIn(account, subscription)
@@ -136,9 +122,6 @@ function cut({ account, subscription, settings }: DraftFacts, begunMs: number | 
 
 /** Its period ended with the instant that it began at: all that was billed in advance for it is given back. */
 const isEmpty = ({ kind, startMs, endMs }: Invoice): boolean => kind === 'period' && startMs === endMs
-
-const draftIn = ({ invoices }: Account, { open }: Subscription): Invoice | undefined =>
-  invoices.find(({ id }) => id === open?.invoiceId)
 
 function nextPhase(
   facts: DraftFacts,

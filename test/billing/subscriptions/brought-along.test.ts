@@ -211,6 +211,26 @@ describe('what was before bill_from', () => {
     expect(iso(other.account.subscriptions.get(other.id)!.open!.endMs)).toBe('2027-04-01T00:00')
   })
 
+  it.each(['now', 'period_end'] as const)(
+    'begins with the plan that there is then: a change that went with a cancellation, %s, leaves nothing of it',
+    async (when) => {
+      const account = plans('2026-12-10T00:00Z')
+      const { id } = await account.subscribe({ plan: 'usage', start: '2025-01-01', bill_from: '2027-01-01' })
+      const { open } = account.subscriptions.get(id)!
+      await account.change(id, { plan: 'quarter', when: 'period_end' })
+      account.at('2026-12-10T01:00Z')
+      await account.cancel(id, when)
+      await account.reactivate(id)
+      expect(account.subscriptions.get(id)!.open).toEqual(open)
+      account.closeUntil('2027-03-01T02:00Z')
+      expect(spans(account, id)).toEqual([
+        'period 2027-01-01T00:00 2027-02-01T00:00',
+        'period 2027-02-01T00:00 2027-03-01T00:00',
+      ])
+      expect(fees(account, id)).toEqual([])
+    },
+  )
+
   it('leaves the meters to another subscription that prices them until then', async () => {
     const account = plans('2026-01-21T10:20Z')
     const old = await account.subscribe({ plan: 'usage' })
