@@ -24,6 +24,7 @@ export default defineConfig({
           exclude: ['**/node_modules/**', http, fuzz, ...again],
           // Loading the modules anew for each file was a third of the processor time.
           isolate: false,
+          setupFiles: 'test/support/unit.ts',
           ...shared,
         },
       },
