@@ -20,10 +20,24 @@ export async function askErasure(
   const erasure = { id: newId(), tenantId, customerId, byMicros }
   await erasures.enter([erasure])
   // Of a request that is executed again, the first one's time stands.
-  const { byMicros: standing } = (await erasures.find(tenantId, erasure.id))!
+  const { byMicros: standing } = await known(services, erasure)
   await counters.noteErasure({ ...erasure, byMicros: standing })
   await eraseEvents(services, { tenantId, limit: ERASED_BLOCKS_AT_FIRST })
-  return readErasure(services, tenantId, erasure.id)
+  return known(services, erasure)
+}
+
+/** Throws store_unavailable where Postgres does not know of it any more, which was put back meanwhile. */
+async function known(
+  { erasures }: Pick<EraseServices, 'erasures'>,
+  { tenantId, id }: { tenantId: string; id: string },
+): Promise<Erasure> {
+  const erasure = await erasures.find(tenantId, id)
+  if (erasure !== null) return erasure
+  throw new TollgateError(
+    'store_unavailable',
+    'The erasure is not kept: Postgres was put back meanwhile. Send the same request again.',
+    { retryAfterSeconds: 5 },
+  )
 }
 
 /** Throws not_found. */

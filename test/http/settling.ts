@@ -18,18 +18,25 @@ export const settleAndFill = (server: Server): Promise<void> =>
 
 type Report = {
   settled_segments: number
+  too_young: number
+  remaining: number
+  failed: unknown[]
   leased_partitions: number[]
   filling: { counted_blocks: number; filled_meters: number }
 }
 
 async function untilFlushed(server: Server, isDone: (report: Report) => boolean): Promise<void> {
   const admin = caller(server, server.adminToken)
+  let last: Report | undefined
   for (let tries = 0; tries < TRIES; tries++) {
     const { body } = await admin('POST', '/api/v1/flush')
-    if (body.leased_partitions.length > 0) await new Promise((resolve) => setTimeout(resolve, 100))
+    const { leased_partitions: leased, too_young: young, remaining, failed } = body as Report
+    last = body
+    if (leased.length + young + remaining + failed.length > 0)
+      await new Promise((resolve) => setTimeout(resolve, 100))
     else if (isDone(body)) return
   }
-  throw new Error(`Nothing was settled by ${TRIES} runs`)
+  throw new Error(`Nothing was settled by ${TRIES} runs, the last of which was ${JSON.stringify(last)}`)
 }
 
 /** The beginning of the hour that is so many hours ago. */

@@ -1,7 +1,6 @@
 // Actors: a customer's events are to be erased, and the job takes them out of the blocks, while everything else goes on.
 
 import fc from 'fast-check'
-import { TollgateError } from '../../../src/kernel/errors.ts'
 import { askErasure } from '../../../src/log/ask-erasure.ts'
 import { eraseEvents } from '../../../src/log/erase-events.ts'
 import { sweepBlocks } from '../../../src/log/sweep-blocks.ts'
@@ -29,20 +28,12 @@ export const erasing = operation({
     if (customer === undefined) return
     const last = world.erasures.asked.findLast((asked) => asked.tenant === tenant.number)
     const erasure = again && last ? last : world.erasures.ask(tenant.number, customer)
-    const { gaps } = world
     const { rollbacks } = world.oracle
     await world.start('erase', isolate, pace, async () => {
       const { services } = isolate
       const erasures = world.erasures.hearing(erasure, services.erasures)
       const asking = { tenantId: tenant.id, newId: () => erasure.id }
-      try {
-        await askErasure({ ...services, erasures }, asking, erasure.customer)
-      } catch (error) {
-        // Postgres was put back under it.
-        const isGone = error instanceof TollgateError && error.code === 'not_found'
-        if (isGone && gaps !== world.gaps) return
-        throw error
-      }
+      await askErasure({ ...services, erasures }, asking, erasure.customer)
       world.erasures.answered(erasure, rollbacks !== world.oracle.rollbacks)
     })
   },
