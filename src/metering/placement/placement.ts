@@ -77,8 +77,6 @@ type Stamp = Pick<Placement, 'version' | 'nonce'>
 export const overtakes = (known: Stamp, by: Stamp): boolean =>
   known.version > by.version || (known.version === by.version && known.nonce !== by.nonce)
 
-export const samePlacement = (a: Stamp, b: Stamp): boolean => a.version === b.version && a.nonce === b.nonce
-
 /** The placement after a move. A partition that stays one of several homes is a former one, too: for customers who had it and have another now. */
 export function movedTo(
   seen: Placement,

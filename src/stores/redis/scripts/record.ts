@@ -257,7 +257,7 @@ end
 keep_placement()
 local rotated
 current, rotated = to_write(current, older, layout, now)
-claim(tenant, current, claims, id_texts, layout, now)
+claim(tenant, current, claims, id_texts, layout)
 if rotated then keep_for_a_window(tenant, {current, unpack(older)}, layout.window, now) end
 forget(tenant, dead, now)
 
